@@ -1,0 +1,87 @@
+"""
+Images of handwritten digit sequences: exact, fast and reproducible to the pixel.
+
+>>> import digitseq
+>>> digitseq.generate_numbers_sequence("3502", (2, 8), 200, seed=1, source="builtin").shape
+(28, 200)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digitseq.api import Picture as Picture
+    from digitseq.api import draw as draw
+    from digitseq.api import fetch_mnist as fetch_mnist
+    from digitseq.api import generate_numbers_sequence as generate_numbers_sequence
+    from digitseq.api import load_glyphs as load_glyphs
+    from digitseq.api import make_recipe as make_recipe
+    from digitseq.errors import ArgumentError as ArgumentError
+    from digitseq.errors import CacheError as CacheError
+    from digitseq.errors import DigitSeqError as DigitSeqError
+    from digitseq.errors import FetchError as FetchError
+    from digitseq.errors import FormatError as FormatError
+    from digitseq.errors import OutputError as OutputError
+    from digitseq.errors import SourceError as SourceError
+    from digitseq.errors import SourceWarning as SourceWarning
+    from digitseq.errors import WidthError as WidthError
+    from digitseq.glyphs.glyphset import GlyphSet as GlyphSet
+    from digitseq.recipe import Recipe as Recipe
+
+__version__ = "0.1.0"
+
+# Public name → the module that holds it. Importing digitseq must cost nothing, so each is loaded on
+# first use (PEP 562).
+_HOME = {
+    "ArgumentError": "digitseq.errors",
+    "CacheError": "digitseq.errors",
+    "DigitSeqError": "digitseq.errors",
+    "Picture": "digitseq.api",
+    "FetchError": "digitseq.errors",
+    "FormatError": "digitseq.errors",
+    "GlyphSet": "digitseq.glyphs.glyphset",
+    "OutputError": "digitseq.errors",
+    "Recipe": "digitseq.recipe",
+    "SourceError": "digitseq.errors",
+    "SourceWarning": "digitseq.errors",
+    "WidthError": "digitseq.errors",
+    "draw": "digitseq.api",
+    "fetch_mnist": "digitseq.api",
+    "generate_numbers_sequence": "digitseq.api",
+    "load_glyphs": "digitseq.api",
+    "make_recipe": "digitseq.api",
+}
+
+__all__ = [  # noqa: RUF022 - sorted, and compared with _HOME by a test
+    "ArgumentError",
+    "CacheError",
+    "DigitSeqError",
+    "Picture",
+    "FetchError",
+    "FormatError",
+    "GlyphSet",
+    "OutputError",
+    "Recipe",
+    "SourceError",
+    "SourceWarning",
+    "WidthError",
+    "__version__",
+    "draw",
+    "fetch_mnist",
+    "generate_numbers_sequence",
+    "load_glyphs",
+    "make_recipe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'digitseq' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Files: how pictures are written."""

@@ -1,0 +1,82 @@
+"""
+What can go wrong, as types.
+
+Everything that a user can cause derives from DigitSeqError::
+
+    DigitSeqError
+    ├── ArgumentError (also ValueError)   an argument is not what it must be
+    │   └── WidthError                    the image is narrower than the line can be
+    ├── SourceError                       a source of glyphs cannot give what is asked
+    │   └── FormatError                   a file's bytes are not what its format says
+    ├── FetchError                        MNIST could not be downloaded
+    ├── CacheError                        the cache folder cannot be used
+    └── OutputError                       a result could not be written
+
+    SourceWarning (UserWarning)           another source than MNIST was used
+"""
+
+
+class DigitSeqError(Exception):
+    """An expected failure, told in one sentence; ``hint`` says what to do about it, or is empty."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} ({self.hint})" if self.hint else str(self.args[0])
+
+    @property
+    def problem(self) -> str:
+        """The sentence without the hint."""
+        return str(self.args[0])
+
+
+class ArgumentError(DigitSeqError, ValueError):
+    """
+    An argument is not what it must be.
+
+    ``argument`` is its name in the API, so that the command line can say it in the words of its options;
+    ``problem`` is the sentence about it.
+    """
+
+    def __init__(self, argument: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(problem, hint=hint)
+        self.argument = argument
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Two positional arguments but one in args: pickling between processes needs to be told.
+        return (type(self), (self.argument, self.args[0]), self.__dict__.copy())
+
+    def __str__(self) -> str:
+        return f"{self.argument}: {super().__str__()}"
+
+
+class WidthError(ArgumentError):
+    """The image is narrower than the line can be; ``required_px`` is the width that always fits."""
+
+    required_px: int = 0
+
+
+class SourceError(DigitSeqError):
+    """A source of glyphs cannot give what is asked of it."""
+
+
+class FormatError(SourceError):
+    """The bytes of a file are not what its format says."""
+
+
+class FetchError(DigitSeqError):
+    """MNIST could not be downloaded."""
+
+
+class CacheError(DigitSeqError):
+    """The cache folder cannot be read or written."""
+
+
+class OutputError(DigitSeqError):
+    """A result could not be written."""
+
+
+class SourceWarning(UserWarning):
+    """Another source than MNIST was used because MNIST could not be had."""

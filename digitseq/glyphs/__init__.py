@@ -1,0 +1,1 @@
+"""Where digit pictures come from. Every source gives a `glyphset.GlyphSet`."""

@@ -1,0 +1,137 @@
+"""
+The cache folder: where it is, how files appear in it whole, and the parsed glyphs kept there.
+
+A stored glyph set is a folder of ``.npy`` files, opened as memory maps, and a ``manifest.json`` that is
+written last: without it the set does not exist.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitseq.arrays import AnyArray
+from digitseq.errors import CacheError
+from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.wholefile import sweep_partial, write_whole
+
+CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
+STORE_FORMAT = 1
+_MANIFEST = "manifest.json"
+
+
+def cache_dir() -> Path:
+    """The cache folder, which need not exist: DIGITSEQ_CACHE_DIR, else the user's cache folder."""
+    return _cache_dir(os.environ.get(CACHE_VARIABLE, ""))
+
+
+@lru_cache(maxsize=4)
+def _cache_dir(named: str) -> Path:
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_cache_path  # 18 ms, only where it is needed
+
+    return user_cache_path("digitseq", appauthor=False)
+
+
+@contextmanager
+def cache_errors() -> Iterator[None]:
+    """Tell what the system refuses in the cache folder as a CacheError that names folder and variable."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CacheError(
+            f"the cache folder {cache_dir()} cannot be used: {reason}",
+            hint=f"make room or give it rights, or set {CACHE_VARIABLE} to another folder",
+        ) from error
+
+
+def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
+    """
+    Store a glyph set, each file whole and the manifest last.
+
+    A set that is there already is replaced file by file; as the files of one source are always the same
+    bytes, a reader at the same moment does not notice.
+
+    Args:
+        folder: the set's own folder, made if missing.
+        glyphs: what to store.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep_partial(folder)
+    stored, ink, bounds = glyphs.arrays()
+    arrays: dict[str, AnyArray] = {
+        "glyphs.npy": stored,
+        "ink.npy": ink.astype(np.uint8),
+        "origin.npy": glyphs.origin.astype(np.int32),
+    }
+    if glyphs.writers is not None:
+        arrays["writers.npy"] = glyphs.writers.astype(np.int32)
+    for name, array in arrays.items():
+        write_whole(folder / name, partial(np.save, arr=array), sync=True)
+    manifest: dict[str, Any] = {
+        "format": STORE_FORMAT,
+        "name": glyphs.name,
+        "digest": glyphs.digest,
+        "parts": list(glyphs.parts),
+        "bounds": bounds.tolist(),
+        "writers": glyphs.writers is not None,
+    }
+    text = json.dumps(manifest, indent=1).encode()
+    write_whole(folder / _MANIFEST, lambda file: file.write(text), sync=True)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != STORE_FORMAT:
+        return None
+    return manifest
+
+
+def open_glyphs(folder: Path) -> GlyphSet | None:
+    """
+    A stored glyph set as a memory map, or None where there is none.
+
+    Raises:
+        CacheError: files are missing or not what the manifest says.
+    """
+    manifest = _read_manifest(folder)
+    if manifest is None:
+        return None
+    try:
+        bounds = np.array(manifest["bounds"], np.int64)
+        stored = np.load(folder / "glyphs.npy", mmap_mode="r")
+        ink, origin = np.load(folder / "ink.npy"), np.load(folder / "origin.npy")
+        rows = int(bounds[-1, -1])
+        if stored.shape != (rows, SIDE + 1, SIDE) or stored.dtype != np.uint8 or ink.shape != (4, rows):
+            raise ValueError(f"expected {rows} glyphs, found {stored.shape} and {ink.shape}")
+        return GlyphSet(
+            stored,
+            ink,
+            bounds,
+            origin,
+            name=manifest["name"],
+            digest=manifest["digest"],
+            parts=tuple(manifest["parts"]),
+            writers=np.load(folder / "writers.npy") if manifest["writers"] else None,
+        )
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> CacheError:
+    return CacheError(
+        f"the cached glyphs in {folder} are damaged: {error}",
+        hint="`digitseq fetch-mnist --force` renews them",
+    )

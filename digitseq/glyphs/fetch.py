@@ -1,0 +1,387 @@
+"""
+Getting MNIST into the cache: from the mirrors, or from files on disk.
+
+The only module that uses the network. One process at a time works on the cache (a file lock); each file is
+downloaded beside its place, checked and moved; what has arrived is kept, so a broken-off fetch goes on.
+"""
+
+import json
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError
+from digitseq.glyphs import mnist
+from digitseq.glyphs.cache import cache_dir, cache_errors, open_glyphs, save_glyphs
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
+
+MIRROR_VARIABLE = "DIGITSEQ_MNIST_MIRROR"
+OFFLINE_VARIABLES = ("DIGITSEQ_OFFLINE", "HF_HUB_OFFLINE")
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+REMEMBER_FAILURE_S = 3600.0
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+_HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files: digitseq fetch-mnist --from DIR"
+_HINT_NETWORK = f"check the network, set {MIRROR_VARIABLE}, or import files: digitseq fetch-mnist --from DIR"
+
+_log = logging.getLogger("digitseq")
+
+
+class Patience(NamedTuple):
+    """How long to wait for a server: to its first byte, between bytes, and for one file in all (s)."""
+
+    first_byte_s: float
+    stall_s: float
+    file_s: float
+
+
+ASKED_FOR = Patience(15, 20, 3600)
+"""The user asked for MNIST: a slow network may take its time."""
+IN_PASSING = Patience(3, 5, 60)
+"""Nobody asked: a dead network must not keep anybody waiting."""
+
+
+def mnist_dir() -> Path:
+    """Where the parsed MNIST is stored."""
+    return cache_dir() / mnist.NAME
+
+
+def fetch(
+    *,
+    force: bool = False,
+    from_dir: Path | None = None,
+    in_passing: bool = False,
+    progress: Progress | None = None,
+) -> GlyphSet:
+    """
+    Make sure that MNIST is in the cache.
+
+    Writer ids (QMNIST's label files) are fetched along when they can be had, and asked for again when a
+    later call finds MNIST cached without them.
+
+    Args:
+        force: get and parse it again, even if it is there.
+        from_dir: import from this folder (the four files, gzip or plain) and use no network.
+        in_passing: nobody asked for it by name; be quick to give up, and remember a failure.
+        progress: called as bytes arrive.
+
+    Returns:
+        MNIST.
+
+    Raises:
+        FetchError: no mirror gave the files, or the network is switched off.
+        SourceError: ``from_dir`` lacks a file, or one is not the original.
+        CacheError: the cache folder cannot be written.
+    """
+    folder = mnist_dir()
+    with _lock():
+        glyphs = None if force else _cached_or_none(folder)
+        if glyphs is not None and (glyphs.writers is not None or in_passing):
+            return glyphs
+        if in_passing and failed_lately():
+            raise FetchError("MNIST could not be fetched a moment ago", hint=_HINT_NETWORK)
+        source = _Mirrors(force, in_passing, progress) if from_dir is None else _Folder(from_dir)
+        if is_new := glyphs is None:
+            glyphs = mnist.parse(source.images())
+        if writer_paths := source.writers():
+            glyphs.writers = mnist.read_writers(writer_paths)[glyphs.origin]
+        if is_new or writer_paths:
+            with cache_errors():
+                save_glyphs(folder, glyphs)
+                _failure_note().unlink(missing_ok=True)
+    return glyphs
+
+
+def _cached_or_none(folder: Path) -> GlyphSet | None:
+    try:
+        return open_glyphs(folder)
+    except CacheError:
+        return None  # damaged: what fetching is there to mend
+
+
+def is_offline() -> bool:
+    """Whether the user has switched the network off."""
+    return any(
+        os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off") for name in OFFLINE_VARIABLES
+    )
+
+
+def has_local_mirror() -> bool:
+    """Whether a mirror needs no network."""
+    return any(urlsplit(url).scheme == "file" for url in _mirrors())
+
+
+def failed_lately() -> bool:
+    """Whether a fetch from the same mirrors has failed within the last hour."""
+    try:
+        note = _failure_note()
+        age_s = time.time() - note.stat().st_mtime
+        return 0 <= age_s < REMEMBER_FAILURE_S and json.loads(note.read_bytes()) == list(_mirrors())
+    except (OSError, ValueError):
+        return False
+
+
+def _failure_note() -> Path:
+    return cache_dir() / "mnist-unreachable.json"
+
+
+def _remember_failure() -> None:
+    with suppress(OSError):  # only a convenience
+        _failure_note().write_text(json.dumps(_mirrors()), encoding="utf-8")
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    from filelock import FileLock, Timeout  # 54 ms, only where it is needed
+
+    with cache_errors():
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(cache_dir() / "mnist.lock")
+        try:
+            lock.acquire(timeout=0.5)
+        except Timeout:
+            _log.warning("another digitseq is fetching MNIST; waiting for it")
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class _Folder:
+    """MNIST's files in a folder: their own names or with a dot before "idx", gzip or plain."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise SourceError(f"{folder}: not a folder", hint="name the folder that holds MNIST's four files")
+        self._folder = folder
+
+    def images(self) -> dict[SourceFile, Path]:
+        """MNIST's four files."""
+        found = {file: path for file in FILES if (path := self._find(file))}
+        for file in FILES:
+            if file not in found:
+                raise SourceError(f"{self._folder}: {file.name} (or {file.gz_name}) is missing")
+        return found
+
+    def writers(self) -> dict[SourceFile, Path] | None:
+        """QMNIST's two label files, if both are there."""
+        found = {file: path for file in WRITER_FILES if (path := self._find(file))}
+        return found if len(found) == len(WRITER_FILES) else None
+
+    def _find(self, file: SourceFile) -> Path | None:
+        stems = (file.name, file.name.replace("-idx", ".idx"))
+        paths = [self._folder / (stem + end) for stem in stems for end in (".gz", "")]
+        return next((path for path in paths if path.is_file()), None)
+
+
+class _Mirrors:
+    """MNIST's files downloaded into the cache folder. What has arrived whole is not downloaded again."""
+
+    def __init__(self, force: bool, in_passing: bool, progress: Progress | None) -> None:
+        self._folder = cache_dir() / "downloads"
+        self._in_passing = in_passing
+        self._patience = IN_PASSING if in_passing else ASKED_FOR
+        self._tally = _Tally(sum(file.gz_bytes for file in FILES), progress)
+        with cache_errors():
+            if force:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for left_over in self._folder.glob("tmp*"):  # pooch's, of a killed process
+                left_over.unlink(missing_ok=True)
+
+    def images(self) -> dict[SourceFile, Path]:
+        """MNIST's four files, from the first mirror that gives them all."""
+        mirrors = _reachable(_mirrors())
+        if not mirrors:
+            raise FetchError("MNIST is not cached, and the network is switched off", hint=_HINT_OFFLINE)
+        failures = []
+        for mirror in mirrors:
+            try:
+                return {file: self._retrieve(mirror, file) for file in FILES}
+            except _MirrorError as error:
+                failures.append(f"{urlsplit(mirror).netloc or mirror}: {error}")
+        if self._in_passing:
+            _remember_failure()
+        raise FetchError(f"MNIST could not be fetched: {'; '.join(failures)}", hint=_HINT_NETWORK)
+
+    def writers(self) -> dict[SourceFile, Path] | None:
+        """QMNIST's two label files, if they can be had: beside the others, else from their authors."""
+        named = os.environ.get(MIRROR_VARIABLE) and _mirrors()[:1]
+        for place in _reachable((*(named or ()), QMNIST_URL)):
+            with suppress(_MirrorError):
+                return {file: self._retrieve(place, file) for file in WRITER_FILES}
+        return None
+
+    def _retrieve(self, mirror: str, file: SourceFile) -> Path:
+        """One file from one mirror: downloaded beside its place, checked, moved."""
+        import pooch  # 121 ms and the network stack behind it, only where it is needed
+        from requests.exceptions import RequestException
+
+        pooch.get_logger().setLevel("ERROR")
+        tally = self._tally if file in FILES else _Tally(0, None)
+
+        def download(url: str, output: str, _pooch: object) -> None:
+            if urlsplit(url).scheme == "file":
+                _copy(Path(url2pathname(urlsplit(url).path)), Path(output))
+                tally.add(file.gz_bytes)
+            else:
+                _Download(url, Path(output), file, self._patience, tally).run()
+
+        try:
+            url = mirror + file.gz_name
+            return Path(
+                pooch.retrieve(
+                    url, f"sha256:{file.gz_sha256}", file.gz_name, self._folder, downloader=download
+                )
+            )
+        except RequestException as error:
+            raise _MirrorError(_in_few_words(error)) from error
+        except ValueError as error:  # pooch's word for a hash that differs
+            raise _MirrorError(f"{file.gz_name} is damaged or another file (its SHA-256 differs)") from error
+        except OSError as error:
+            with cache_errors():
+                raise error
+
+
+def _mirrors() -> tuple[str, ...]:
+    named = os.environ.get(MIRROR_VARIABLE, "")
+    if not named:
+        return MIRRORS
+    if urlsplit(named).scheme not in ("http", "https", "file"):
+        raise ArgumentError(MIRROR_VARIABLE, f"expected an http, https or file address, got {named!r}")
+    return (named.rstrip("/") + "/", *MIRRORS)
+
+
+def _reachable(mirrors: tuple[str, ...]) -> list[str]:
+    return [url for url in mirrors if urlsplit(url).scheme == "file" or not is_offline()]
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise _MirrorError(f"{source.name}: {error.strerror}") from error
+    with file, target.open("wb") as output:
+        shutil.copyfileobj(file, output)
+
+
+class _MirrorError(Exception):
+    """Why a mirror did not give a file, in a few words."""
+
+
+class _Tally:
+    """Bytes of all files together, for the progress callback."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self.done, self.total, self.progress = 0, total, progress
+
+    def add(self, count: int) -> None:
+        self.done = min(self.done + count, self.total)
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+def _in_few_words(error: Exception) -> str:
+    from requests import exceptions
+
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"it answered {response.status_code} {response.reason}"
+    if isinstance(error, exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    if isinstance(error, exceptions.ConnectionError):
+        return "no connection"
+    return f"{type(error).__name__}: {error}"
+
+
+class _Download:
+    """
+    One download that gives up when its patience is at an end.
+
+    Timeouts of the HTTP library cover neither the look-up of a name nor several addresses tried in turn
+    nor a server that sends a byte now and then; so the work goes on in a thread, and the clock is here.
+    An abandoned thread ends with its next chunk or with the process.
+    """
+
+    def __init__(self, url: str, output: Path, file: SourceFile, patience: Patience, tally: "_Tally") -> None:
+        self._url, self._output, self._file, self._patience, self._tally = url, output, file, patience, tally
+        self._beat = threading.Event()  # set by every chunk and at the end
+        self._received = 0
+        self._abandoned = self._finished = False
+        self._error: BaseException | None = None
+        self.total = 0  # pooch sets it; the true size is known
+
+    def run(self) -> None:
+        """Download, or raise _MirrorError or what the HTTP library raised."""
+        threading.Thread(target=self._work, daemon=True).start()
+        deadline = time.monotonic() + self._patience.file_s
+        wait_s, counted = self._patience.first_byte_s, 0
+        try:
+            while not self._finished:
+                if not self._beat.wait(wait_s):
+                    raise _MirrorError(f"{'it stopped sending' if counted else 'no answer'} for {wait_s:g} s")
+                self._beat.clear()
+                wait_s = self._patience.stall_s
+                self._tally.add(self._received - counted)
+                counted = self._received
+                if time.monotonic() > deadline:
+                    raise _MirrorError(
+                        f"too slow: {self._file.gz_name} took over {self._patience.file_s:g} s"
+                    )
+            if self._error is not None:
+                raise self._error
+        except BaseException:
+            self._abandoned = True
+            self._tally.add(-counted)
+            raise
+
+    def _work(self) -> None:
+        from pooch import HTTPDownloader
+
+        downloader = HTTPDownloader(
+            progressbar=self,
+            chunk_size=1 << 14,
+            timeout=(self._patience.first_byte_s, self._patience.stall_s),
+            # A server that says "Content-Encoding: gzip" of a .gz file would have it unpacked on the way.
+            headers={"Accept-Encoding": "identity"},
+        )
+        try:
+            downloader(self._url, str(self._output), None)
+        except BaseException as error:  # handed to the waiting thread
+            self._error = error
+        self._finished = True
+        self._beat.set()
+
+    # What pooch asks of a progress bar. It counts chunks; the file tells the bytes.
+
+    def update(self, _count: int) -> None:
+        """A chunk is in the file."""
+        self._received = self._output.stat().st_size
+        if self._abandoned:
+            raise _MirrorError("abandoned")
+        if self._received > self._file.gz_bytes:
+            raise _MirrorError(f"{self._file.gz_name} is another file: it is longer than the original")
+        self._beat.set()
+
+    def reset(self) -> None:
+        """Nothing to count anew."""
+
+    def close(self) -> None:
+        """Nothing to close."""

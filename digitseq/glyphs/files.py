@@ -1,0 +1,320 @@
+"""
+A user's own glyphs: IDX pairs, class folders of images, ``.npz`` archives.
+
+Images of 28×28 px are taken as they are. Any other size is brought to MNIST's own form by MNIST's own
+rule (`normalise`). docs/sources.md tells users.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, IntArray, UInt8Array
+from digitseq.errors import FormatError, SourceError
+from digitseq.glyphs.glyphset import SIDE, GlyphSet, measure_ink
+from digitseq.glyphs.idx import read_idx
+
+PARTS = ("train", "validation", "test")
+_PART_WORDS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "t10k": "test",
+}
+_BOX = 20  # MNIST's digits fill a 20×20 box …
+_CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
+_PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
+_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".pbm", ".ppm"}
+
+Piece = tuple[str, AnyArray, AnyArray]
+"""Part, images and labels from one place."""
+
+
+def load(path: Path) -> GlyphSet:
+    """
+    The glyphs at a path.
+
+    A folder with folders 0 to 9 (or train, validation, test with such folders inside) holds one image
+    file a glyph. A folder or file of IDX pairs holds ``…images-idx3-ubyte`` and ``…labels-idx1-ubyte``, plain
+    or ``.gz``; if a file's name has "emnist" in it, its images are stored transposed and are turned, and
+    labels above 9 are letters and left out. An ``.npz`` holds images and labels.
+
+    The split of a piece is told by the word train, validation (valid, val, dev) or test (t10k) in the
+    name of its file, folder or array; without one it counts as train.
+
+    Args:
+        path: a folder or file.
+
+    Returns:
+        The set, named after the path's last part, its split "all".
+
+    Raises:
+        SourceError: there are no glyphs of such a form, or a file cannot be read.
+        FormatError: a file is broken.
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        pieces = _class_folders(path) or _idx_pairs(sorted(path.iterdir()), path)
+    elif path.suffix == ".npz" and path.is_file():
+        pieces = _npz(path)
+    elif path.is_file():
+        pieces = _idx_pairs(_siblings(path), path)
+    else:
+        raise SourceError(
+            f"no source {str(path)!r}: it is neither mnist, builtin, auto nor a file or folder that exists"
+        )
+    if not pieces:
+        raise SourceError(
+            f"{path}: no glyphs found",
+            hint="expected folders 0 to 9 of images, IDX pairs (…images-idx3-ubyte and "
+            "…labels-idx1-ubyte) or an .npz with images and labels",
+        )
+    images, labels, part = _join(path, pieces)
+    return GlyphSet.from_arrays(images, labels, name=path.resolve().name, part=part, parts=_parts(pieces))
+
+
+def _parts(pieces: list[Piece]) -> tuple[str, ...]:
+    found = {part for part, _, _ in pieces}
+    return tuple(part for part in PARTS if part in found)
+
+
+def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArray]:
+    parts = _parts(pieces)
+    ready = []
+    for part, images, labels in pieces:
+        if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
+            raise SourceError(
+                f"{path}: expected one integer label for each of {len(images)} images, "
+                f"got {labels.dtype} {labels.shape}"
+            )
+        ready.append(
+            (as_glyphs(images, str(path)), labels.astype(np.int64), np.full(len(labels), parts.index(part)))
+        )
+    glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
+    return glyphs, labels, numbers
+
+
+def _part_of(name: str, default: str = "train") -> str:
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return next((_PART_WORDS[word] for word in words if word in _PART_WORDS), default)
+
+
+# --- The forms ------------------------------------------------------------------------------------------
+
+
+def _class_folders(folder: Path) -> list[Piece]:
+    names = {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir()}
+    roots = [(_PART_WORDS[name], entry) for name, entry in names.items() if name in _PART_WORDS]
+    if any(str(digit) in names for digit in range(10)):
+        roots = [(_part_of(folder.name), folder)]
+    pieces = []
+    for part, root in roots:
+        glyphs, labels = [], []
+        for digit in range(10):
+            for file in _image_files(root / str(digit)):
+                glyphs.append(_read_image(file))
+                labels.append(digit)
+        if glyphs:
+            pieces.append((part, np.stack(glyphs), np.array(labels)))
+    return pieces
+
+
+def _image_files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        # By number where names have one (2.png before 10.png) would be a second rule: by name.
+        yield from (file for file in sorted(folder.iterdir()) if file.suffix.lower() in _IMAGE_SUFFIXES)
+
+
+def _read_image(file: Path) -> UInt8Array:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            if image.mode in ("1", "L"):
+                grey = image.convert("L")
+            elif image.mode[0] in "IF":  # 16 or 32 bits a pixel, of any range
+                grey = Image.fromarray(_stretch(np.asarray(image, np.float64)))
+            else:
+                # Transparent paper: white if the ink on it is dark, black if it is bright.
+                colours = image.convert("RGBA")
+                alpha = np.asarray(colours.getchannel("A"), np.int64)
+                ink = np.asarray(colours.convert("RGB").convert("L"), np.int64)
+                weight = max(int(alpha.sum()), 1)
+                paper = 255 if int((ink * alpha).sum()) // weight < 128 else 0
+                grey = Image.fromarray(((ink * alpha + paper * (255 - alpha)) // 255).astype(np.uint8))
+            pixels = np.asarray(grey)
+    except Exception as error:  # Pillow's decoders raise nearly anything on a broken file
+        raise FormatError(f"{file}: cannot be read as an image ({error})") from error
+    return as_glyphs(pixels[None], str(file))[0]
+
+
+def _stretch(values: AnyArray) -> UInt8Array:
+    """Values of any range as uint8, the least 0 and the greatest 255."""
+    low, high = float(values.min()), float(values.max())
+    scaled: UInt8Array = np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+    return scaled
+
+
+def _siblings(path: Path) -> list[Path]:
+    """An images file and the labels file that belongs to it; either may be named."""
+    pairs = (("images", "labels"), ("idx3", "idx1"))
+    names = {path.name}
+    for forth in (pairs, [(b, a) for a, b in pairs]):
+        name = path.name
+        for old, new in forth:
+            name = name.replace(old, new)
+        names.add(name)
+    return [path.with_name(name) for name in sorted(names) if path.with_name(name).is_file()]
+
+
+def _idx_pairs(files: Iterable[Path], path: Path) -> list[Piece]:
+    by_name = {file.name: file for file in files}
+    pieces = []
+    for name, file in by_name.items():
+        if "images" not in name or "idx3" not in name:
+            continue
+        labels_name = name.replace("images", "labels").replace("idx3", "idx1")
+        # The partner may be plain where this one is compressed, or the other way round.
+        partners = (labels_name, labels_name + ".gz", labels_name.removesuffix(".gz"))
+        partner = next((by_name[other] for other in partners if other in by_name), None)
+        if partner is None:
+            raise SourceError(f"{file}: its labels, {labels_name}, are missing")
+        images, labels = read_idx(file), read_idx(partner)
+        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+            raise FormatError(
+                f"{file}: expected images (n, height, width) and n labels, "
+                f"got {images.shape} and {labels.shape}"
+            )
+        if "emnist" in name.lower():
+            images = images.transpose(0, 2, 1)
+            images, labels = images[labels <= 9], labels[labels <= 9]
+        if not any(name == other + ".gz" for other in by_name):  # the same file plain and compressed: once
+            pieces.append((_part_of(name, _part_of(path.name)), images, labels))
+    return pieces
+
+
+def _npz(path: Path) -> list[Piece]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise FormatError(f"{path}: cannot be read as .npz ({error})") from error
+    images, labels = _by_rest(arrays, {"images", "x"}), _by_rest(arrays, {"labels", "y"})
+    if not images or images.keys() - labels.keys():
+        raise SourceError(
+            f"{path}: expected the arrays images and labels (or x_train and y_train, …), "
+            f"found {', '.join(arrays) or 'none'}"
+        )
+    # Labels often come as one column.
+    return [(_part_of(rest or path.stem), images[rest], labels[rest].squeeze()) for rest in images]
+
+
+def _by_rest(arrays: Mapping[str, AnyArray], words: set[str]) -> dict[str, AnyArray]:
+    """The arrays whose name has one of the words, by what else is in the name: x_train under "train"."""
+    found = {}
+    for name, array in arrays.items():
+        parts = re.split(r"[^a-z0-9]+", name.lower())
+        if words.intersection(parts):
+            found[" ".join(part for part in parts if part not in words)] = array
+    return found
+
+
+# --- MNIST's form ---------------------------------------------------------------------------------------
+
+
+def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
+    """
+    Images of any one size as 28×28 glyphs.
+
+    28×28 images are taken byte for byte, unless the border of most of them is bright (its median above
+    127): that is dark ink on paper, and all are inverted. Other sizes go through `normalise`.
+
+    Args:
+        images: (n, height, width), uint8, bool, or floats in [0, 1]; or (n, height, width, 1).
+        name: for messages.
+
+    Returns:
+        uint8 (n, 28, 28).
+
+    Raises:
+        SourceError: the shape or the values are others.
+    """
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.ndim != 3 or 0 in images.shape[1:]:
+        raise SourceError(f"{name}: expected images (n, height, width), got shape {images.shape}")
+    if images.dtype == np.bool_:
+        images = images.astype(np.uint8) * np.uint8(255)
+    elif images.dtype.kind == "f":
+        if not (np.isfinite(images).all() and images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
+            raise SourceError(f"{name}: expected floating-point images in [0, 1]")
+        images = np.rint(images * 255).astype(np.uint8)
+    if images.dtype != np.uint8:
+        raise SourceError(f"{name}: expected uint8, bool or floating-point images, got {images.dtype}")
+    if images.shape[1:] == (SIDE, SIDE):
+        bright_paper = len(images) > 0 and np.median(_border_median(images)) > 127
+        return 255 - images if bright_paper else images
+    return (
+        np.stack([normalise(image, name) for image in images])
+        if len(images)
+        else np.zeros((0, 28, 28), np.uint8)
+    )
+
+
+def _border_median(images: UInt8Array) -> IntArray:
+    top, left = images[:, [0, -1], :], images[:, 1:-1, [0, -1]]
+    border = np.concatenate([top.reshape(len(images), -1), left.reshape(len(images), -1)], axis=1)
+    median: IntArray = np.median(border, axis=1).astype(np.int64)
+    return median
+
+
+def normalise(image: UInt8Array, name: str) -> UInt8Array:
+    """
+    An image of any size in MNIST's form.
+
+    Ink is what differs from the paper (the median of the border), stretched to 255; what is then fainter
+    than 32 is paper. The ink's box is scaled, aspect kept, to fit 20×20 px, and set down with its centre
+    of mass in the middle of 28×28, as NIST's digits were for MNIST (LeCun, Bottou, Bengio, Haffner:
+    "Gradient-based learning applied to document recognition", 1998).
+
+    Args:
+        image: uint8 (height, width), ink darker or brighter than the paper.
+        name: for messages.
+
+    Returns:
+        uint8 (28, 28), bright ink on black.
+
+    Raises:
+        SourceError: there is no ink.
+    """
+    from PIL import Image
+
+    paper = int(_border_median(image[None])[0])
+    contrast = np.abs(image.astype(np.int64) - paper)
+    ink = (contrast * 255 // max(int(contrast.max()), 1)).astype(np.uint8)
+    ink[ink < _PAPER] = 0
+    if not ink.any():
+        raise SourceError(f"{name}: an image is blank; every glyph needs ink")
+    left, width, top, height = measure_ink(ink[None])[:, 0].tolist()
+    longer = max(width, height)
+    size = (max(1, round(width * _BOX / longer)), max(1, round(height * _BOX / longer)))
+    # Pillow's 8-bit resampling is fixed-point; BILINEAR covers all source pixels when it shrinks.
+    box = Image.fromarray(np.ascontiguousarray(ink[top : top + height, left : left + width]))
+    small = np.asarray(box.resize(size, Image.Resampling.BILINEAR))
+    mass = int(small.sum(dtype=np.int64))
+    glyph = np.zeros((SIDE, SIDE), np.uint8)
+    corner = []
+    for axis in (0, 1):
+        profile = small.sum(axis=1 - axis, dtype=np.int64)
+        centre = (2 * int((profile * np.arange(len(profile))).sum()) + mass) // (2 * max(mass, 1))
+        corner.append(min(max(_CENTRE - centre, 0), SIDE - len(profile)))
+    glyph[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small
+    return glyph

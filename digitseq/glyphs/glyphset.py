@@ -1,0 +1,298 @@
+"""GlyphSet: the glyphs of a source, sorted by digit, with what planning needs to know of each."""
+
+import copy
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt64Array
+from digitseq.errors import ArgumentError, SourceError
+
+SIDE = 28
+"""Height and width of a glyph, px."""
+ALL = "all"
+
+
+class GlyphSet:
+    """
+    Glyphs of one source, and the choice of those that are drawn from.
+
+    The rows of one digit lie together, and within them the rows of one part (train, validation, test).
+    So every split is, for each digit, one range of rows: no index lists, no copies, and a row number
+    names the same glyph in every split.
+
+    Attributes:
+        name: what the source is called.
+        digest: SHA-256 of the glyphs and their order, hex.
+        parts: names of the parts, in order.
+        split: which part is drawn from, or "all".
+        starts: int (10,), first row of each digit in the split.
+        counts: uint64 (10,), how many rows each digit has there; 0 where the split has none.
+        ink_left: int (rows,), first inked column.
+        ink_width: int (rows,), last − first inked column + 1; blank columns inside belong to the digit.
+        ink_top: int (rows,), first inked row.
+        ink_height: int (rows,), last − first inked row + 1.
+        widest_ink: int (10,), the greatest ink width of each digit in the whole source, all parts: what
+            fits does not depend on the split.
+        origin: int (rows,), place of each glyph in the source's own order (for MNIST: 0–59,999 train,
+            60,000–69,999 test).
+        writers: int (rows,), who wrote each glyph; None where that is not known.
+    """
+
+    def __init__(
+        self,
+        stored: UInt8Array,
+        ink: AnyArray,
+        bounds: IntArray,
+        origin: AnyArray,
+        *,
+        name: str,
+        digest: str,
+        parts: tuple[str, ...] = ("train",),
+        writers: AnyArray | None = None,
+    ) -> None:
+        """
+        Glyphs as they are stored; `from_arrays` takes plain images.
+
+        Args:
+            stored: uint8 (rows, 29, 28), each glyph's 28 rows and one blank row below.
+            ink: integers (4, rows): ink_left, ink_width, ink_top, ink_height.
+            bounds: int (10, parts + 1): digit d of part p is rows bounds[d, p] to bounds[d, p + 1], end
+                excluded.
+            origin: integers (rows,).
+            name: what the source is called.
+            digest: SHA-256 of the glyphs, hex.
+            parts: names of the parts.
+            writers: integers (rows,) or None.
+        """
+        self.name, self.digest, self.parts = name, digest, parts
+        self.origin = origin
+        self.writers = writers
+        self._stored = stored
+        self._bounds = bounds
+        self.ink_left, self.ink_width, self.ink_top, self.ink_height = ink.astype(np.int64)
+        self.widest_ink = np.array(
+            [self.ink_width[low:high].max(initial=0) for low, high in bounds[:, [0, -1]]], np.int64
+        )
+        self.split = ALL
+        self.starts, self.counts = _ranges(bounds[:, 0], bounds[:, -1])
+        self._choices = {ALL: self}
+        # Read from its first inked column on, with the rows 28 apart, a stored glyph is the same picture
+        # moved to the left edge: what slides in at the right is the blank left margin of the next row,
+        # and below the last row lies the blank one. So moving a glyph costs nothing.
+        rows, height, width = stored.shape
+        self._at_left_edge = np.lib.stride_tricks.as_strided(
+            stored, (rows, SIDE, SIDE, SIDE), (height * width, 1, width, 1), writeable=False
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: AnyArray,
+        labels: AnyArray,
+        *,
+        name: str = "custom",
+        part: AnyArray | None = None,
+        parts: tuple[str, ...] = ("train",),
+    ) -> "GlyphSet":
+        """
+        A set of glyphs from images and their labels, in any order.
+
+        Args:
+            images: uint8 (rows, 28, 28), 0 is no ink, 255 full ink; every image has ink.
+            labels: integers (rows,), 0–9.
+            name: what the source is called.
+            part: integers (rows,), which of ``parts`` each image belongs to; all to the first if None.
+            parts: names of the parts.
+
+        Returns:
+            The set, its split "all"; rows keep their order within a digit and part.
+
+        Raises:
+            SourceError: shape, dtype or a label is wrong, or an image is blank.
+
+        >>> GlyphSet.from_arrays(np.full((3, 28, 28), 255, np.uint8), np.array([7, 1, 7])).counts[7]
+        np.uint64(2)
+        """
+        stored, bounds, order = arrange(images, labels, part, len(parts), name)
+        return cls(
+            stored,
+            measure_ink(stored),
+            bounds,
+            order,
+            name=name,
+            digest=glyph_digest(stored, bounds),
+            parts=parts,
+        )
+
+    def __len__(self) -> int:
+        """Number of rows, all parts together."""
+        return len(self._stored)
+
+    def __repr__(self) -> str:
+        counts: Mapping[int, int] = {d: int(n) for d, n in enumerate(self.counts)}
+        return (
+            f"<GlyphSet {self.name} ({self.split}), {sum(counts.values())} glyphs, digest {self.digest[:12]}>"
+        )
+
+    @cached_property
+    def images(self) -> UInt8Array:
+        """uint8 (rows, 28, 28), read-only: every glyph as it was in the source."""
+        self.prepare(np.arange(len(self)))
+        view = self._stored[:, :SIDE]
+        view.flags.writeable = False
+        return view
+
+    @property
+    def labels(self) -> IntArray:
+        """Int (rows,): the digit of every row."""
+        return np.repeat(np.arange(10), self._bounds[:, -1] - self._bounds[:, 0])
+
+    def arrays(self) -> tuple[UInt8Array, IntArray, IntArray]:
+        """What `__init__` took first: stored glyphs, ink (4, rows) and bounds."""
+        ink = np.stack([self.ink_left, self.ink_width, self.ink_top, self.ink_height])
+        return self._stored, ink, self._bounds
+
+    def rows(self, digit: int) -> range:
+        """The rows of a digit in the split."""
+        first = int(self.starts[digit])
+        return range(first, first + int(self.counts[digit]))
+
+    def choose(self, split: str) -> "GlyphSet":
+        """
+        The same glyphs, drawn from one split.
+
+        Args:
+            split: one of `parts`, or "all".
+
+        Raises:
+            SourceError: the source has no such split.
+        """
+        if split in self._choices:
+            return self._choices[split]
+        if split == ALL:
+            low, high = 0, len(self.parts)
+        elif split in self.parts:
+            low = self.parts.index(split)
+            high = low + 1
+        else:
+            raise SourceError(
+                f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.parts, ALL))}",
+                hint="splits of your own files are told by 'train', 'validation' or 'test' in their names",
+            )
+        chosen = copy.copy(self)
+        chosen.split = split
+        chosen.starts, chosen.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
+        self._choices[split] = chosen  # shared by all splits of the set
+        return chosen
+
+    def prepare(self, rows: IntArray) -> None:
+        """Make sure that these rows are there; a source that draws its glyphs on demand does it here."""
+
+    def at_left_edge(self, rows: IntArray) -> UInt8Array:
+        """
+        Glyphs moved so that their first inked column is column 0.
+
+        Args:
+            rows: int, any shape, prepared before.
+
+        Returns:
+            uint8 (…, 28, 28), a new array.
+        """
+        moved: UInt8Array = self._at_left_edge[rows, self.ink_left[rows]]
+        return moved
+
+
+def _ranges(low: IntArray, high: IntArray) -> tuple[IntArray, UInt64Array]:
+    return low, (high - low).astype(np.uint64)
+
+
+def arrange(
+    images: AnyArray, labels: AnyArray, part: AnyArray | None, parts: int, name: str
+) -> tuple[UInt8Array, IntArray, IntArray]:
+    """
+    Images in the order and form in which they are stored.
+
+    Args:
+        images: uint8 (rows, 28, 28).
+        labels: integers (rows,), 0–9.
+        part: integers (rows,), below parts, or None.
+        parts: number of parts.
+        name: for messages.
+
+    Returns:
+        stored uint8 (rows, 29, 28), bounds int (10, parts + 1), and the order int (rows,): stored row r was
+        image order[r].
+
+    Raises:
+        SourceError: shape, dtype or a label is wrong, or an image is blank.
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+        raise SourceError(f"{name}: expected uint8 images (n, 28, 28), got {images.dtype} {images.shape}")
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+        raise SourceError(f"{name}: expected {len(images)} integer labels, got {labels.dtype} {labels.shape}")
+    if not len(images):
+        raise SourceError(f"{name}: there are no images in it")
+    wrong = (labels < 0) | (labels > 9)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise SourceError(f"{name}: expected labels 0–9, got {labels[row]} for image {row}")
+    blank = ~images.any((1, 2))
+    if blank.any():
+        raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
+    key = labels.astype(np.int64) * parts + (0 if part is None else np.asarray(part).astype(np.int64))
+    order = np.argsort(key, kind="stable")
+    stored = np.zeros((len(images), SIDE + 1, SIDE), np.uint8)
+    stored[:, :SIDE] = images[order]
+    ends = np.cumsum(np.bincount(key, minlength=10 * parts)).reshape(10, parts)
+    bounds = np.zeros((10, parts + 1), np.int64)
+    bounds[:, 1:] = ends
+    bounds[1:, 0] = ends[:-1, -1]
+    return stored, bounds, order.astype(np.int64)
+
+
+def measure_ink(glyphs: UInt8Array) -> IntArray:
+    """
+    Where the ink of each glyph lies.
+
+    Args:
+        glyphs: uint8 (n, height, width), none blank.
+
+    Returns:
+        int (4, n): first inked column, ink width, first inked row, ink height.
+    """
+    measured = np.empty((4, len(glyphs)), np.int64)
+    for row, axis in ((0, 1), (2, 2)):
+        inked: BoolArray = glyphs.any(axis)  # (n, columns) or (n, rows)
+        measured[row] = inked.argmax(1)
+        measured[row + 1] = inked.shape[1] - inked[:, ::-1].argmax(1) - measured[row]
+    return measured
+
+
+def glyph_digest(stored: UInt8Array, bounds: IntArray) -> str:
+    """SHA-256 of glyphs and of how they are divided: two sources with one digest draw the same."""
+    state = sha256(b"digitseq glyphs 1")
+    state.update(bounds.astype("<i8").tobytes())
+    state.update(np.ascontiguousarray(stored))
+    return state.hexdigest()
+
+
+def need_digits(glyphs: GlyphSet, digits: IntArray) -> None:
+    """
+    Make sure that a split has a glyph of every digit.
+
+    Args:
+        glyphs: the set, its split chosen.
+        digits: int, any shape, 0–9.
+
+    Raises:
+        ArgumentError: it has none of one of them.
+    """
+    missing = digits[glyphs.counts[digits] == 0]
+    if missing.size:
+        raise ArgumentError(
+            "source", f"{glyphs.name!r} has no glyph of the digit {missing[0]} in its split {glyphs.split!r}"
+        )

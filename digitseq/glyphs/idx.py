@@ -1,0 +1,142 @@
+"""
+IDX, the format of the original MNIST files: reading and writing, plain or gzip-compressed.
+
+Format (LeCun, "The MNIST database of handwritten digits"): two zero bytes, one byte type, one byte number
+of dimensions, each dimension as a big-endian 32-bit integer, then the data, big-endian, last index fastest.
+"""
+
+import gzip
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from digitseq.arrays import AnyArray
+from digitseq.errors import FormatError, SourceError
+
+TYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype("u1"),
+    0x09: np.dtype("i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+MAX_DIMENSIONS = 8
+_GZIP_MAGIC = b"\x1f\x8b"
+# Deflate cannot shrink by more than 1032 to 1 (zlib's technical notes): a file that promises more lies.
+_MAX_DEFLATE_RATIO = 1032
+_CHUNK = 1 << 20
+
+
+def read_idx(path: Path) -> AnyArray:
+    """
+    The array in an IDX file.
+
+    Memory is bounded by what the file really holds: a header that promises more is refused, not believed.
+
+    Args:
+        path: the file, plain or gzip-compressed (told by its first bytes).
+
+    Returns:
+        The array in the machine's byte order, a new array.
+
+    Raises:
+        FormatError: the file is not whole, valid IDX, with what was expected and found.
+        SourceError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            compressed = file.read(2) == _GZIP_MAGIC
+            file.seek(0)
+            if not compressed:
+                return _parse(file, path, size)
+            try:
+                with gzip.GzipFile(fileobj=file) as plain:
+                    return _parse(plain, path, size * _MAX_DEFLATE_RATIO)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise FormatError(f"{path}: the gzip data is broken or cut off ({error})") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _parse(file: IO[bytes] | gzip.GzipFile, path: Path, at_most: int) -> AnyArray:
+    """Parse IDX from a stream that can hold no more than ``at_most`` bytes."""
+    magic = _read(file, 4)
+    if len(magic) < 4 or magic[:2] != b"\0\0":
+        raise FormatError(f"{path}: not IDX: expected two zero bytes at the start, got {magic[:4]!r}")
+    if magic[2] not in TYPES:
+        known = ", ".join(f"0x{code:02x}" for code in TYPES)
+        raise FormatError(f"{path}: unknown IDX type 0x{magic[2]:02x}; known: {known}")
+    dtype, dimensions = TYPES[magic[2]], magic[3]
+    if not 1 <= dimensions <= MAX_DIMENSIONS:
+        raise FormatError(f"{path}: expected 1 to {MAX_DIMENSIONS} IDX dimensions, got {dimensions}")
+    header = _read(file, 4 * dimensions)
+    if len(header) < 4 * dimensions:
+        raise FormatError(f"{path}: the IDX header is cut off")
+    shape: tuple[int, ...] = struct.unpack(f">{dimensions}I", header)
+    promised = dtype.itemsize
+    for length in shape:  # Python integers: no overflow
+        promised *= length
+    if promised > at_most:
+        raise FormatError(
+            f"{path}: the IDX header promises {promised} bytes {shape}, more than the file can hold"
+        )
+    data = _read(file, promised)
+    if len(data) < promised:
+        raise FormatError(f"{path}: expected {promised} bytes of data {shape}, got {len(data)}: cut off")
+    if file.read(1):
+        raise FormatError(f"{path}: more data than the {promised} bytes that the IDX header promises {shape}")
+    try:
+        array = np.frombuffer(data, dtype).reshape(shape)
+    except ValueError as error:  # sizes beyond numpy's own limits, such as (0, 2**32 - 1, 2**32 - 1, …)
+        raise FormatError(f"{path}: IDX dimensions {shape} are too large") from error
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _read(file: IO[bytes] | gzip.GzipFile, size: int) -> bytearray:
+    """Up to ``size`` bytes, growing with what really comes."""
+    data = bytearray()
+    while len(data) < size and (chunk := file.read(min(_CHUNK, size - len(data)))):
+        data += chunk
+    return data
+
+
+def idx_bytes(array: AnyArray) -> bytes:
+    """
+    An array as the bytes of a plain IDX file.
+
+    Args:
+        array: uint8, int8, int16, int32, float32 or float64, 1 to 8 dimensions.
+
+    Raises:
+        FormatError: IDX has no such type or so many dimensions.
+
+    >>> idx_bytes(np.array([3, 5], np.uint8)).hex()
+    '00000801000000020305'
+    """
+    codes = {dtype.newbyteorder("="): code for code, dtype in TYPES.items()}
+    code = codes.get(array.dtype.newbyteorder("="))
+    if code is None or not 1 <= array.ndim <= MAX_DIMENSIONS:
+        raise FormatError(f"IDX has no form for {array.dtype} with {array.ndim} dimensions")
+    header = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.astype(TYPES[code]).tobytes()
+
+
+def write_idx(path: Path, array: AnyArray) -> None:
+    """
+    Write an array as IDX; gzip-compressed, without a time in it, if the name ends in ``.gz``.
+
+    Args:
+        path: the file; an existing one is replaced.
+        array: as for `idx_bytes`.
+
+    Raises:
+        FormatError: IDX has no form for the array.
+    """
+    data = idx_bytes(array)
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)

@@ -1,0 +1,91 @@
+"""A source's name → its GlyphSet: mnist, builtin, auto or a path."""
+
+import logging
+import os
+import warnings
+from pathlib import Path
+
+from digitseq.errors import ArgumentError, CacheError, FetchError, SourceWarning
+from digitseq.glyphs import fetch, mnist
+from digitseq.glyphs.cache import CACHE_VARIABLE, cache_dir, open_glyphs
+from digitseq.glyphs.fetch import Progress
+from digitseq.glyphs.glyphset import GlyphSet
+
+AUTO = "auto"
+
+_log = logging.getLogger("digitseq")
+# What this process has opened: (mnist, the cache folder as named) or ("", path) → its glyphs.
+_opened: dict[tuple[str, str], GlyphSet] = {}
+
+
+def open_source(source: str, progress: Progress | None = None) -> GlyphSet:
+    """
+    The glyphs of a source, all splits. A source is opened once in a process.
+
+    Args:
+        source: "mnist" (fetched if it is not cached), "builtin", "auto" (MNIST if cached or if it can be
+            fetched now, else builtin with a SourceWarning) or a path of the user's own glyphs.
+        progress: called as bytes arrive, if MNIST is fetched.
+
+    Raises:
+        SourceError: a path holds no glyphs.
+        FetchError: "mnist" is not cached and could not be fetched.
+        CacheError: the cached MNIST is damaged, or the cache folder cannot be used.
+    """
+    if source == AUTO:
+        return _auto(progress)
+    if source == mnist.NAME:
+        return _cached_mnist() or _fetched(False, progress)
+    if source == "builtin":
+        from digitseq.glyphs.strokes import builtin  # only who draws with it pays for its import
+
+        return builtin()
+    if not isinstance(source, str) or not source:
+        raise ArgumentError("source", f"expected mnist, builtin, auto, a path or a GlyphSet, got {source!r}")
+    path = Path(source)
+    key = ("", str(path.absolute()))
+    if key not in _opened:
+        from digitseq.glyphs.files import load
+
+        _opened[key] = load(path)
+    return _opened[key]
+
+
+def _cached_mnist() -> GlyphSet | None:
+    key = (mnist.NAME, os.environ.get(CACHE_VARIABLE, ""))
+    if key not in _opened and (glyphs := open_glyphs(fetch.mnist_dir())):
+        _opened[key] = glyphs
+    return _opened.get(key)
+
+
+def _auto(progress: Progress | None) -> GlyphSet:
+    cached = _cached_mnist()
+    if cached is not None:
+        return cached
+    if fetch.is_offline() and not fetch.has_local_mirror():
+        reason = "it is not cached and the network is switched off"
+    elif fetch.failed_lately():
+        reason = "it is not cached and could not be fetched within the last hour"
+    else:
+        try:
+            return _fetched(True, progress)
+        except FetchError as error:
+            reason = error.problem.removeprefix("MNIST ")
+        except CacheError as error:
+            reason = f"{error.problem}; {CACHE_VARIABLE} names another folder"
+    warnings.warn(
+        f"drawing with the built-in digits instead of MNIST: {reason}; "
+        '`digitseq fetch-mnist` gets MNIST, `--source builtin` (source="builtin") asks for the built-in ones',
+        SourceWarning,
+        stacklevel=5,
+    )
+    return open_source("builtin")
+
+
+def _fetched(in_passing: bool, progress: Progress | None) -> GlyphSet:
+    _log.warning("MNIST is not in the cache: fetching it (12 MB, once) into %s", cache_dir())
+    fetch.fetch(in_passing=in_passing, progress=progress)
+    glyphs = _cached_mnist()  # as every later process will open it: from the files, shared
+    if glyphs is None:
+        raise CacheError(f"the MNIST that was just cached in {fetch.mnist_dir()} has disappeared")
+    return glyphs

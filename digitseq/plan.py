@@ -1,0 +1,244 @@
+"""
+Recipe + image numbers → Plan: integer arrays that say which glyph stands where, no pixels.
+
+All shapes are (images, digits): a batch of lines, the shorter ones filled up at the right.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from digitseq import streams
+from digitseq.arrays import BoolArray, IntArray, UInt64Array
+from digitseq.errors import WidthError
+from digitseq.glyphs.glyphset import SIDE, GlyphSet, need_digits
+from digitseq.recipe import MAX_WIDTH_PX, Recipe
+from digitseq.streams import Purpose
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    Which glyph stands where in each image of a batch.
+
+    Attributes:
+        digits: int (images, digits), −1 where a line is shorter.
+        inside: bool (images, digits), False where a line is shorter; None when none is.
+        rows: int (images, digits), row in the GlyphSet; without meaning where a line is shorter.
+        gaps_px: int (images, digits − 1), as drawn, in [min, max].
+        left_px: int (images, digits), column of each digit's first ink; 0 is the left edge; the width of
+            the image where a line is shorter.
+        widths_px: int (images,), width of each image.
+        overlapping: whether ink of neighbours may share columns.
+    """
+
+    digits: IntArray
+    inside: BoolArray | None
+    rows: IntArray
+    gaps_px: IntArray
+    left_px: IntArray
+    widths_px: IntArray
+    overlapping: bool
+
+    def __len__(self) -> int:
+        return len(self.digits)
+
+    def boxes(self, glyphs: GlyphSet) -> IntArray:
+        """
+        Tight boxes of the ink.
+
+        Args:
+            glyphs: the set that the plan was made with.
+
+        Returns:
+            int (images, digits, 4): x, y, w, h in px; without meaning where a line is shorter.
+        """
+        r = self.rows
+        return np.stack([self.left_px, glyphs.ink_top[r], glyphs.ink_width[r], glyphs.ink_height[r]], axis=-1)
+
+
+def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
+    """
+    The plan of some images of a recipe.
+
+    Args:
+        recipe: what is wanted.
+        indices: int (images,), in [0, len(recipe)).
+        glyphs: what it is drawn from; its split is already chosen.
+
+    Returns:
+        The plan, image by image in the order of ``indices``.
+
+    Raises:
+        WidthError: a line could be wider than the image, whatever is drawn.
+        ArgumentError: the glyphs lack a digit.
+
+    >>> from digitseq.glyphs.strokes import builtin
+    >>> recipe = Recipe(sequences=("3502",), spacing_range=(2, 8), image_width=200, seed=1)
+    >>> make_plan(recipe, np.array([0]), builtin()).gaps_px.shape
+    (1, 3)
+    """
+    digits, inside = check_lines(recipe, indices, glyphs)
+    looked_up = digits if inside is None else np.maximum(digits, 0)
+    count = digits.shape[1]
+    starts = streams.image_starts(streams.seed_start(recipe.seed), indices + recipe.index)
+    words = streams.words(starts, _addresses(count))  # (images, 2 · digits): glyphs, gaps, place
+    rows = glyphs.starts[looked_up] + streams.below(words[:, :count], glyphs.counts[looked_up])
+    low, high = recipe.spacing_range
+    gaps = streams.below(words[:, count:-1], np.array(high - low + 1, np.uint64)) + low
+    glyphs.prepare(rows if inside is None else rows[inside])
+
+    if recipe.spacing_from == "ink":
+        left, extent = line_up(glyphs.ink_width[rows], gaps, inside)
+    else:
+        left, extent = line_up(np.full(rows.shape, SIDE), gaps, inside)
+        left += glyphs.ink_left[rows]
+    if recipe.image_width is None:
+        widths = extent
+    else:
+        widths = np.full(len(digits), recipe.image_width)
+        left += _margin(recipe.align, widths - extent, words[:, -1])[:, None]
+    if inside is not None:
+        left = np.where(inside, left, widths[:, None])
+    return Plan(digits, inside, rows, gaps, left, widths, overlapping=low < 0)
+
+
+def check_lines(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> tuple[IntArray, BoolArray | None]:
+    """
+    Make sure that some images of a recipe can be drawn, whatever the seed.
+
+    Args:
+        recipe: what is wanted.
+        indices: int (images,), in [0, len(recipe)).
+        glyphs: what it is drawn from.
+
+    Returns:
+        Their digits and mask, from `digit_matrix`.
+
+    Raises:
+        WidthError: a line could be wider than the image.
+        ArgumentError: the glyphs lack a digit.
+    """
+    digits, inside = digit_matrix([recipe.sequences[i] for i in indices.tolist()])
+    if not glyphs.counts.all():
+        need_digits(glyphs, digits[digits >= 0])
+    _check_fit(recipe, digits, inside, glyphs)
+    return digits, inside
+
+
+def digit_matrix(sequences: list[str]) -> tuple[IntArray, BoolArray | None]:
+    """
+    Sequences as a matrix.
+
+    Returns:
+        int (sequences, longest), −1 where one is shorter, and the mask of what is inside a line, or None
+        when all are equally long.
+
+    >>> digit_matrix(["042", "7"])[0]
+    array([[ 0,  4,  2],
+           [ 7, -1, -1]])
+    """
+    longest = max(map(len, sequences), default=0)
+    # "/" stands right before "0" in ASCII, so it becomes -1.
+    text = "".join([sequence.ljust(longest, "/") for sequence in sequences])
+    codes = np.frombuffer(text.encode("ascii"), np.uint8).reshape(len(sequences), longest)
+    digits = codes.astype(np.int64) - ord("0")
+    return digits, (digits >= 0 if "/" in text else None)
+
+
+def line_up(
+    advances_px: IntArray, gaps_px: IntArray, inside: BoolArray | None = None
+) -> tuple[IntArray, IntArray]:
+    """
+    Digits side by side from column 0.
+
+    Where a digit is narrower than the overlap, the gap is clamped so that left edges still increase.
+
+    Args:
+        advances_px: int (lines, digits), how wide each digit is.
+        gaps_px: int (lines, digits − 1), may be negative.
+        inside: bool (lines, digits), False where a line is shorter; None when none is.
+
+    Returns:
+        Left edges int (lines, digits) and the extent of each line int (lines,), new arrays.
+
+    >>> line_up(np.array([[10, 20, 3]]), np.array([[5, -30]]))
+    (array([[ 0, 15, 16]]), array([35]))
+    """
+    steps = np.maximum(advances_px[:, :-1] + gaps_px, 1)
+    if inside is not None:
+        advances_px = advances_px * inside
+        steps *= inside[:, 1:]
+    left = np.zeros(advances_px.shape, np.int64)
+    np.add.accumulate(steps, axis=1, out=left[:, 1:])
+    return left, (left + advances_px).max(axis=1)
+
+
+def required_width(
+    digits: IntArray, inside: BoolArray | None, max_gap_px: int, spacing_from: str, glyphs: GlyphSet
+) -> IntArray:
+    """
+    The width that always fits, whatever is drawn: widest ink of every digit, greatest gaps.
+
+    A line grows with each digit's width and each gap, so the worst case of each is the worst line.
+
+    Args:
+        digits: int (lines, digits), from `digit_matrix`.
+        inside: its mask.
+        max_gap_px: the greatest gap.
+        spacing_from: "ink" or "tile".
+        glyphs: the source.
+
+    Returns:
+        int (lines,), px.
+    """
+    widest = glyphs.widest_ink if spacing_from == "ink" else np.full(10, SIDE)
+    gaps = np.full((len(digits), digits.shape[1] - 1), max_gap_px)
+    return line_up(widest[digits], gaps, inside)[1]
+
+
+def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyphs: GlyphSet) -> None:
+    available = MAX_WIDTH_PX if recipe.image_width is None else recipe.image_width
+    high = recipe.spacing_range[1]
+    # What no line can exceed, without looking at the digits; it settles nearly every call.
+    if SIDE * digits.shape[1] + max(high, 0) * (digits.shape[1] - 1) <= available:
+        return
+    required = required_width(digits, inside, high, recipe.spacing_from, glyphs)
+    worst = int(required.argmax())
+    needed = int(required[worst])
+    if needed <= available:
+        return
+    sequence = "".join(map(str, digits[worst][digits[worst] >= 0].tolist()))
+    shown = sequence if len(sequence) <= 24 else f"{sequence[:20]}… ({len(sequence)} digits)"
+    if recipe.image_width is None:
+        problem = f"{shown} can be {needed} px wide; the widest image is {MAX_WIDTH_PX} px"
+        error = WidthError("digits", problem, hint="draw a shorter sequence or a smaller spacing")
+    else:
+        problem = f"{available} px is too narrow for {shown}, which can be {needed} px wide"
+        error = WidthError("image_width", problem, hint=f"{needed} always fits")
+    error.required_px = needed
+    raise error
+
+
+def _margin(align: str, surplus_px: IntArray, words: UInt64Array) -> IntArray:
+    """Columns left of each line, int (lines,)."""
+    if align == "center":
+        return surplus_px // 2
+    if align == "left":
+        return np.zeros_like(surplus_px)
+    if align == "right":
+        return surplus_px
+    return streams.below(words, (surplus_px + 1).astype(np.uint64))
+
+
+@lru_cache(maxsize=64)
+def _addresses(digits: int) -> UInt64Array:
+    """The addresses of all that a line of so many digits decides: its glyphs, its gaps, its place."""
+    return np.concatenate(
+        [
+            streams.addresses(Purpose.GLYPH, digits),
+            streams.addresses(Purpose.GAP, digits - 1),
+            streams.addresses(Purpose.PLACE, 1),
+        ]
+    )

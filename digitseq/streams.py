@@ -1,0 +1,132 @@
+"""
+Random words by address: (seed, purpose, position, image) → a 64-bit word ("stream 1").
+
+Two levels of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA
+2014), addressed instead of stepped: output k of the stream that starts at s is ``mix(s + GAMMA·(k + 1))``.
+The seed gives the start of one stream; its output i is the start of image i's own stream; output
+``purpose · 2¹⁶ + position`` of that one is the word for one decision. Nothing here has a state, so order,
+batch size and number of workers cannot matter. docs/determinism.md tells why not numpy's generators.
+"""
+
+from enum import IntEnum
+from hashlib import blake2b
+
+import numpy as np
+
+from digitseq.arrays import IntArray, UInt64Array
+
+POSITIONS = 1 << 16
+"""Decisions of one purpose in one image, at most."""
+
+GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's golden-ratio increment
+_MASK = (1 << 64) - 1
+
+
+def _constant(value: int) -> UInt64Array:
+    # An array without dimensions: numpy combines it with arrays faster than one of its scalars.
+    return np.array(value, np.uint64)
+
+
+_ONE, _GAMMA = _constant(1), _constant(GAMMA)
+_MIX_1, _MIX_2 = _constant(0xBF58476D1CE4E5B9), _constant(0x94D049BB133111EB)
+_S27, _S30, _S31, _S32 = _constant(27), _constant(30), _constant(31), _constant(32)
+
+
+class Purpose(IntEnum):
+    """What a word decides. The list only grows: a number once given is never moved nor used again."""
+
+    LABEL = 0
+    GLYPH = 1
+    GAP = 2
+    PLACE = 3
+
+
+def mix(state: UInt64Array) -> UInt64Array:
+    """
+    SplitMix64's output function, in place.
+
+    >>> start = np.array([1234567], np.uint64)
+    >>> mix(start + _GAMMA).tolist()
+    [6457827717110365317]
+    """
+    state ^= state >> _S30
+    state *= _MIX_1
+    state ^= state >> _S27
+    state *= _MIX_2
+    state ^= state >> _S31
+    return state
+
+
+def seed_start(seed: int, domain: str = "digitseq/1") -> UInt64Array:
+    """
+    Start of the stream of a seed: BLAKE2b of ``<domain>/<seed>``, 64 bits, little-endian.
+
+    Hashing keeps neighbouring seeds apart and takes integers of any size.
+
+    Returns:
+        uint64 ().
+    """
+    digest = blake2b(f"{domain}/{seed}".encode(), digest_size=8).digest()
+    return np.frombuffer(digest, "<u8").astype(np.uint64).reshape(())
+
+
+def image_starts(start: UInt64Array, indices: IntArray) -> UInt64Array:
+    """
+    Start of each image's own stream.
+
+    Args:
+        start: uint64 (), from `seed_start`.
+        indices: int (images,), place of each image in the seed's stream, from 0.
+
+    Returns:
+        uint64 (images,), a new array.
+    """
+    return mix(start + _GAMMA * (indices.astype(np.uint64) + _ONE))
+
+
+def addresses(purpose: int, positions: int) -> UInt64Array:
+    """
+    How far from an image's start the words of one purpose lie.
+
+    Args:
+        purpose: a member of Purpose.
+        positions: how many words, at positions 0, 1, ….
+
+    Returns:
+        uint64 (positions,), already multiplied by GAMMA, for `words`.
+    """
+    first = purpose * POSITIONS + 1
+    return np.array([GAMMA * (first + k) & _MASK for k in range(positions)], np.uint64)
+
+
+def words(starts: UInt64Array, offsets: UInt64Array) -> UInt64Array:
+    """
+    The words at some addresses of some images.
+
+    Args:
+        starts: uint64 (images,), from `image_starts`.
+        offsets: uint64 (words,), from `addresses`.
+
+    Returns:
+        uint64 (images, words), a new array, each word uniform over all 2⁶⁴.
+    """
+    return mix(starts[:, None] + offsets)
+
+
+def below(random_words: UInt64Array, bound: UInt64Array) -> IntArray:
+    """
+    Uniform integers in [0, bound): ``((word >> 32) · bound) >> 32``.
+
+    The probabilities differ from 1/bound by less than 2⁻³² each.
+
+    Args:
+        random_words: uint64, any shape.
+        bound: uint64, 1 to 2³², broadcast to that shape.
+
+    Returns:
+        int, the broadcast shape, a new array.
+
+    >>> below(np.array([0, 1 << 63, 2**64 - 1], np.uint64), np.array(10, np.uint64)).tolist()
+    [0, 5, 9]
+    """
+    return (((random_words >> _S32) * bound) >> _S32).astype(np.int64)

@@ -1,0 +1,76 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+_PREFIX = ".partial-"
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EINVAL}
+
+
+def write_whole(
+    path: Path, write: Callable[[IO[bytes]], object], *, new: bool = False, sync: bool = False
+) -> None:
+    """
+    Put a file in place whole or not at all: written beside its place, then moved.
+
+    Args:
+        path: where; its folder exists.
+        write: writes the content to the open file that it is given.
+        new: never replace a file that is there.
+        sync: have it on the disk before it is in place, for what must survive a loss of power.
+
+    Raises:
+        FileExistsError: ``new``, and there is one.
+        OSError: the system refuses.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_PREFIX)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        if new:
+            _move_new(temporary, path)
+        else:
+            temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def sweep_partial(folder: Path) -> None:
+    """Remove what a killed process left of `write_whole`. No other process may be writing there now."""
+    for left_over in folder.glob(f"{_PREFIX}*"):
+        left_over.unlink(missing_ok=True)
+
+
+def _move_new(temporary: Path, path: Path) -> None:
+    try:
+        # A hard link is the one move that fails, in one step, where a file is.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # No hard links on this file system: take the name first, then fill it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        temporary.replace(path)
+    else:
+        temporary.unlink()
+
+
+def _umask() -> int:
+    # mkstemp makes files that only their owner can read; the mask can only be read by setting it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
