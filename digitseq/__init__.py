@@ -51,15 +51,15 @@ _HOME = {
     "make_recipe": "digitseq.api",
 }
 
-__all__ = [  # noqa: RUF022 - sorted, and compared with _HOME by a test
+__all__ = [
     "ArgumentError",
     "CacheError",
     "DigitSeqError",
-    "Picture",
     "FetchError",
     "FormatError",
     "GlyphSet",
     "OutputError",
+    "Picture",
     "Recipe",
     "SourceError",
     "SourceWarning",

@@ -230,6 +230,9 @@ def make_recipe(
         seed: any integer, or None.
         **settings: the other fields of Recipe.
 
+    Returns:
+        The recipe.
+
     Raises:
         ArgumentError: a value is not what it must be.
     """

@@ -44,7 +44,7 @@ def main() -> NoReturn:
     warnings.simplefilter("always", SourceWarning)
     warnings.showwarning = _show_warning
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="digitseq", standalone_mode=False)
         sys.stdout.flush()
     except ArgumentError as error:
         _fail(f"{_WORDS.get(error.argument, error.argument)}: {error.problem}", error.hint)
@@ -133,7 +133,10 @@ def _width(text: str) -> int | None:
 @app.command()
 def generate(
     sequence: Annotated[
-        str, typer.Argument(help="The digits to draw; - reads sequences from stdin, one a line.")
+        str,
+        typer.Argument(
+            metavar="SEQUENCE", help="The digits to draw; - reads sequences from stdin, one a line."
+        ),
     ],
     minimum: Annotated[int, typer.Option("--min", help="Least spacing, px; negative overlaps.")] = 2,
     maximum: Annotated[int, typer.Option("--max", help="Greatest spacing, px (included).")] = 8,
@@ -191,8 +194,6 @@ def generate(
     with _progress("fetching MNIST", quiet) as progress:
         glyphs = api.load_glyphs(source, split, progress=progress)
     pictures = api.draw(recipe, glyphs)
-    if seed is None and not quiet:
-        _say("note", f"seed {recipe.seed} (--seed {recipe.seed} draws the same again)")
     folder = _folder(output) if len(sequences) > 1 else output
     for picture in pictures:
         if output == "-":
@@ -202,6 +203,8 @@ def generate(
             typer.echo(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
         if show:
             _show(picture)
+    if seed is None and not quiet:
+        _say("note", f"seed {recipe.seed} (--seed {recipe.seed} draws the same again)")
 
 
 def _lines(stdin: IO[bytes]) -> Iterator[str]:

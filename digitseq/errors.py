@@ -15,6 +15,9 @@ Everything that a user can cause derives from DigitSeqError::
     SourceWarning (UserWarning)           another source than MNIST was used
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DigitSeqError(Exception):
     """An expected failure, told in one sentence; ``hint`` says what to do about it, or is empty."""
@@ -80,3 +83,19 @@ class OutputError(DigitSeqError):
 
 class SourceWarning(UserWarning):
     """Another source than MNIST was used because MNIST could not be had."""
+
+
+@contextmanager
+def system_errors(kind: type[DigitSeqError], sentence: str, *, hint: str = "") -> Iterator[None]:
+    """
+    Tell what the system refuses inside the block as one of our errors.
+
+    Args:
+        kind: the error.
+        sentence: what could not be done; the system's reason is added.
+        hint: what to do about it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{sentence}: {error.strerror or error}", hint=hint) from error

@@ -32,7 +32,7 @@ def show(console: Console, image: UInt8Array) -> None:
         image = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BOX))
     for upper, lower in zip(image[::2].tolist(), image[1::2].tolist(), strict=True):
         pairs = zip(upper, lower, strict=True)
-        if console.color_system is None or not console.is_terminal:
+        if console.no_color or console.color_system is None:
             blocks = "".join(" ▄▀█"[2 * (a >= _INK) + (b >= _INK)] for a, b in pairs)
             console.print(blocks.rstrip(), highlight=False, markup=False, soft_wrap=True)
         else:

@@ -1,10 +1,9 @@
-"""One picture as a file: its name, its place, and what it says of itself."""
+"""One picture as a file: its name and its place."""
 
-from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
-from digitseq.errors import ArgumentError, OutputError
+from digitseq.errors import ArgumentError, OutputError, system_errors
 from digitseq.wholefile import write_whole
 
 _LONGEST_STEM = 100  # file systems end at 255 bytes
@@ -28,44 +27,40 @@ def save_picture(png: bytes, sequence: str, output: Path | None = None, *, force
         OutputError: the file exists and is not to be replaced, or the system refuses.
         ArgumentError: the name does not end in .png.
     """
-    if output is None:
-        output = Path()
-    if output.is_dir():
-        long = len(sequence) > _LONGEST_STEM
-        stem = f"{sequence[:_LONGEST_STEM]}-{len(sequence)}-digits" if long else sequence
-        for end in chain([""], (f"-{number}" for number in count(1))):
-            path = output / f"{stem}{end}.png"
-            with suppress(FileExistsError):
-                _write(path, png, new=not force)
-                return path
-    if output.exists() and not output.is_file():  # a device or a named pipe: nothing there to keep whole
-        try:
+    output = output or Path()
+    with system_errors(OutputError, f"{output} cannot be written"):
+        if output.is_dir():
+            return _save_in(output, _stem(sequence), png, force)
+        if output.exists() and not output.is_file():  # a device or a named pipe: nothing there to keep whole
             output.write_bytes(png)
-        except OSError as error:
-            raise OutputError(f"{output} cannot be written: {error.strerror or error}") from error
+            return output
+        if output.suffix.lower() != ".png":
+            expected = "expected a name ending in .png or an existing folder"
+            raise ArgumentError("output", f"{expected}, got {str(output)!r}")
+        if not output.parent.is_dir():
+            raise OutputError(f"{output} cannot be written: its folder does not exist")
+        if not _written(output, png, force):
+            raise OutputError(f"{output} exists and is kept", hint="--force (force=True) replaces it")
         return output
-    if output.suffix.lower() != ".png":
-        raise ArgumentError(
-            "output", f"expected a name ending in .png or an existing folder, got {str(output)!r}"
-        )
-    try:
-        _write(output, png, new=not force)
-    except FileExistsError as error:
-        raise OutputError(f"{output} exists and is kept", hint="--force (force=True) replaces it") from error
-    return output
 
 
-def _write(path: Path, png: bytes, *, new: bool) -> None:
-    if new and path.exists():  # the usual case, told without writing anything
-        raise FileExistsError(path)
+def _stem(sequence: str) -> str:
+    long = len(sequence) > _LONGEST_STEM
+    return f"{sequence[:_LONGEST_STEM]}-{len(sequence)}-digits" if long else sequence
+
+
+def _save_in(folder: Path, stem: str, png: bytes, force: bool) -> Path:
+    ends = chain([""], (f"-{number}" for number in count(1)))
+    paths = (folder / f"{stem}{end}.png" for end in ends)
+    return next(path for path in paths if _written(path, png, force))
+
+
+def _written(path: Path, png: bytes, force: bool) -> bool:
+    """Write the file, unless it is there and to be kept."""
+    if not force and path.exists():  # the usual case, told without writing anything
+        return False
     try:
-        write_whole(path, lambda file: file.write(png), new=new)
+        write_whole(path, lambda file: file.write(png), new=not force)
     except FileExistsError:
-        raise
-    except OSError as error:
-        reason = (
-            "its folder does not exist"
-            if isinstance(error, FileNotFoundError)
-            else error.strerror or str(error)
-        )
-        raise OutputError(f"{path} cannot be written: {reason}") from error
+        return False
+    return True

@@ -7,16 +7,16 @@ written last: without it the set does not exist.
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import IO, Any
 
 import numpy as np
 
 from digitseq.arrays import AnyArray
-from digitseq.errors import CacheError
+from digitseq.errors import CacheError, system_errors
 from digitseq.glyphs.glyphset import SIDE, GlyphSet
 from digitseq.wholefile import sweep_partial, write_whole
 
@@ -39,17 +39,13 @@ def _cache_dir(named: str) -> Path:
     return user_cache_path("digitseq", appauthor=False)
 
 
-@contextmanager
-def cache_errors() -> Iterator[None]:
+def cache_errors() -> AbstractContextManager[None]:
     """Tell what the system refuses in the cache folder as a CacheError that names folder and variable."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise CacheError(
-            f"the cache folder {cache_dir()} cannot be used: {reason}",
-            hint=f"make room or give it rights, or set {CACHE_VARIABLE} to another folder",
-        ) from error
+    return system_errors(
+        CacheError,
+        f"the cache folder {cache_dir()} cannot be used",
+        hint=f"make room or give it rights, or set {CACHE_VARIABLE} to another folder",
+    )
 
 
 def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
@@ -74,7 +70,7 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     if glyphs.writers is not None:
         arrays["writers.npy"] = glyphs.writers.astype(np.int32)
     for name, array in arrays.items():
-        write_whole(folder / name, partial(np.save, arr=array), sync=True)
+        write_whole(folder / name, partial(_save_array, array=array), sync=True)
     manifest: dict[str, Any] = {
         "format": STORE_FORMAT,
         "name": glyphs.name,
@@ -85,6 +81,11 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     }
     text = json.dumps(manifest, indent=1).encode()
     write_whole(folder / _MANIFEST, lambda file: file.write(text), sync=True)
+
+
+def _save_array(file: IO[bytes], array: AnyArray) -> None:
+    # Given a real file, numpy writes past Python and tells a full disk only as a number of bytes.
+    np.save(SimpleNamespace(write=file.write), array)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:

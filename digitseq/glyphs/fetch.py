@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError
+from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, system_errors
 from digitseq.glyphs import mnist
 from digitseq.glyphs.cache import cache_dir, cache_errors, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
@@ -166,8 +166,8 @@ class _Folder:
     """MNIST's files in a folder: their own names or with a dot before "idx", gzip or plain."""
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise SourceError(f"{folder}: not a folder", hint="name the folder that holds MNIST's four files")
+        with system_errors(SourceError, f"{folder} cannot be read"):
+            self._names = {path.name for path in folder.iterdir()}
         self._folder = folder
 
     def images(self) -> dict[SourceFile, Path]:
@@ -185,8 +185,8 @@ class _Folder:
 
     def _find(self, file: SourceFile) -> Path | None:
         stems = (file.name, file.name.replace("-idx", ".idx"))
-        paths = [self._folder / (stem + end) for stem in stems for end in (".gz", "")]
-        return next((path for path in paths if path.is_file()), None)
+        names = [stem + end for stem in stems for end in (".gz", "")]
+        return next((self._folder / name for name in names if name in self._names), None)
 
 
 class _Mirrors:
@@ -209,6 +209,7 @@ class _Mirrors:
         mirrors = _reachable(_mirrors())
         if not mirrors:
             raise FetchError("MNIST is not cached, and the network is switched off", hint=_HINT_OFFLINE)
+        _log.warning("fetching MNIST (12 MB, once) into %s", cache_dir())
         failures = []
         for mirror in mirrors:
             try:
@@ -355,17 +356,22 @@ class _Download:
     def _work(self) -> None:
         from pooch import HTTPDownloader
 
+        responses: list[Any] = []
         downloader = HTTPDownloader(
             progressbar=self,
             chunk_size=1 << 14,
             timeout=(self._patience.first_byte_s, self._patience.stall_s),
             # A server that says "Content-Encoding: gzip" of a .gz file would have it unpacked on the way.
             headers={"Accept-Encoding": "identity"},
+            hooks={"response": lambda response, **_: responses.append(response)},
         )
         try:
             downloader(self._url, str(self._output), None)
         except BaseException as error:  # handed to the waiting thread
             self._error = error
+        finally:
+            for response in responses:  # pooch leaves it open when something goes wrong
+                response.close()
         self._finished = True
         self._beat.set()
 

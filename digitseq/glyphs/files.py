@@ -7,13 +7,14 @@ rule (`normalise`). docs/sources.md tells users.
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
-from digitseq.errors import FormatError, SourceError
+from digitseq.errors import FormatError, SourceError, system_errors
 from digitseq.glyphs.glyphset import SIDE, GlyphSet, measure_ink
 from digitseq.glyphs.idx import read_idx
 
@@ -48,7 +49,7 @@ def load(path: Path) -> GlyphSet:
     labels above 9 are letters and left out. An ``.npz`` holds images and labels.
 
     The split of a piece is told by the word train, validation (valid, val, dev) or test (t10k) in the
-    name of its file, folder or array; without one it counts as train.
+    name of its IDX file, its folder inside the path, or its array; without one it counts as train.
 
     Args:
         path: a folder or file.
@@ -60,7 +61,11 @@ def load(path: Path) -> GlyphSet:
         SourceError: there are no glyphs of such a form, or a file cannot be read.
         FormatError: a file is broken.
     """
-    path = path.expanduser()
+    with system_errors(SourceError, f"{path} cannot be read"):
+        return _load(path.expanduser())
+
+
+def _load(path: Path) -> GlyphSet:
     if path.is_dir():
         pieces = _class_folders(path) or _idx_pairs(sorted(path.iterdir()), path)
     elif path.suffix == ".npz" and path.is_file():
@@ -102,9 +107,9 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
     return glyphs, labels, numbers
 
 
-def _part_of(name: str, default: str = "train") -> str:
+def _part_of(name: str) -> str:
     words = re.split(r"[^a-z0-9]+", name.lower())
-    return next((_PART_WORDS[word] for word in words if word in _PART_WORDS), default)
+    return next((_PART_WORDS[word] for word in words if word in _PART_WORDS), "train")
 
 
 # --- The forms ------------------------------------------------------------------------------------------
@@ -114,7 +119,7 @@ def _class_folders(folder: Path) -> list[Piece]:
     names = {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir()}
     roots = [(_PART_WORDS[name], entry) for name, entry in names.items() if name in _PART_WORDS]
     if any(str(digit) in names for digit in range(10)):
-        roots = [(_part_of(folder.name), folder)]
+        roots = [("train", folder)]
     pieces = []
     for part, root in roots:
         glyphs, labels = [], []
@@ -153,7 +158,8 @@ def _read_image(file: Path) -> UInt8Array:
             pixels = np.asarray(grey)
     except Exception as error:  # Pillow's decoders raise nearly anything on a broken file
         raise FormatError(f"{file}: cannot be read as an image ({error})") from error
-    return as_glyphs(pixels[None], str(file))[0]
+    glyph: UInt8Array = as_glyphs(pixels[None], str(file))[0]
+    return glyph
 
 
 def _stretch(values: AnyArray) -> UInt8Array:
@@ -179,8 +185,8 @@ def _idx_pairs(files: Iterable[Path], path: Path) -> list[Piece]:
     by_name = {file.name: file for file in files}
     pieces = []
     for name, file in by_name.items():
-        if "images" not in name or "idx3" not in name:
-            continue
+        if "images" not in name or "idx3" not in name or name.removesuffix(".gz") in set(by_name) - {name}:
+            continue  # another file, or one that is there uncompressed, too
         labels_name = name.replace("images", "labels").replace("idx3", "idx1")
         # The partner may be plain where this one is compressed, or the other way round.
         partners = (labels_name, labels_name + ".gz", labels_name.removesuffix(".gz"))
@@ -196,16 +202,15 @@ def _idx_pairs(files: Iterable[Path], path: Path) -> list[Piece]:
         if "emnist" in name.lower():
             images = images.transpose(0, 2, 1)
             images, labels = images[labels <= 9], labels[labels <= 9]
-        if not any(name == other + ".gz" for other in by_name):  # the same file plain and compressed: once
-            pieces.append((_part_of(name, _part_of(path.name)), images, labels))
+        pieces.append((_part_of(name), images, labels))
     return pieces
 
 
 def _npz(path: Path) -> list[Piece]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FormatError(f"{path}: cannot be read as .npz ({error})") from error
     images, labels = _by_rest(arrays, {"images", "x"}), _by_rest(arrays, {"labels", "y"})
     if not images or images.keys() - labels.keys():
@@ -213,8 +218,12 @@ def _npz(path: Path) -> list[Piece]:
             f"{path}: expected the arrays images and labels (or x_train and y_train, …), "
             f"found {', '.join(arrays) or 'none'}"
         )
+    return [(_part_of(rest), images[rest], _flat(labels[rest])) for rest in images]
+
+
+def _flat(labels: AnyArray) -> AnyArray:
     # Labels often come as one column.
-    return [(_part_of(rest or path.stem), images[rest], labels[rest].squeeze()) for rest in images]
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def _by_rest(arrays: Mapping[str, AnyArray], words: set[str]) -> dict[str, AnyArray]:

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from digitseq.arrays import AnyArray
-from digitseq.errors import FormatError, SourceError
+from digitseq.errors import FormatError, SourceError, system_errors
 
 TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("u1"),
@@ -48,20 +48,17 @@ def read_idx(path: Path) -> AnyArray:
         FormatError: the file is not whole, valid IDX, with what was expected and found.
         SourceError: the file cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            compressed = file.read(2) == _GZIP_MAGIC
-            file.seek(0)
-            if not compressed:
-                return _parse(file, path, size)
-            try:
-                with gzip.GzipFile(fileobj=file) as plain:
-                    return _parse(plain, path, size * _MAX_DEFLATE_RATIO)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise FormatError(f"{path}: the gzip data is broken or cut off ({error})") from error
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+    with system_errors(SourceError, f"{path} cannot be read"), path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        compressed = file.read(2) == _GZIP_MAGIC
+        file.seek(0)
+        if not compressed:
+            return _parse(file, path, size)
+        try:
+            with gzip.GzipFile(fileobj=file) as plain:
+                return _parse(plain, path, size * _MAX_DEFLATE_RATIO)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FormatError(f"{path}: the gzip data is broken or cut off ({error})") from error
 
 
 def _parse(file: IO[bytes] | gzip.GzipFile, path: Path, at_most: int) -> AnyArray:

@@ -1,19 +1,17 @@
 """A source's name → its GlyphSet: mnist, builtin, auto or a path."""
 
-import logging
 import os
 import warnings
 from pathlib import Path
 
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceWarning
 from digitseq.glyphs import fetch, mnist
-from digitseq.glyphs.cache import CACHE_VARIABLE, cache_dir, open_glyphs
+from digitseq.glyphs.cache import CACHE_VARIABLE, open_glyphs
 from digitseq.glyphs.fetch import Progress
 from digitseq.glyphs.glyphset import GlyphSet
 
 AUTO = "auto"
 
-_log = logging.getLogger("digitseq")
 # What this process has opened: (mnist, the cache folder as named) or ("", path) → its glyphs.
 _opened: dict[tuple[str, str], GlyphSet] = {}
 
@@ -83,7 +81,6 @@ def _auto(progress: Progress | None) -> GlyphSet:
 
 
 def _fetched(in_passing: bool, progress: Progress | None) -> GlyphSet:
-    _log.warning("MNIST is not in the cache: fetching it (12 MB, once) into %s", cache_dir())
     fetch.fetch(in_passing=in_passing, progress=progress)
     glyphs = _cached_mnist()  # as every later process will open it: from the files, shared
     if glyphs is None:

@@ -157,13 +157,16 @@ def _spline(control: IntArray) -> IntArray:
 
 
 def _fit(x: IntArray, y: IntArray, pen: IntArray) -> tuple[IntArray, IntArray]:
-    """Paths scaled so that the ink just fits the box: (n, points) in 1/_FINE px from its corner."""
+    """Paths scaled so that the ink just fits the box, in its middle: (n, points), in 1/_FINE px."""
     low_x, low_y = x.min(1, keepdims=True), y.min(1, keepdims=True)
     wide, high = x.max(1, keepdims=True) - low_x, y.max(1, keepdims=True) - low_y
     room = (_BOX * _FINE - 2 * pen)[:, None] - _FINE  # half a px of soft edge at either side
     longer = np.maximum(np.maximum(wide, high), 1)
-    edge = pen[:, None] + _FINE // 2
-    return (x - low_x) * room // longer + edge, (y - low_y) * room // longer + edge
+    middle = _BOX * _FINE
+    return (
+        (x - low_x) * room // longer + (middle - wide * room // longer) // 2,
+        (y - low_y) * room // longer + (middle - high * room // longer) // 2,
+    )
 
 
 def _cover(x: IntArray, y: IntArray, pen: IntArray) -> UInt8Array:

@@ -1,0 +1,86 @@
+"""Fixtures: every test has an empty cache of its own, and no network."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from digitseq.glyphs import fetch, sources
+from digitseq.glyphs.glyphset import GlyphSet
+
+settings.register_profile("digitseq", derandomize=True, deadline=None, max_examples=100)
+settings.load_profile("digitseq")
+
+_CLEAN = ("DIGITSEQ_MNIST_MIRROR", "HF_HUB_OFFLINE", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder and no network."""
+    folder = tmp_path / "cache"
+    for name in _CLEAN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(folder))
+    monkeypatch.setenv("DIGITSEQ_OFFLINE", "1")
+    monkeypatch.setattr(sources, "_opened", {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_files() -> Path:
+    """The folder of the real MNIST files."""
+    beside = Path(__file__).parents[2] / "shared" / "mnist"
+    folder = Path(os.environ.get("DIGITSEQ_TEST_MNIST") or beside)
+    if not (folder / "train-images-idx3-ubyte.gz").is_file():
+        reason = "the real MNIST files are not here; DIGITSEQ_TEST_MNIST names their folder"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_cache(mnist_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that holds the real MNIST."""
+    folder = tmp_path_factory.mktemp("mnist-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITSEQ_CACHE_DIR", str(folder))
+        fetch.fetch(from_dir=mnist_files)
+    return folder
+
+
+@pytest.fixture
+def with_mnist(mnist_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This test's cache folder is one that holds the real MNIST."""
+    monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(mnist_cache))
+    return mnist_cache
+
+
+@pytest.fixture(scope="session")
+def solid() -> GlyphSet:
+    """
+    Synthetic glyphs whose pixels tell what they are.
+
+    Glyph k of digit d is a solid block of the grey value 1 + 12·d + k; widths run over 2 to 20 px, and every
+    third block of 5 px and more has a blank column inside.
+    """
+    images = np.zeros((120, 28, 28), np.uint8)
+    labels = np.repeat(np.arange(10), 12)
+    for row in range(120):
+        width = 2 + row * 7 % 19
+        left = row % (28 - width)
+        images[row, 4:24, left : left + width] = 1 + row
+        if row % 3 == 0 and width >= 5:
+            images[row, :, left + 2] = 0
+    return GlyphSet.from_arrays(images, labels, name="solid")
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder is an empty one."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder

@@ -1,0 +1,88 @@
+"""GlyphSet: sorted by digit and part, measured, checked."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digitseq.errors import SourceError
+from digitseq.glyphs.glyphset import GlyphSet, measure_ink
+
+_sizes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40)
+
+
+@given(_sizes)
+def test_rows_are_sorted_by_digit_and_part_and_keep_their_order(kinds: list[tuple[int, int]]) -> None:
+    labels, part = np.array(kinds).T
+    images = np.zeros((len(kinds), 28, 28), np.uint8)
+    images[:, 0, 0] = np.arange(len(kinds)) + 1
+    glyphs = GlyphSet.from_arrays(images, labels, part=part, parts=("train", "validation", "test"))
+    expected = sorted(range(len(kinds)), key=lambda i: kinds[i])
+    assert glyphs.origin.tolist() == expected
+    assert glyphs.images[:, 0, 0].tolist() == [i + 1 for i in expected]
+    assert glyphs.labels.tolist() == [kinds[i][0] for i in expected]
+    for number, split in enumerate(glyphs.parts):
+        chosen = glyphs.choose(split)
+        for digit in range(10):
+            found = [glyphs.origin[row] for row in chosen.rows(digit)]
+            assert found == [i for i, kind in enumerate(kinds) if kind == (digit, number)]
+    assert sum(int(n) for n in glyphs.counts) == len(kinds)
+
+
+@given(st.integers(0, 27), st.integers(0, 27), st.integers(0, 27), st.integers(0, 27))
+def test_ink_is_measured_to_the_last_pixel(x1: int, x2: int, y1: int, y2: int) -> None:
+    glyph = np.zeros((1, 28, 28), np.uint8)
+    glyph[0, y1, x1] = glyph[0, y2, x2] = 1
+    assert measure_ink(glyph)[:, 0].tolist() == [min(x1, x2), abs(x1 - x2) + 1, min(y1, y2), abs(y1 - y2) + 1]
+
+
+@given(st.integers(1, 2**32))
+def test_a_glyph_at_the_left_edge_is_the_glyph_moved(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    images = (chance.random((6, 28, 28)) < 0.05).astype(np.uint8) * np.uint8(200)
+    images[:, 27, 27] = images[:, 0, 27] = 7  # ink in the corners, where rows meet
+    glyphs = GlyphSet.from_arrays(images, np.array([3, 1, 4, 1, 5, 9]))
+    moved = glyphs.at_left_edge(np.arange(6))
+    for row in range(6):
+        left = glyphs.ink_left[row]
+        assert (moved[row, :, : 28 - left] == glyphs.images[row][:, left:]).all()
+        assert not moved[row, :, 28 - left :].any()
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (np.ones((2, 28, 28), np.float32), np.zeros(2, int), "uint8 images"),
+        (np.ones((2, 20, 20), np.uint8), np.zeros(2, int), "uint8 images"),
+        (np.ones((2, 28, 28), np.uint8), np.zeros(3, int), "2 integer labels"),
+        (np.ones((2, 28, 28), np.uint8), np.zeros(2), "integer labels"),
+        (np.ones((2, 28, 28), np.uint8), np.array([3, 10]), "got 10 for image 1"),
+        (np.ones((2, 28, 28), np.uint8), np.array([-1, 0]), "got -1 for image 0"),
+        (np.zeros((2, 28, 28), np.uint8), np.zeros(2, int), "image 0 is blank"),
+        (np.ones((0, 28, 28), np.uint8), np.zeros(0, int), "no images"),
+    ],
+)
+def test_wrong_arrays_are_refused(images: np.ndarray, labels: np.ndarray, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        GlyphSet.from_arrays(images, labels)
+
+
+def test_images_cannot_be_written_to(solid: GlyphSet) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        solid.images[0, 0, 0] = 1
+
+
+def test_the_digest_tells_sets_apart() -> None:
+    images = np.full((2, 28, 28), 9, np.uint8)
+    digests = {
+        GlyphSet.from_arrays(images, np.array([1, 2])).digest,
+        GlyphSet.from_arrays(images, np.array([1, 3])).digest,
+        GlyphSet.from_arrays(images // 2, np.array([1, 2])).digest,
+        GlyphSet.from_arrays(images, np.array([1, 2]), part=np.array([0, 1]), parts=("train", "test")).digest,
+    }
+    assert len(digests) == 4
+    assert GlyphSet.from_arrays(images, np.array([1, 2]), name="other").digest in digests
+
+
+def test_repr_is_short_and_says_what_it_is(solid: GlyphSet) -> None:
+    assert repr(solid).startswith("<GlyphSet solid (all), 120 glyphs, digest ")

@@ -1,0 +1,473 @@
+"""The command line: a skin over the API, tried through its real entry point."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import digitseq
+from digitseq import api, cli
+from digitseq.arrays import UInt8Array
+from digitseq.recipe import Recipe
+
+
+def run(
+    *arguments: str, stdin: str | bytes = "", env: dict[str, str] | None = None, **more: Any
+) -> "subprocess.CompletedProcess[str]":
+    """The program as a user runs it."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [sys.executable, "-m", "digitseq", *arguments],
+        input=data,
+        capture_output=True,
+        env=os.environ | (env or {}),
+        check=False,
+        timeout=60,
+        **more,
+    )
+    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode("latin-1"), done.stderr.decode()
+    )
+
+
+def _pixels(path: Path) -> UInt8Array:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+# --- Arguments → one API call ---------------------------------------------------------------------------
+
+_DEFAULT: dict[str, Any] = {
+    "sequences": ("3502",),
+    "spacing_range": (2, 8),
+    "image_width": None,
+    "seed": 1,
+    "index": 0,
+    "source": "auto",
+    "split": "train",
+    "spacing_from": "ink",
+    "align": "center",
+    "invert": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ("3502", {}),
+        ("3502 --min 2 --max 8 --width 200", {"image_width": 200}),
+        ("0042 --min -4 --max 0", {"sequences": ("0042",), "spacing_range": (-4, 0)}),
+        ("3502 --width auto", {}),
+        ("3502 --index 7", {"index": 7}),
+        ("3502 --source builtin --split test", {"source": "builtin", "split": "test"}),
+        (
+            "3502 --spacing-from tile --align random --invert",
+            {"spacing_from": "tile", "align": "random", "invert": True},
+        ),
+    ],
+)
+def test_arguments_become_exactly_this_recipe(
+    monkeypatch: pytest.MonkeyPatch, in_folder: Path, argv: str, expected: dict[str, Any]
+) -> None:
+    seen: list[tuple[Recipe, object]] = []
+    monkeypatch.setattr(api, "load_glyphs", lambda source, split, progress: (source, split))
+
+    def draw(recipe: Recipe, glyphs: object) -> list[object]:
+        seen.append((recipe, glyphs))
+        return []
+
+    monkeypatch.setattr(api, "draw", draw)
+    monkeypatch.setattr(sys, "argv", ["digitseq", "generate", *argv.split(), "--seed", "1"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    fields = _DEFAULT | expected
+    assert seen == [(Recipe(**fields), (fields["source"], fields["split"]))]
+
+
+# --- generate -------------------------------------------------------------------------------------------
+
+
+def test_generate_writes_a_png_in_the_current_folder_and_prints_its_path(in_folder: Path) -> None:
+    done = run(
+        "generate", "3502", "--min", "2", "--max", "8", "--width", "200", "--source", "builtin", "--seed", "1"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3502.png\n", "")
+    with Image.open("3502.png") as image:
+        assert (image.mode, image.size, image.format) == ("L", (200, 28), "PNG")
+    floats = digitseq.generate_numbers_sequence("3502", (2, 8), 200, seed=1, source="builtin")
+    assert (_pixels(Path("3502.png")) == np.rint(floats * 255)).all()
+
+
+def test_the_png_says_how_it_was_made_and_can_be_made_again(in_folder: Path) -> None:
+    run("generate", "0042", "--source", "builtin", "--split", "test", "--align", "random", "--width", "150")
+    with Image.open("0042.png") as image:
+        text = image.text  # type: ignore[attr-defined]
+    assert set(text) == {"sequence", "seed", "source", "recipe", "digitseq version"}
+    recipe = Recipe.from_dict(json.loads(text["recipe"]))
+    assert (text["sequence"], text["seed"]) == ("0042", str(recipe.seed))
+    assert text["source"].startswith("builtin ")
+    assert text["digitseq version"] == digitseq.__version__
+    (again,) = api.draw(recipe)
+    assert (again.image == _pixels(Path("0042.png"))).all()
+    done = run(
+        "generate",
+        "0042",
+        "--seed",
+        text["seed"],
+        "--source",
+        "builtin",
+        "--split",
+        "test",
+        "--align",
+        "random",
+        "--width",
+        "150",
+        "-o",
+        "again.png",
+    )
+    assert done.stdout == "again.png\n"
+    assert (_pixels(Path("again.png")) == again.image).all()
+
+
+def test_a_drawn_seed_is_shown(in_folder: Path) -> None:
+    done = run("generate", "7", "--source", "builtin")
+    match = re.fullmatch(r"note: seed (\d+) \(--seed \1 draws the same again\)\n", done.stderr)
+    assert match
+    assert run("generate", "7", "--source", "builtin", "-q").stderr == ""
+
+
+def test_nothing_is_overwritten_unless_forced(in_folder: Path) -> None:
+    command = ("generate", "7", "--source", "builtin", "--seed")
+    names = [run(*command, str(seed)).stdout.strip() for seed in range(3)]
+    assert names == ["7.png", "7-1.png", "7-2.png"]
+    first = Path("7.png").read_bytes()
+    assert run(*command, "1", "--force").stdout == "7.png\n"
+    assert Path("7.png").read_bytes() == Path("7-1.png").read_bytes() != first
+    done = run(*command, "5", "-o", "7.png")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: 7.png exists and is kept\nhint: --force (force=True) replaces it\n"
+    assert run(*command, "5", "-o", "7.png", "--force").returncode == 0
+    assert sorted(path.name for path in in_folder.iterdir()) == ["7-1.png", "7-2.png", "7.png"]
+
+
+def test_output_may_be_a_folder_or_stdout(in_folder: Path) -> None:
+    Path("pictures").mkdir()
+    command = ("generate", "7", "--source", "builtin", "--seed", "1", "-o")
+    assert run(*command, "pictures").stdout == f"pictures{os.sep}7.png\n"
+    done = run(*command, "-")
+    assert done.stdout.encode("latin-1") == Path("pictures/7.png").read_bytes()
+
+
+def test_sequences_come_from_stdin_one_a_line(in_folder: Path) -> None:
+    done = run("generate", "-", "--source", "builtin", "--seed", "9", stdin="12\r\n007\n\n12")
+    assert done.stdout.split() == ["12.png", "007.png", "12-1.png"]
+    assert _pixels(Path("12.png")).tobytes() != _pixels(Path("12-1.png")).tobytes()
+    run("generate", "12", "--source", "builtin", "--seed", "9", "--index", "2", "-o", "third.png")
+    assert (_pixels(Path("third.png")) == _pixels(Path("12-1.png"))).all()
+    done = run("generate", "-", "--source", "builtin", "-o", "made", "--json", stdin="1\n2\n")
+    facts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(fact["path"]) for fact in facts] == [Path("made/1.png"), Path("made/2.png")]
+
+
+@pytest.mark.parametrize(
+    ("stdin", "words"),
+    [
+        ("12\n1x\n3\n", "error: line 2: expected digits 0–9, got 'x' at position 1 of '1x'"),
+        (b"12\n\xff\xfe\n", "error: line 2: expected digits 0–9"),
+        ("", "error: standard input: expected sequences of digits, one a line, got none"),
+        ("\n \n", "got none"),
+    ],
+)
+def test_a_bad_line_is_named_and_nothing_is_written(in_folder: Path, stdin: str | bytes, words: str) -> None:
+    done = run("generate", "-", "--source", "builtin", stdin=stdin)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert not list(in_folder.iterdir())
+
+
+def test_a_line_that_does_not_fit_stops_all_of_them(in_folder: Path) -> None:
+    lines = "\n".join(["1"] * 300 + ["88888"])
+    done = run("generate", "-", "--source", "builtin", "--width", "50", stdin=lines)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--width: 50 px is too narrow for 88888" in done.stderr
+    assert not list(in_folder.iterdir())
+
+
+def test_json_tells_all_that_is_known_of_a_picture(in_folder: Path) -> None:
+    facts = json.loads(
+        run("generate", "3502", "--source", "builtin", "--seed", "3", "--width", "160", "--json").stdout
+    )
+    picture = _pixels(Path(facts["path"]))
+    assert (facts["sequence"], facts["seed"], facts["width"], facts["height"]) == ("3502", 3, 160, 28)
+    assert len(facts["gaps"]) == 3
+    for (x, y, w, h), (x2, *_), gap in zip(facts["boxes"], facts["boxes"][1:], facts["gaps"], strict=False):
+        assert x2 - (x + w) == gap
+        assert picture[y : y + h, x : x + w].any(axis=0)[[0, -1]].all()
+        assert picture[y : y + h, x : x + w].any(axis=1)[[0, -1]].all()
+
+
+def test_real_mnist_is_drawn_when_it_is_cached(with_mnist: Path, in_folder: Path) -> None:
+    done = run("generate", "3502", "--min", "2", "--max", "8", "--width", "200", "--seed", "1", "--json")
+    facts = json.loads(done.stdout)
+    assert (facts["source"], done.stderr) == ("mnist", "")
+    assert max(facts["glyphs"]) < 54_000
+
+
+def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None:
+    done = run("generate", "3502", "--min", "2", "--max", "8", "--width", "200", "--seed", "1")
+    assert (done.returncode, done.stdout) == (0, "3502.png\n")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("warning: drawing with the built-in digits instead of MNIST:")
+    assert "`digitseq fetch-mnist` gets MNIST" in done.stderr
+    done = run("generate", "3502", "--source", "mnist")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: MNIST is not cached, and the network is switched off\nhint: ")
+
+
+# --- Wrong usage ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "words"),
+    [
+        ("generate 35a2", 2, "error: SEQUENCE: expected digits 0–9, got 'a' at position 2 of '35a2'"),
+        ("generate 35 --min 8 --max 2", 2, "error: --min/--max: expected min ≤ max, got min 8 and max 2"),
+        ("generate 35 --min x", 2, "error: Invalid value for '--min'"),
+        ("generate 35 --width 0", 2, "error: --width: expected an integer from 1 to 1000000, got 0"),
+        ("generate 35 --width wide", 2, "error: --width: expected an integer or auto, got 'wide'"),
+        ("generate 3502 --width 20 --source builtin", 2, "hint: 104 always fits"),
+        ("generate 35 --align middle", 2, "'middle' is not one of 'center', 'left', 'right', 'random'"),
+        ("generate 35 --split x", 2, "'train', 'validation', 'test', 'all'"),
+        ("generate 35 --index -1", 2, "error: --index: expected an integer from 0"),
+        ("generate 35 --sed 1", 2, "--seed"),
+        ("generate", 2, "error: Missing argument 'SEQUENCE'"),
+        ("generate 35 36", 2, "hint: digitseq generate --help"),
+        ("draw 35", 2, "error: No such command 'draw'"),
+        ("generate 35 --source nowhere", 1, "error: no source 'nowhere'"),
+        (
+            "generate 35 --source builtin -o a/b.png",
+            1,
+            "error: a/b.png cannot be written: its folder does not exist",
+        ),
+        ("generate 35 --source builtin -o picture.jpg", 2, "error: --output: expected a name ending in .png"),
+        ("generate 35 -o - --json", 2, "error: Invalid value: --json and -o - both want standard output"),
+        ("fetch-mnist --from nowhere", 1, "error: nowhere cannot be read: No such file or directory"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_a_hint(in_folder: Path, argv: str, code: int, words: str) -> None:
+    done = run(*argv.split(), env={"COLUMNS": "30"})
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert re.fullmatch(r"error: .*\n(hint: .*\n)?", done.stderr)
+    assert not list(in_folder.iterdir())
+
+
+def test_a_full_disk_is_told(in_folder: Path) -> None:
+    done = run("generate", "35", "--source", "builtin", "--seed", "1", "-o", "/dev/full")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: /dev/full cannot be written: No space left on device\n",
+    )
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "digitseq",
+                "generate",
+                "35",
+                "--source",
+                "builtin",
+                "--seed",
+                "1",
+                "-o",
+                "-",
+            ],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: the output cannot be written: No space left on device\n",
+    )
+
+
+def test_a_closed_pipe_ends_quietly(in_folder: Path) -> None:
+    lines = "\n".join(["12345"] * 400)
+    command = f"{sys.executable} -m digitseq generate - --source builtin --seed 1 --json | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        input=lines,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads(done.stdout)["sequence"] == "12345"
+
+
+def test_a_file_name_in_another_script_is_kept(in_folder: Path) -> None:
+    folder = Path("手書き")
+    folder.mkdir()
+    for digit in range(10):
+        (folder / str(digit)).mkdir()
+        Image.fromarray(np.pad(np.full((20, 6), 255, np.uint8), ((4, 4), (11, 11)))).save(
+            folder / f"{digit}/a.png"
+        )
+    assert run("generate", "12", "--source", "手書き").returncode == 0
+    with Image.open("12.png") as image:
+        assert image.text["source"].startswith("手書き ")  # type: ignore[attr-defined]
+
+
+# --- Help, version, start -------------------------------------------------------------------------------
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"digitseq {digitseq.__version__}\n"
+    for option in ("-h", "--help"):
+        assert "generate" in run(option).stdout
+    text = re.sub(r"\x1b\[[0-9;]*m", "", run("generate", "--help", env={"COLUMNS": "200"}).stdout)
+    options = (
+        "--min --max --width --seed --source --split --spacing-from --align --invert "
+        "--output -o --force --json --show --quiet -q"
+    )
+    for option in options.split(" "):
+        assert re.search(rf"(?<![\w-]){option}\b", text), option
+    text = run("fetch-mnist", "--help").stdout
+    assert "--from" in text
+    assert "--force" in text
+
+
+_RUN = "try: main()\nexcept SystemExit: pass"
+
+
+def _modules_after(code: str, *, among: set[str]) -> set[str]:
+    """Which of some modules are loaded after some code has run in a fresh process."""
+    code = f"import sys\n{code}\nprint(*({among} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import digitseq; dir(digitseq); digitseq.__version__",
+        f"from digitseq.cli import main\nsys.argv = ['digitseq', '--help']\n{_RUN}",
+        f"from digitseq.cli import main\nsys.argv = ['digitseq', 'generate', '-h']\n{_RUN}",
+    ],
+)
+def test_import_and_help_load_neither_numpy_nor_pillow(code: str) -> None:
+    heavy = {"numpy", "PIL", "pooch", "requests", "filelock", "digitseq.api"}
+    assert _modules_after(code, among=heavy) == set()
+    assert _modules_after("import numpy", among=heavy) == {"numpy"}
+
+
+def test_generating_from_the_cache_loads_nothing_it_does_not_need(with_mnist: Path, in_folder: Path) -> None:
+    code = f"from digitseq.cli import main\nsys.argv = ['digitseq', 'generate', '35', '--seed', '1']\n{_RUN}"
+    unneeded = {"PIL", "pooch", "requests", "filelock", "rich.console"}
+    assert _modules_after(code, among={*unneeded, "numpy"}) == {"numpy"}
+    assert Path("35.png").is_file()
+
+
+# --- On a terminal --------------------------------------------------------------------------------------
+
+
+def _on_a_terminal(*arguments: str, columns: int = 80, **env: str) -> tuple[int, str]:
+    """Run with a pseudo-terminal as stdin, stdout and stderr: exit code and all that it shows."""
+    child, parent = pty.fork()
+    if child == 0:
+        os.environ.update({"COLUMNS": str(columns), "TERM": "xterm-256color", "COLORTERM": "truecolor"} | env)
+        os.execv(sys.executable, [sys.executable, "-m", "digitseq", *arguments])
+    shown = b""
+    while True:
+        try:
+            data = os.read(parent, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(parent)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def test_show_draws_the_picture_in_half_blocks(in_folder: Path) -> None:
+    code, shown = _on_a_terminal(
+        "generate", "35", "--source", "builtin", "--seed", "1", "--show", "--width", "60", "-o", "a.png"
+    )
+    assert code == 0
+    rows = [row for row in shown.splitlines() if "▀" in row]
+    assert len(rows) == 14
+    pixels = _pixels(Path("a.png"))
+    for number, row in enumerate(rows):
+        colours = re.findall(r"38;2;(\d+);\d+;\d+;48;2;(\d+)", row)
+        cells = re.sub(r"\x1b\[[0-9;]*m", "", row).rstrip()
+        assert cells == "▀" * 60
+        seen = {(int(a), int(b)) for a, b in colours}
+        assert seen == set(zip(pixels[2 * number].tolist(), pixels[2 * number + 1].tolist(), strict=True))
+
+
+def test_show_fits_a_narrow_terminal(in_folder: Path) -> None:
+    code, shown = _on_a_terminal(
+        "generate", "3502", "--source", "builtin", "--seed", "1", "--show", "--width", "200", columns=40
+    )
+    assert code == 0
+    rows = [re.sub(r"\x1b\[[0-9;]*m", "", row).rstrip() for row in shown.splitlines() if "▀" in row]
+    assert rows == ["▀" * 40] * 3
+
+
+def test_show_without_colours_uses_the_text_colour(in_folder: Path) -> None:
+    done = run("generate", "1", "--source", "builtin", "--seed", "1", "--show")
+    assert done.stdout == "1.png\n"
+    assert set(done.stderr) <= set(" ▄▀█\n")
+    assert "█" in done.stderr
+    _, shown = _on_a_terminal("generate", "1", "--source", "builtin", "--seed", "1", "--show", NO_COLOR="1")
+    assert not re.search(r"\x1b\[[34]8;", shown)
+    assert "█" in shown
+
+
+def test_errors_are_coloured_on_a_terminal_only_and_not_under_no_color(in_folder: Path) -> None:
+    code, shown = _on_a_terminal("generate", "x")
+    assert code == 2
+    assert "\x1b[" in shown
+    assert "\x1b[" not in _on_a_terminal("generate", "x", NO_COLOR="1")[1]
+
+
+def test_png_bytes_are_not_written_to_a_terminal(in_folder: Path) -> None:
+    code, shown = _on_a_terminal("generate", "35", "--source", "builtin", "-o", "-")
+    assert code == 2
+    assert "send them to a file or a pipe" in shown
+
+
+def test_fetching_shows_progress_on_a_terminal_and_only_there(
+    mnist_files: Path, cache: Path, in_folder: Path
+) -> None:
+    mirror = mnist_files.as_uri()
+    code, shown = _on_a_terminal("fetch-mnist", DIGITSEQ_MNIST_MIRROR=mirror, columns=100)
+    assert code == 0
+    assert "fetching MNIST" in shown
+    done = run("fetch-mnist", "--force", env={"DIGITSEQ_MNIST_MIRROR": mirror})
+    assert done.stdout == f"{cache / 'mnist'}\n"
+    assert done.stderr == (
+        f"note: fetching MNIST (12 MB, once) into {cache}\n"
+        "note: MNIST is cached: 70,000 glyphs, with writers\n"
+    )
+    done = run("fetch-mnist", "-q")
+    assert (done.stdout, done.stderr) == (f"{cache / 'mnist'}\n", "")
+
+
+def test_fetch_mnist_imports_from_a_folder(mnist_files: Path, cache: Path, in_folder: Path) -> None:
+    assert run("fetch-mnist", "--from", str(mnist_files)).returncode == 0
+    assert json.loads(run("generate", "3", "--json", "--seed", "1").stdout)["source"] == "mnist"
