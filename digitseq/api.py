@@ -5,7 +5,7 @@ It wires the rooms; how things are done stands in them.
 """
 
 import json
-import secrets
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +18,9 @@ from digitseq.arrays import FloatArray, IntArray, UInt8Array
 from digitseq.dataset.pictures import save_picture
 from digitseq.dataset.png import encode_png
 from digitseq.errors import ArgumentError
-from digitseq.glyphs.fetch import Progress
-from digitseq.glyphs.fetch import fetch as _fetch
-from digitseq.glyphs.fetch import mnist_dir as _mnist_dir
+from digitseq.glyphs.cache import mnist_dir
 from digitseq.glyphs.glyphset import SIDE, GlyphSet
-from digitseq.glyphs.sources import AUTO, open_source
+from digitseq.glyphs.sources import AUTO, Progress, open_source
 from digitseq.plan import check_lines, make_plan
 from digitseq.recipe import SPLITS, Recipe, sequence_text
 from digitseq.render import render, to_float
@@ -288,8 +286,10 @@ def fetch_mnist(
         SourceError: ``from_dir`` lacks a file, or one is not the original.
         CacheError: the cache folder cannot be used.
     """
-    _fetch(force=force, from_dir=None if from_dir is None else Path(from_dir), progress=progress)
-    return _mnist_dir()
+    from digitseq.glyphs.fetch import fetch  # the network stack, only when it is asked for
+
+    fetch(force=force, from_dir=None if from_dir is None else Path(from_dir), progress=progress)
+    return mnist_dir()
 
 
 def _glyphs(source: str | GlyphSet, split: str) -> GlyphSet:
@@ -307,4 +307,4 @@ def _split(source: str | GlyphSet, split: str | None) -> str:
 
 def _new_seed() -> int:
     # 53 bits: a JSON reader that keeps numbers as doubles still reads it exactly.
-    return secrets.randbits(53)
+    return int.from_bytes(os.urandom(8), "big") >> 11

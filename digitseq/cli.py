@@ -1,7 +1,6 @@
 """The command line: arguments → one API call → words, colours, progress, exit code."""
 
 import json
-import logging
 import os
 import sys
 import warnings
@@ -40,7 +39,6 @@ _WORDS = {
 
 def main() -> NoReturn:
     """Run the command line and exit. The one place where errors become words and exit codes."""
-    logging.getLogger("digitseq").addHandler(_Notes())
     warnings.simplefilter("always", SourceWarning)
     warnings.showwarning = _show_warning
     try:
@@ -88,13 +86,6 @@ def _fail(problem: str, hint: str) -> None:
 def _show_warning(message: Warning | str, category: type[Warning], *_args: Any, **_more: Any) -> None:
     if issubclass(category, SourceWarning):
         _say("warning", str(message), "yellow")
-
-
-class _Notes(logging.Handler):
-    """What the API notes, as lines for people."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _say("note", record.getMessage())
 
 
 # --- Options --------------------------------------------------------------------------------------------
@@ -191,7 +182,7 @@ def generate(
         align=align,
         invert=invert,
     )
-    with _progress("fetching MNIST", quiet) as progress:
+    with _fetching(quiet) as progress:
         glyphs = api.load_glyphs(source, split, progress=progress)
     pictures = api.draw(recipe, glyphs)
     folder = _folder(output) if len(sequences) > 1 else output
@@ -259,7 +250,7 @@ def fetch_mnist(
     """
     from digitseq import api
 
-    with _progress("fetching MNIST", quiet) as progress:
+    with _fetching(quiet) as progress:
         folder = api.fetch_mnist(force=force, from_dir=from_dir, progress=progress)
     glyphs = api.load_glyphs("mnist", "all")
     if not quiet:
@@ -273,19 +264,20 @@ def fetch_mnist(
 
 
 @contextmanager
-def _progress(title: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on a terminal, made when the first bytes arrive; nothing elsewhere."""
-    if quiet:
-        logging.getLogger("digitseq").setLevel(logging.ERROR)
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
+def _fetching(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A callback for a download that may happen: a bar on a terminal, one line elsewhere."""
     bar: list[Any] = []
 
     def advance(done: int, total: int) -> None:
+        if quiet:
+            return
+        if not sys.stderr.isatty():
+            if done == 0:
+                _say("note", f"fetching MNIST ({total / 1e6:.0f} MB, once)")
+            return
         if not bar:
             bar.append(_bar())
-            bar[0].add_task(title, total=total)
+            bar[0].add_task("fetching MNIST", total=total)
             bar[0].start()
         bar[0].update(bar[0].task_ids[0], completed=done)
 

@@ -461,7 +461,7 @@ def test_fetching_shows_progress_on_a_terminal_and_only_there(
     done = run("fetch-mnist", "--force", env={"DIGITSEQ_MNIST_MIRROR": mirror})
     assert done.stdout == f"{cache / 'mnist'}\n"
     assert done.stderr == (
-        f"note: fetching MNIST (12 MB, once) into {cache}\n"
+        "note: fetching MNIST (12 MB, once)\n"
         "note: MNIST is cached: 70,000 glyphs, with writers\n"
     )
     done = run("fetch-mnist", "-q")

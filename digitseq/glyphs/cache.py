@@ -23,11 +23,17 @@ from digitseq.wholefile import sweep_partial, write_whole
 CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
 STORE_FORMAT = 1
 _MANIFEST = "manifest.json"
+_PIECE = 1 << 14
 
 
 def cache_dir() -> Path:
     """The cache folder, which need not exist: DIGITSEQ_CACHE_DIR, else the user's cache folder."""
     return _cache_dir(os.environ.get(CACHE_VARIABLE, ""))
+
+
+def mnist_dir() -> Path:
+    """Where the parsed MNIST is stored."""
+    return cache_dir() / "mnist"
 
 
 @lru_cache(maxsize=4)
@@ -84,8 +90,14 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
 
 
 def _save_array(file: IO[bytes], array: AnyArray) -> None:
-    # Given a real file, numpy writes past Python and tells a full disk only as a number of bytes.
-    np.save(SimpleNamespace(write=file.write), array)
+    # In small pieces, because Linux keeps what was written at once as one piece in memory, and a process
+    # that looks at four glyphs would map four pieces of 2 MB. And not by numpy itself, which writes to a
+    # real file past Python and tells a full disk only as a number of bytes.
+    def write(data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            file.write(data[start : start + _PIECE])
+
+    np.save(SimpleNamespace(write=write), array)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +20,10 @@ from urllib.request import url2pathname
 
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, system_errors
 from digitseq.glyphs import mnist
-from digitseq.glyphs.cache import cache_dir, cache_errors, open_glyphs, save_glyphs
+from digitseq.glyphs.cache import cache_dir, cache_errors, mnist_dir, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
+from digitseq.glyphs.sources import Progress
 
 MIRROR_VARIABLE = "DIGITSEQ_MNIST_MIRROR"
 OFFLINE_VARIABLES = ("DIGITSEQ_OFFLINE", "HF_HUB_OFFLINE")
@@ -31,9 +32,6 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 REMEMBER_FAILURE_S = 3600.0
-
-Progress = Callable[[int, int], None]
-"""Called with bytes done and bytes in all."""
 
 _HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files: digitseq fetch-mnist --from DIR"
 _HINT_NETWORK = f"check the network, set {MIRROR_VARIABLE}, or import files: digitseq fetch-mnist --from DIR"
@@ -53,11 +51,6 @@ ASKED_FOR = Patience(15, 20, 3600)
 """The user asked for MNIST: a slow network may take its time."""
 IN_PASSING = Patience(3, 5, 60)
 """Nobody asked: a dead network must not keep anybody waiting."""
-
-
-def mnist_dir() -> Path:
-    """Where the parsed MNIST is stored."""
-    return cache_dir() / mnist.NAME
 
 
 def fetch(
@@ -209,7 +202,7 @@ class _Mirrors:
         mirrors = _reachable(_mirrors())
         if not mirrors:
             raise FetchError("MNIST is not cached, and the network is switched off", hint=_HINT_OFFLINE)
-        _log.warning("fetching MNIST (12 MB, once) into %s", cache_dir())
+        self._tally.start()
         failures = []
         for mirror in mirrors:
             try:
@@ -290,6 +283,13 @@ class _Tally:
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.done, self.total, self.progress = 0, total, progress
+
+    def start(self) -> None:
+        """Say what is about to happen: to the callback, else in the log."""
+        if self.progress is not None:
+            self.progress(0, self.total)
+        else:
+            _log.warning("fetching MNIST (%.0f MB, once) into %s", self.total / 1e6, cache_dir())
 
     def add(self, count: int) -> None:
         self.done = min(self.done + count, self.total)

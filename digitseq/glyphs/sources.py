@@ -2,15 +2,18 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceWarning
-from digitseq.glyphs import fetch, mnist
-from digitseq.glyphs.cache import CACHE_VARIABLE, open_glyphs
-from digitseq.glyphs.fetch import Progress
+from digitseq.glyphs.cache import CACHE_VARIABLE, mnist_dir, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 
 AUTO = "auto"
+MNIST = "mnist"
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all; first with 0, when a download begins."""
 
 # What this process has opened: (mnist, the cache folder as named) or ("", path) → its glyphs.
 _opened: dict[tuple[str, str], GlyphSet] = {}
@@ -32,7 +35,7 @@ def open_source(source: str, progress: Progress | None = None) -> GlyphSet:
     """
     if source == AUTO:
         return _auto(progress)
-    if source == mnist.NAME:
+    if source == MNIST:
         return _cached_mnist() or _fetched(False, progress)
     if source == "builtin":
         from digitseq.glyphs.strokes import builtin  # only who draws with it pays for its import
@@ -50,8 +53,8 @@ def open_source(source: str, progress: Progress | None = None) -> GlyphSet:
 
 
 def _cached_mnist() -> GlyphSet | None:
-    key = (mnist.NAME, os.environ.get(CACHE_VARIABLE, ""))
-    if key not in _opened and (glyphs := open_glyphs(fetch.mnist_dir())):
+    key = (MNIST, os.environ.get(CACHE_VARIABLE, ""))
+    if key not in _opened and (glyphs := open_glyphs(mnist_dir())):
         _opened[key] = glyphs
     return _opened.get(key)
 
@@ -60,6 +63,8 @@ def _auto(progress: Progress | None) -> GlyphSet:
     cached = _cached_mnist()
     if cached is not None:
         return cached
+    from digitseq.glyphs import fetch  # the network stack, only when MNIST is not there
+
     if fetch.is_offline() and not fetch.has_local_mirror():
         reason = "it is not cached and the network is switched off"
     elif fetch.failed_lately():
@@ -81,8 +86,10 @@ def _auto(progress: Progress | None) -> GlyphSet:
 
 
 def _fetched(in_passing: bool, progress: Progress | None) -> GlyphSet:
+    from digitseq.glyphs import fetch
+
     fetch.fetch(in_passing=in_passing, progress=progress)
     glyphs = _cached_mnist()  # as every later process will open it: from the files, shared
     if glyphs is None:
-        raise CacheError(f"the MNIST that was just cached in {fetch.mnist_dir()} has disappeared")
+        raise CacheError(f"the MNIST that was just cached in {mnist_dir()} has disappeared")
     return glyphs
