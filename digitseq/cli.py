@@ -267,12 +267,15 @@ def fetch_mnist(
 def _fetching(quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A callback for a download that may happen: a bar on a terminal, one line elsewhere."""
     bar: list[Any] = []
+    begun = False
 
     def advance(done: int, total: int) -> None:
+        nonlocal begun
+        first, begun = not begun, True
         if quiet:
             return
         if not sys.stderr.isatty():
-            if done == 0:
+            if first:
                 _say("note", f"fetching MNIST ({total / 1e6:.0f} MB, once)")
             return
         if not bar:

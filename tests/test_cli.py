@@ -306,7 +306,7 @@ def test_a_full_disk_is_told(in_folder: Path) -> None:
 
 def test_a_closed_pipe_ends_quietly(in_folder: Path) -> None:
     lines = "\n".join(["12345"] * 400)
-    command = f"{sys.executable} -m digitseq generate - --source builtin --seed 1 --json | head -n 1"
+    command = f"'{sys.executable}' -m digitseq generate - --source builtin --seed 1 --json | head -n 1"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         input=lines,
@@ -461,8 +461,7 @@ def test_fetching_shows_progress_on_a_terminal_and_only_there(
     done = run("fetch-mnist", "--force", env={"DIGITSEQ_MNIST_MIRROR": mirror})
     assert done.stdout == f"{cache / 'mnist'}\n"
     assert done.stderr == (
-        "note: fetching MNIST (12 MB, once)\n"
-        "note: MNIST is cached: 70,000 glyphs, with writers\n"
+        "note: fetching MNIST (12 MB, once)\nnote: MNIST is cached: 70,000 glyphs, with writers\n"
     )
     done = run("fetch-mnist", "-q")
     assert (done.stdout, done.stderr) == (f"{cache / 'mnist'}\n", "")

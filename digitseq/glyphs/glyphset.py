@@ -113,8 +113,8 @@ class GlyphSet:
         Raises:
             SourceError: shape, dtype or a label is wrong, or an image is blank.
 
-        >>> GlyphSet.from_arrays(np.full((3, 28, 28), 255, np.uint8), np.array([7, 1, 7])).counts[7]
-        np.uint64(2)
+        >>> GlyphSet.from_arrays(np.full((3, 28, 28), 255, np.uint8), np.array([7, 1, 7])).counts.tolist()
+        [0, 1, 0, 0, 0, 0, 0, 2, 0, 0]
         """
         stored, bounds, order = arrange(images, labels, part, len(parts), name)
         return cls(

@@ -170,10 +170,10 @@ def test_an_image_of_any_mode_gives_the_same_glyph(tmp_path: Path, mode: str) ->
         image = Image.fromarray(np.asarray(grey, np.uint16) * np.uint16(257))
     else:
         image = grey.convert(mode, dither=Image.Dither.NONE)
-    name = {"CMYK": "a.tif", "F": "a.tif", "YCbCr": "a.tif", "I": "a.tif"}.get(mode, "a.png")
+    name = {"CMYK": "a.tif", "F": "a.tif", "YCbCr": "a.jpg", "I": "a.tif"}.get(mode, "a.png")
     glyph = load(_folder(tmp_path / mode, image, name)).images[0].astype(int)
     reference = normalise(np.asarray(grey), "x").astype(int)
-    assert np.abs(glyph - reference).max() <= 12  # 1-bit paper is whiter, CMYK and YCbCr round
+    assert np.abs(glyph - reference).max() <= 16  # 1-bit paper is whiter, CMYK rounds, JPEG is lossy
     assert glyph.max() == 255
 
 
