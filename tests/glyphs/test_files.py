@@ -174,7 +174,7 @@ def test_an_image_of_any_mode_gives_the_same_glyph(tmp_path: Path, mode: str) ->
     glyph = load(_folder(tmp_path / mode, image, name)).images[0].astype(int)
     reference = normalise(np.asarray(grey), "x").astype(int)
     assert np.abs(glyph - reference).max() <= 16  # 1-bit paper is whiter, CMYK rounds, JPEG is lossy
-    assert glyph.max() == 255
+    assert glyph.max() >= 240
 
 
 def test_transparent_paper_is_paper_for_dark_and_for_bright_ink(tmp_path: Path) -> None:
