@@ -6,7 +6,7 @@ It wires the rooms; how things are done stands in them.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, SupportsIndex
@@ -20,7 +20,7 @@ from digitseq.dataset.png import encode_png
 from digitseq.errors import ArgumentError
 from digitseq.glyphs.cache import mnist_dir
 from digitseq.glyphs.glyphset import SIDE, GlyphSet
-from digitseq.glyphs.sources import AUTO, Progress, open_source
+from digitseq.glyphs.sources import AUTO, Progress, forget_mnist, open_source
 from digitseq.plan import check_lines, make_plan
 from digitseq.recipe import SPLITS, Recipe, sequence_text
 from digitseq.render import render, to_float
@@ -36,7 +36,7 @@ def generate_numbers_sequence(
     image_width: int | None,
     *,
     seed: int | None = None,
-    source: str | GlyphSet = AUTO,
+    source: str | Path | GlyphSet = AUTO,
     split: str | None = None,
     spacing_from: str = "ink",
     align: str = "center",
@@ -89,14 +89,15 @@ def generate_numbers_sequence(
     return to_float(render(plan, glyphs, invert=recipe.invert)[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """
     One drawn image, with all that is known of it.
 
     Attributes:
         image: uint8 (28, width), 0 black to 255 white.
-        recipe: the recipe of this one picture: drawing it again gives the same pixels.
+        recipe: the recipe of this one picture: drawing it again gives the same pixels. It names a source
+            of your own by the last part of its path; give `draw` the path.
         source_digest: SHA-256 of the source's glyphs.
         gaps_px: int (digits − 1,), as drawn.
         boxes: int (digits, 4): x, y, w, h of each digit's ink in px, tight.
@@ -145,7 +146,9 @@ class Picture:
         }
         return encode_png(self.image, text)
 
-    def save(self, output: str | Path | None = None, *, force: bool = False) -> Path:
+    def save(
+        self, output: str | Path | None = None, *, force: bool = False, keep: Container[Path] = ()
+    ) -> Path:
         """
         Write the picture as a PNG file, whole or not at all.
 
@@ -153,6 +156,7 @@ class Picture:
             output: a name ending in .png; or a folder (None: the current one), where the file takes the
                 next free name: SEQUENCE.png, SEQUENCE-1.png, ….
             force: replace a file of that name.
+            keep: files that are not replaced even so, such as those that the same run wrote.
 
         Returns:
             The path written.
@@ -162,16 +166,17 @@ class Picture:
             ArgumentError: the name does not end in .png.
         """
         path = None if output is None else Path(output)
-        return save_picture(self.png(), self.sequence, path, force=force)
+        return save_picture(self.png(), self.sequence, path, force=force, keep=keep)
 
 
-def draw(recipe: Recipe, source: GlyphSet | None = None) -> Iterator[Picture]:
+def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterator[Picture]:
     """
     The pictures of a recipe, one after the other, drawn in batches as they are asked for.
 
     Args:
         recipe: what is wanted.
-        source: glyphs to draw from, their split chosen; None opens the recipe's own.
+        source: glyphs to draw from, or a path of them; None opens the recipe's own. The split is the
+            recipe's.
 
     Returns:
         An iterator over one picture a sequence, in order.
@@ -184,11 +189,12 @@ def draw(recipe: Recipe, source: GlyphSet | None = None) -> Iterator[Picture]:
     >>> [picture.image.shape for picture in draw(recipe)]
     [(28, 90), (28, 90)]
     """
-    glyphs = source if source is not None else _glyphs(recipe.source, recipe.split)
-    recipe = replace(recipe, source=glyphs.name, split=glyphs.split)
+    glyphs = _glyphs(recipe.source if source is None else source, recipe.split)
+    recipe = replace(recipe, source=glyphs.name)
     longest = max(map(len, recipe.sequences))
     widest_px = recipe.image_width or longest * (SIDE + max(0, recipe.spacing_range[1]))
-    batch = max(1, min(_BATCH, _BATCH_BYTES // (SIDE * widest_px)))
+    largest = SIDE * max(widest_px, SIDE * longest)  # bytes of its pixels, or of its glyphs
+    batch = max(1, min(_BATCH, _BATCH_BYTES // largest))
     batches = [np.arange(first, min(first + batch, len(recipe))) for first in range(0, len(recipe), batch)]
     for indices in batches:
         check_lines(recipe, indices, glyphs)
@@ -234,8 +240,10 @@ def make_recipe(
     Raises:
         ArgumentError: a value is not what it must be.
     """
+    if isinstance(settings.get("source"), Path):
+        settings["source"] = os.path.join(".", settings["source"])  # noqa: PTH118 - a Path would drop the dot
     return Recipe(
-        sequences=tuple(sequences),
+        sequences=sequences if isinstance(sequences, str) else tuple(sequences),  # type: ignore[arg-type]
         spacing_range=spacing_range,
         image_width=image_width,
         seed=_new_seed() if seed is None else seed,
@@ -264,7 +272,7 @@ def load_glyphs(
     >>> load_glyphs("builtin", "test").counts.tolist()
     [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000]
     """
-    return open_source(str(source), progress).choose(_split(str(source), split))
+    return open_source(source, progress).choose(_split(source, split))
 
 
 def fetch_mnist(
@@ -289,18 +297,19 @@ def fetch_mnist(
     from digitseq.glyphs.fetch import fetch  # the network stack, only when it is asked for
 
     fetch(force=force, from_dir=None if from_dir is None else Path(from_dir), progress=progress)
+    forget_mnist()
     return mnist_dir()
 
 
-def _glyphs(source: str | GlyphSet, split: str) -> GlyphSet:
+def _glyphs(source: str | Path | GlyphSet, split: str) -> GlyphSet:
     glyphs = source if isinstance(source, GlyphSet) else open_source(source)
     return glyphs.choose(split)
 
 
-def _split(source: str | GlyphSet, split: str | None) -> str:
+def _split(source: str | Path | GlyphSet, split: str | None) -> str:
     if split is None:
         return source.split if isinstance(source, GlyphSet) else "train"
-    if split not in SPLITS:
+    if not isinstance(split, str) or split not in SPLITS:
         raise ArgumentError("split", f"expected one of {', '.join(SPLITS)}, got {split!r}")
     return split
 

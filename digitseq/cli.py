@@ -1,5 +1,6 @@
 """The command line: arguments → one API call → words, colours, progress, exit code."""
 
+import io
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from digitseq import __version__
-from digitseq.errors import ArgumentError, DigitSeqError, SourceWarning
+from digitseq.errors import ArgumentError, DigitSeqError, OutputError, SourceWarning, system_errors
 from digitseq.recipe import Align, SpacingFrom, Split, sequence_text
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def main() -> NoReturn:
     """Run the command line and exit. The one place where errors become words and exit codes."""
     warnings.simplefilter("always", SourceWarning)
     warnings.showwarning = _show_warning
+    _prepare_streams()
     try:
         code = app(prog_name="digitseq", standalone_mode=False)
         sys.stdout.flush()
@@ -52,7 +54,8 @@ def main() -> NoReturn:
         code = 1
     except typer.TyperException as error:
         hint = "" if error.exit_code != 2 else f"{_program(error)} --help lists what there is"
-        _fail(error.format_message(), hint)
+        if error.format_message():  # not when help was shown for want of arguments
+            _fail(error.format_message(), hint)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130
@@ -66,9 +69,21 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _prepare_streams() -> None:
+    # A stream that the shell has closed (>&-) is None in Python; what goes there goes nowhere.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+    # A path that is not in the locale's encoding is printed as the bytes that it is.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
+
+
 def _program(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    return getattr(context, "command_path", "digitseq")
+    words = [word for word in sys.argv[1:2] if word in ("generate", "fetch-mnist")]
+    return getattr(context, "command_path", " ".join(["digitseq", *words]))
 
 
 def _say(kind: str, text: str, colour: str | None = None) -> None:
@@ -109,6 +124,12 @@ def _options(
     pass
 
 
+def _spacing(minimum: int | None, maximum: int | None) -> tuple[int, int]:
+    """The range of the spacing; an end that is not given moves out of the way of the other."""
+    low = min(2, 2 if maximum is None else maximum) if minimum is None else minimum
+    return low, max(8, low) if maximum is None else maximum
+
+
 def _width(text: str) -> int | None:
     if text == "auto":
         return None
@@ -125,12 +146,14 @@ def _width(text: str) -> int | None:
 def generate(
     sequence: Annotated[
         str,
-        typer.Argument(
-            metavar="SEQUENCE", help="The digits to draw; - reads sequences from stdin, one a line."
-        ),
+        typer.Argument(metavar="SEQUENCE", help="The digits to draw; - reads all of stdin, one a line."),
     ],
-    minimum: Annotated[int, typer.Option("--min", help="Least spacing, px; negative overlaps.")] = 2,
-    maximum: Annotated[int, typer.Option("--max", help="Greatest spacing, px (included).")] = 8,
+    minimum: Annotated[
+        int | None, typer.Option("--min", help="Least spacing, px; negative overlaps. Default 2, or --max.")
+    ] = None,
+    maximum: Annotated[
+        int | None, typer.Option("--max", help="Greatest spacing, px, included. Default 8, or --min.")
+    ] = None,
     width: Annotated[
         str, typer.Option(help="Width of the image, px, or auto: as wide as the line.")
     ] = "auto",
@@ -148,8 +171,13 @@ def generate(
     align: Annotated[Align, typer.Option(help="Where the line stands in a wider image.")] = "center",
     invert: Annotated[bool, typer.Option("--invert", help="Black digits on white.")] = False,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="A name ending in .png, a folder, or - for stdout.")
-    ] = "",
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A name ending in .png, or a folder, or - for stdout. With stdin: a folder.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
     as_json: AsJson = False,
     show: Annotated[bool, typer.Option("--show", help="Draw the picture in the terminal, too.")] = False,
@@ -159,6 +187,8 @@ def generate(
 
     Prints the path that was written. A name that is taken is not replaced: the next free one is used.
     """
+    if output == "":
+        raise ArgumentError("output", "expected a file, a folder or -, got an empty text")
     if output == "-" and as_json:
         raise typer.BadParameter("--json and -o - both want standard output")
     if output == "-" and sys.stdout.isatty():
@@ -172,7 +202,7 @@ def generate(
 
     recipe = api.make_recipe(
         sequences,
-        (minimum, maximum),
+        _spacing(minimum, maximum),
         image_width,
         seed=seed,
         index=index,
@@ -185,12 +215,15 @@ def generate(
     with _fetching(quiet) as progress:
         glyphs = api.load_glyphs(source, split, progress=progress)
     pictures = api.draw(recipe, glyphs)
-    folder = _folder(output) if len(sequences) > 1 else output
+    if sequence == "-" and output not in (None, "-"):
+        _make_folder(output)
+    written: set[Path] = set()
     for picture in pictures:
         if output == "-":
             sys.stdout.buffer.write(picture.png())
         else:
-            path = picture.save(folder or None, force=force)
+            path = picture.save(output, force=force, keep=written)
+            written.add(path)
             typer.echo(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
         if show:
             _show(picture)
@@ -201,7 +234,7 @@ def generate(
 def _lines(stdin: IO[bytes]) -> Iterator[str]:
     empty = True
     for number, line in enumerate(stdin, 1):
-        text = line.decode("utf-8", "replace").strip()
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8", "replace").strip()
         if text:
             empty = False
             try:
@@ -212,17 +245,9 @@ def _lines(stdin: IO[bytes]) -> Iterator[str]:
         raise ArgumentError("standard input", "expected sequences of digits, one a line, got none")
 
 
-def _folder(output: str) -> str:
-    if not output:
-        return output
-    folder = Path(output)
-    if folder.suffix.lower() == ".png":
-        raise ArgumentError("output", f"expected a folder for several pictures, got {output!r}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"the folder {output} cannot be made: {error.strerror}") from error
-    return output
+def _make_folder(output: str) -> None:
+    with system_errors(OutputError, f"the folder {output} cannot be made"):
+        Path(output).mkdir(parents=True, exist_ok=True)
 
 
 def _show(picture: "Picture") -> None:
@@ -241,7 +266,9 @@ def fetch_mnist(
     from_dir: Annotated[
         Path | None, typer.Option("--from", help="Import the four files (gzip or plain) from this folder.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Get it again, even if it is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Check and parse it again, even if it is there.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Put MNIST into the cache: from its mirrors, or from files on disk.

@@ -17,7 +17,7 @@ from digitseq.recipe import MAX_WIDTH_PX, Recipe
 from digitseq.streams import Purpose
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """
     Which glyph stands where in each image of a batch.

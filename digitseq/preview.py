@@ -8,11 +8,12 @@ from rich.style import Style
 from digitseq.arrays import UInt8Array
 
 _INK = 96  # without colours, a pixel from here on is ink
+_LEAST_SCALE = 0.4
 
 
 def show(console: Console, image: UInt8Array) -> None:
     """
-    Print an image, shrunk if it is wider than the terminal.
+    Print an image; one wider than the terminal is shrunk while digits stay readable, then cut into strips.
 
     With colours, every cell sets ink and paper itself, so the picture is the same on a dark and on a light
     background; without, ink is the terminal's own text colour.
@@ -25,18 +26,23 @@ def show(console: Console, image: UInt8Array) -> None:
     from PIL import Image
 
     height, width = image.shape
-    columns = max(1, min(width, console.width))
-    rows = max(2, round(height * columns / width))
-    rows += rows % 2
+    scale = min(1.0, max(console.width / width, _LEAST_SCALE))
+    columns, rows = max(1, round(width * scale)), 2 * max(1, round(height * scale / 2))
     if (columns, rows) != (width, height):
         image = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BOX))
+    for left in range(0, columns, console.width):
+        _show_strip(console, image[:, left : left + console.width])
+
+
+def _show_strip(console: Console, image: UInt8Array) -> None:
+    blocks = " ▄▀█" if console.encoding.startswith("utf") else " .'#"
     for upper, lower in zip(image[::2].tolist(), image[1::2].tolist(), strict=True):
-        pairs = zip(upper, lower, strict=True)
+        pairs = list(zip(upper, lower, strict=True))
         if console.no_color or console.color_system is None:
-            blocks = "".join(" ▄▀█"[2 * (a >= _INK) + (b >= _INK)] for a, b in pairs)
-            console.print(blocks.rstrip(), highlight=False, markup=False, soft_wrap=True)
+            text = "".join(blocks[2 * (a >= _INK) + (b >= _INK)] for a, b in pairs)
+            console.print(text.rstrip(), highlight=False, markup=False, soft_wrap=True)
         else:
-            cells = [Segment("▀", Style(color=_grey(a), bgcolor=_grey(b))) for a, b in pairs]
+            cells = [Segment(blocks[2], Style(color=_grey(a), bgcolor=_grey(b))) for a, b in pairs]
             console.print(Segments([*cells, Segment.line()]), end="", soft_wrap=True)
 
 

@@ -24,6 +24,7 @@ SPACING_FROM: tuple[str, ...] = get_args(SpacingFrom)
 ALIGN: tuple[str, ...] = get_args(Align)
 
 RECIPE_FORMAT = 1
+_SEED_BITS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +65,13 @@ class Recipe:
     def __post_init__(self) -> None:
         # object.__setattr__ is the one way to normalise a field of a frozen dataclass.
         put = object.__setattr__
-        if isinstance(self.sequences, str):
-            raise ArgumentError("sequences", "expected a collection of texts, got one text")
-        put(self, "sequences", tuple(map(sequence_text, self.sequences)))
-        if not self.sequences:
-            raise ArgumentError("sequences", "expected at least one sequence, got none")
+        put(self, "sequences", _sequences(self.sequences))
         put(self, "spacing_range", _spacing_range(self.spacing_range))
         if self.image_width is not None:
             put(self, "image_width", _integer("image_width", self.image_width, 1, MAX_WIDTH_PX))
         put(self, "seed", _integer("seed", self.seed))
+        if self.seed.bit_length() > _SEED_BITS:
+            raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
         put(self, "index", _integer("index", self.index, 0, 2**63 - 1 - len(self.sequences)))
         if not isinstance(self.source, str) or not self.source:
             raise ArgumentError("source", f"expected the name of a source, got {self.source!r}")
@@ -159,7 +158,8 @@ def _digit_texts(digits: Iterable[SupportsIndex]) -> Iterable[str]:
     try:
         values = iter(digits)
     except TypeError:
-        hint = f"write it as text: {str(digits)!r}" if isinstance(digits, int) else ""
+        number = _as_int(digits)
+        hint = f"write it as text: '{number}'" if number is not None and 0 <= number < 10**100 else ""
         raise ArgumentError(
             "digits", f"expected a text or an iterable of integers 0–9, got {_short(digits)}", hint=hint
         ) from None
@@ -174,6 +174,21 @@ def _digit_texts(digits: Iterable[SupportsIndex]) -> Iterable[str]:
         yield "0123456789"[number]
 
 
+def _sequences(values: Any) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ArgumentError("sequences", f"expected a collection of texts, got {_short(values)}")
+    sequences = []
+    for number, value in enumerate(values):
+        try:
+            sequences.append(sequence_text(value))
+        except ArgumentError as error:
+            where = f"number {number}: " if number else ""
+            raise ArgumentError("sequences", where + error.problem, hint=error.hint) from None
+    if not sequences:
+        raise ArgumentError("sequences", "expected at least one sequence, got none")
+    return tuple(sequences)
+
+
 def _spacing_range(value: Any) -> tuple[int, int]:
     try:
         low, high = (None, None) if isinstance(value, str | bytes) else value
@@ -183,7 +198,9 @@ def _spacing_range(value: Any) -> tuple[int, int]:
     if minimum is None or maximum is None:
         raise ArgumentError("spacing_range", f"expected two integers (min, max), got {_short(value)}")
     if minimum > maximum:
-        raise ArgumentError("spacing_range", f"expected min ≤ max, got min {minimum} and max {maximum}")
+        raise ArgumentError(
+            "spacing_range", f"expected min ≤ max, got min {_short(minimum)} and max {_short(maximum)}"
+        )
     if max(-minimum, maximum) > MAX_WIDTH_PX:
         raise ArgumentError(
             "spacing_range", f"expected at most {MAX_WIDTH_PX} px either way, got {_short(value)}"
@@ -212,10 +229,13 @@ def _as_int(value: Any) -> int | None:
 
 
 def _choice(argument: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(argument, f"expected one of {', '.join(allowed)}, got {_short(value)}")
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out integers of over 4,300 digits
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"

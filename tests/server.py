@@ -17,7 +17,7 @@ class Mirror(ThreadingHTTPServer):
         manner: "well", or how it misbehaves: "truncated" (closes early), "short" (whole answer, half the
             file), "corrupted" (one byte differs), "html" (a page with status 200), "missing" (404),
             "error" (500), "silent" (never answers), "stalled" (stops in the middle), "dripping" (a little
-            at a time), "endless" (never stops sending), "gzip" (declares a content encoding).
+            at a time), "endless" (never stops sending), "gzip" (declares a content encoding if it may).
         requests: how often each file was asked for.
     """
 
@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif manner == "corrupted":
             data = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
         self.send_response(200)
-        if manner == "gzip":
+        if manner == "gzip" and "gzip" in self.headers.get("Accept-Encoding", ""):
             self.send_header("Content-Encoding", "gzip")
         if manner != "endless":
             self.send_header("Content-Length", str(len(data)))

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,9 @@ _DEFAULT: dict[str, Any] = {
         ("3502", {}),
         ("3502 --min 2 --max 8 --width 200", {"image_width": 200}),
         ("0042 --min -4 --max 0", {"sequences": ("0042",), "spacing_range": (-4, 0)}),
+        ("3502 --min 9", {"spacing_range": (9, 9)}),
+        ("3502 --max -3", {"spacing_range": (-3, -3)}),
+        ("3502 --max 4", {"spacing_range": (2, 4)}),
         ("3502 --width auto", {}),
         ("3502 --index 7", {"index": 7}),
         ("3502 --source builtin --split test", {"source": "builtin", "split": "test"}),
@@ -203,6 +207,38 @@ def test_a_line_that_does_not_fit_stops_all_of_them(in_folder: Path) -> None:
     assert not list(in_folder.iterdir())
 
 
+def test_force_never_replaces_what_the_same_run_wrote(in_folder: Path) -> None:
+    for _ in range(2):
+        done = run("generate", "-", "--source", "builtin", "--seed", "3", "--force", stdin="7\n12\n7\n7\n")
+        assert done.stdout.split() == ["7.png", "12.png", "7-1.png", "7-2.png"]
+    assert len({path.read_bytes() for path in in_folder.iterdir()}) == 4
+
+
+def test_with_stdin_the_output_is_a_folder_for_one_line_as_for_two(in_folder: Path) -> None:
+    for lines in ("1\n", "1\n2\n"):
+        done = run(
+            "generate", "-", "--source", "builtin", "--seed", "3", "-o", "a/b.png", "--force", stdin=lines
+        )
+        assert done.returncode == 0, done.stderr
+        assert Path("a/b.png/1.png").is_file()
+
+
+def test_a_byte_order_mark_is_no_digit(in_folder: Path) -> None:
+    done = run("generate", "-", "--source", "builtin", "--seed", "3", stdin=b"\xef\xbb\xbf12\r\n")
+    assert done.stdout == "12.png\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_crash(in_folder: Path, closed: str) -> None:
+    for sequence in ("12", "-"):
+        command = f"'{sys.executable}' -m digitseq generate {sequence} --source builtin {closed}"
+        done = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, check=False, input="12"
+        )
+        assert done.returncode == (2 if sequence == "-" and "<" in closed else 0), done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_json_tells_all_that_is_known_of_a_picture(in_folder: Path) -> None:
     facts = json.loads(
         run("generate", "3502", "--source", "builtin", "--seed", "3", "--width", "160", "--json").stdout
@@ -231,7 +267,9 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
     assert "`digitseq fetch-mnist` gets MNIST" in done.stderr
     done = run("generate", "3502", "--source", "mnist")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: MNIST is not cached, and the network is switched off\nhint: ")
+    assert done.stderr.startswith(
+        "error: MNIST's files are not in the cache, and the network is switched off\nhint: "
+    )
 
 
 # --- Wrong usage ----------------------------------------------------------------------------------------
@@ -250,6 +288,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         ("generate 35 --split x", 2, "'train', 'validation', 'test', 'all'"),
         ("generate 35 --index -1", 2, "error: --index: expected an integer from 0"),
         ("generate 35 --sed 1", 2, "--seed"),
+        ("generate 35 --seed", 2, "hint: digitseq generate --help"),
         ("generate", 2, "error: Missing argument 'SEQUENCE'"),
         ("generate 35 36", 2, "hint: digitseq generate --help"),
         ("draw 35", 2, "error: No such command 'draw'"),
@@ -332,6 +371,13 @@ def test_a_file_name_in_another_script_is_kept(in_folder: Path) -> None:
 
 
 # --- Help, version, start -------------------------------------------------------------------------------
+
+
+def test_without_arguments_help_is_shown_and_no_empty_error() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert "generate" in done.stdout + done.stderr
+    assert "error" not in done.stderr
 
 
 def test_version_and_help() -> None:
@@ -425,7 +471,7 @@ def test_show_fits_a_narrow_terminal(in_folder: Path) -> None:
     )
     assert code == 0
     rows = [re.sub(r"\x1b\[[0-9;]*m", "", row).rstrip() for row in shown.splitlines() if "▀" in row]
-    assert rows == ["▀" * 40] * 3
+    assert rows == ["▀" * 40] * 12  # two strips of six rows: 200 px shrunk to 80, not to 40
 
 
 def test_show_without_colours_uses_the_text_colour(in_folder: Path) -> None:
@@ -458,7 +504,8 @@ def test_fetching_shows_progress_on_a_terminal_and_only_there(
     code, shown = _on_a_terminal("fetch-mnist", DIGITSEQ_MNIST_MIRROR=mirror, columns=100)
     assert code == 0
     assert "fetching MNIST" in shown
-    done = run("fetch-mnist", "--force", env={"DIGITSEQ_MNIST_MIRROR": mirror})
+    shutil.rmtree(cache)
+    done = run("fetch-mnist", env={"DIGITSEQ_MNIST_MIRROR": mirror})
     assert done.stdout == f"{cache / 'mnist'}\n"
     assert done.stderr == (
         "note: fetching MNIST (12 MB, once)\nnote: MNIST is cached: 70,000 glyphs, with writers\n"

@@ -2,6 +2,7 @@
 
 import inspect
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import digitseq
-from digitseq import ArgumentError, GlyphSet, WidthError, generate_numbers_sequence, load_glyphs
+from digitseq import (
+    ArgumentError,
+    GlyphSet,
+    WidthError,
+    draw,
+    generate_numbers_sequence,
+    load_glyphs,
+    make_recipe,
+)
 from digitseq.arrays import FloatArray, UInt8Array
 from tests.evidence import Reader
 
@@ -198,3 +207,25 @@ def test_a_draw_from_a_split_comes_from_that_split(with_mnist: object) -> None:
         for seed in range(60):
             image = generate_numbers_sequence("0123456789", (1, 3), 400, seed=seed, split=split)
             assert reader.read(_pixels(image))[0] == "0123456789"
+
+
+def test_a_source_may_be_a_path_object(tmp_path: Path) -> None:
+    images = np.zeros((1, 28, 28), np.uint8)
+    images[0, 4:24, 10:18] = 255
+    np.savez(tmp_path / "own.npz", images=images, labels=np.array([7]))
+    image = generate_numbers_sequence("7", (0, 0), 8, source=tmp_path / "own.npz")
+    assert (image[4:24] == 1).all()
+    recipe = make_recipe(["7"], (0, 0), seed=1, source=tmp_path / "own.npz")
+    (picture,) = draw(recipe)
+    (again,) = draw(picture.recipe, tmp_path / "own.npz")  # the recipe names it, the caller knows where it is
+    assert (picture.image == again.image).all()
+
+
+def test_one_text_is_not_a_collection_of_sequences() -> None:
+    with pytest.raises(ArgumentError, match="a collection of texts"):
+        make_recipe("3502", (2, 8))
+
+
+def test_draw_takes_the_split_from_the_recipe(with_mnist: object) -> None:
+    recipe = make_recipe(["5"] * 50, (0, 0), seed=1, split="test")
+    assert all(picture.origins[0] >= 60_000 for picture in draw(recipe, load_glyphs("mnist", "train")))

@@ -60,6 +60,7 @@ def test_every_form_of_digits_means_the_same_sequence(digits: list[int]) -> None
         (None, ["None"]),
         (3502, ["3502", "'3502'"]),
         (3.5, ["3.5"]),
+        (True, ["got True"]),
         (b"12", ["bytes"]),
     ],
 )
@@ -106,13 +107,15 @@ def test_an_endless_iterator_ends_in_an_error() -> None:
         ("spacing_range", (-MAX_WIDTH_PX - 1, 0)),
         *(("image_width", bad) for bad in [0, -5, 1.0, "200", True, MAX_WIDTH_PX + 1, 10**15, np.float64(3)]),
         *(("seed", bad) for bad in [1.0, "1", None, True, np.bool_(1)]),
+        *(("image_width", bad) for bad in [[1], np.array([1, 2])]),
+        *((name, np.array(["a", "b"])) for name in ("split", "align", "spacing_from")),
         *(("index", bad) for bad in [-1, 1.5, None, 2**63]),
         *(("source", bad) for bad in ["", None, 3]),
         *(("split", bad) for bad in ["Train", "", None, 0]),
         *(("spacing_from", bad) for bad in ["inks", None]),
         *(("align", bad) for bad in ["centre", None, 1]),
         *(("invert", bad) for bad in [1, None, "yes"]),
-        *(("sequences", bad) for bad in ["12", ()]),
+        *(("sequences", bad) for bad in ["12", (), None, 12, ["1", "x"], [12]]),
     ],
 )
 def test_bad_values_are_refused_by_name(argument: str, value: Any) -> None:
@@ -179,3 +182,20 @@ def test_errors_survive_pickling_between_processes() -> None:
     error.required_px = 90
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.required_px) == (WidthError, str(error), 90)
+
+
+def test_a_bad_sequence_among_many_is_numbered() -> None:
+    with pytest.raises(ArgumentError, match="number 2: expected digits 0–9, got 'x'"):
+        _recipe(sequences=["1", "2", "3x"])
+
+
+def test_numbers_that_python_does_not_write_out_are_refused_too() -> None:
+    huge = 10**5000
+    for change in (
+        {"seed": huge},
+        {"image_width": huge},
+        {"spacing_range": (huge, 0)},
+        {"sequences": [[huge]]},
+    ):
+        with pytest.raises(ArgumentError):
+            _recipe(**change)

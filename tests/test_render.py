@@ -90,3 +90,16 @@ def test_the_built_in_glyphs_are_drawn_as_they_are_looked_at(width: int | None) 
     recipe = Recipe(sequences=("9075",), spacing_range=(1, 4), image_width=width, seed=3)
     plan = make_plan(recipe, np.array([0]), builtin())
     assert (render(plan, builtin())[0] == _slow(plan, 0, 4, builtin())).all()
+
+
+def test_ink_that_shares_one_column_is_composed_by_maximum() -> None:
+    """Spacing −1: the smallest overlap there is."""
+    images = np.zeros((1, 28, 28), np.uint8)
+    images[0, 5, 10:14] = 200  # a bar that reaches the edges of its box …
+    images[0, 9, 13] = 90  # … and a dot in its last column, where the next bar begins
+    glyphs = GlyphSet.from_arrays(images, np.array([4]))
+    recipe = Recipe(sequences=("44",), spacing_range=(-1, -1), image_width=None, seed=1)
+    line = render(make_plan(recipe, np.array([0]), glyphs), glyphs)[0]
+    assert line.shape == (28, 7)
+    assert (line[5] == 200).all()
+    assert line[9].tolist() == [0, 0, 0, 90, 0, 0, 90]

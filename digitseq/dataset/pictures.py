@@ -1,5 +1,6 @@
 """One picture as a file: its name and its place."""
 
+from collections.abc import Container
 from itertools import chain, count
 from pathlib import Path
 
@@ -9,7 +10,14 @@ from digitseq.wholefile import write_whole
 _LONGEST_STEM = 100  # file systems end at 255 bytes
 
 
-def save_picture(png: bytes, sequence: str, output: Path | None = None, *, force: bool = False) -> Path:
+def save_picture(
+    png: bytes,
+    sequence: str,
+    output: Path | None = None,
+    *,
+    force: bool = False,
+    keep: Container[Path] = (),
+) -> Path:
     """
     Write a PNG file, whole or not at all.
 
@@ -19,6 +27,7 @@ def save_picture(png: bytes, sequence: str, output: Path | None = None, *, force
         output: a file name ending in .png; or a folder; or None for the current folder. In a folder the
             file is SEQUENCE.png, or SEQUENCE-1.png and so on: the next name that is free.
         force: replace a file of that name.
+        keep: files that are not replaced even so.
 
     Returns:
         The path written.
@@ -30,7 +39,7 @@ def save_picture(png: bytes, sequence: str, output: Path | None = None, *, force
     output = output or Path()
     with system_errors(OutputError, f"{output} cannot be written"):
         if output.is_dir():
-            return _save_in(output, _stem(sequence), png, force)
+            return _save_in(output, _stem(sequence), png, force, keep)
         if output.exists() and not output.is_file():  # a device or a named pipe: nothing there to keep whole
             output.write_bytes(png)
             return output
@@ -49,10 +58,10 @@ def _stem(sequence: str) -> str:
     return f"{sequence[:_LONGEST_STEM]}-{len(sequence)}-digits" if long else sequence
 
 
-def _save_in(folder: Path, stem: str, png: bytes, force: bool) -> Path:
+def _save_in(folder: Path, stem: str, png: bytes, force: bool, keep: Container[Path]) -> Path:
     ends = chain([""], (f"-{number}" for number in count(1)))
     paths = (folder / f"{stem}{end}.png" for end in ends)
-    return next(path for path in paths if _written(path, png, force))
+    return next(path for path in paths if path not in keep and _written(path, png, force))
 
 
 def _written(path: Path, png: bytes, force: bool) -> bool:

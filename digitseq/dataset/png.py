@@ -57,4 +57,4 @@ def _text_chunk(keyword: str, value: str) -> bytes:
     if value.isascii():
         return _chunk(b"tEXt", name + value.encode("ascii"))
     # iTXt: not compressed, no language, no translated keyword, then UTF-8.
-    return _chunk(b"iTXt", name + b"\0\0\0\0" + value.encode("utf-8"))
+    return _chunk(b"iTXt", name + b"\0\0\0\0" + value.encode("utf-8", "replace"))

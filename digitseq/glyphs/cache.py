@@ -39,7 +39,7 @@ def mnist_dir() -> Path:
 @lru_cache(maxsize=4)
 def _cache_dir(named: str) -> Path:
     if named:
-        return Path(named).expanduser().absolute()
+        return Path(os.path.expanduser(named)).absolute()  # noqa: PTH111 - Path's own raises for unknown users
     from platformdirs import user_cache_path  # 18 ms, only where it is needed
 
     return user_cache_path("digitseq", appauthor=False)
@@ -76,6 +76,8 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     if glyphs.writers is not None:
         arrays["writers.npy"] = glyphs.writers.astype(np.int32)
     for name, array in arrays.items():
+        if _is_there(folder / name, array):
+            continue  # not least because Windows does not replace a file that somebody has mapped
         write_whole(folder / name, partial(_save_array, array=array), sync=True)
     manifest: dict[str, Any] = {
         "format": STORE_FORMAT,
@@ -87,6 +89,14 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     }
     text = json.dumps(manifest, indent=1).encode()
     write_whole(folder / _MANIFEST, lambda file: file.write(text), sync=True)
+
+
+def _is_there(path: Path, array: AnyArray) -> bool:
+    try:
+        found = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(found.dtype == array.dtype and np.array_equal(found, array))
 
 
 def _save_array(file: IO[bytes], array: AnyArray) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -67,7 +68,8 @@ def fetch(
     later call finds MNIST cached without them.
 
     Args:
-        force: get and parse it again, even if it is there.
+        force: check the original files and parse them again, even if MNIST is there. Files that are the
+            originals by their SHA-256 are not downloaded again.
         from_dir: import from this folder (the four files, gzip or plain) and use no network.
         in_passing: nobody asked for it by name; be quick to give up, and remember a failure.
         progress: called as bytes arrive.
@@ -81,13 +83,14 @@ def fetch(
         CacheError: the cache folder cannot be written.
     """
     folder = mnist_dir()
-    with _lock():
-        glyphs = None if force else _cached_or_none(folder)
+    folder_source = None if from_dir is None else _Folder(from_dir)
+    with _lock(in_passing):
+        glyphs = None if force else _cached_or_none(folder, in_passing)
         if glyphs is not None and (glyphs.writers is not None or in_passing):
             return glyphs
         if in_passing and failed_lately():
-            raise FetchError("MNIST could not be fetched a moment ago", hint=_HINT_NETWORK)
-        source = _Mirrors(force, in_passing, progress) if from_dir is None else _Folder(from_dir)
+            raise FetchError("it could not be fetched a moment ago", hint=_HINT_NETWORK)
+        source = folder_source or _Mirrors(in_passing, progress)
         if is_new := glyphs is None:
             glyphs = mnist.parse(source.images())
         if writer_paths := source.writers():
@@ -99,11 +102,12 @@ def fetch(
     return glyphs
 
 
-def _cached_or_none(folder: Path) -> GlyphSet | None:
+def _cached_or_none(folder: Path, trusted: bool) -> GlyphSet | None:
     try:
-        return open_glyphs(folder)
+        glyphs = open_glyphs(folder)
     except CacheError:
         return None  # damaged: what fetching is there to mend
+    return glyphs if glyphs is None or trusted or glyphs.is_intact() else None
 
 
 def is_offline() -> bool:
@@ -111,11 +115,6 @@ def is_offline() -> bool:
     return any(
         os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off") for name in OFFLINE_VARIABLES
     )
-
-
-def has_local_mirror() -> bool:
-    """Whether a mirror needs no network."""
-    return any(urlsplit(url).scheme == "file" for url in _mirrors())
 
 
 def failed_lately() -> bool:
@@ -138,7 +137,7 @@ def _remember_failure() -> None:
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
+def _lock(in_passing: bool) -> Iterator[None]:
     from filelock import FileLock, Timeout  # 54 ms, only where it is needed
 
     with cache_errors():
@@ -148,7 +147,11 @@ def _lock() -> Iterator[None]:
             lock.acquire(timeout=0.5)
         except Timeout:
             _log.warning("another digitseq is fetching MNIST; waiting for it")
-            lock.acquire()
+            try:
+                lock.acquire(timeout=IN_PASSING.file_s if in_passing else -1)
+            except Timeout:
+                problem = f"another digitseq is fetching it and is not done after {IN_PASSING.file_s:g} s"
+                raise FetchError(problem) from None
     try:
         yield
     finally:
@@ -159,17 +162,16 @@ class _Folder:
     """MNIST's files in a folder: their own names or with a dot before "idx", gzip or plain."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         with system_errors(SourceError, f"{folder} cannot be read"):
             self._names = {path.name for path in folder.iterdir()}
-        self._folder = folder
+        for file in FILES:
+            if self._find(file) is None:
+                raise SourceError(f"{folder}: {file.name} (or {file.gz_name}) is missing")
 
     def images(self) -> dict[SourceFile, Path]:
         """MNIST's four files."""
-        found = {file: path for file in FILES if (path := self._find(file))}
-        for file in FILES:
-            if file not in found:
-                raise SourceError(f"{self._folder}: {file.name} (or {file.gz_name}) is missing")
-        return found
+        return {file: path for file in FILES if (path := self._find(file))}
 
     def writers(self) -> dict[SourceFile, Path] | None:
         """QMNIST's two label files, if both are there."""
@@ -185,23 +187,24 @@ class _Folder:
 class _Mirrors:
     """MNIST's files downloaded into the cache folder. What has arrived whole is not downloaded again."""
 
-    def __init__(self, force: bool, in_passing: bool, progress: Progress | None) -> None:
+    def __init__(self, in_passing: bool, progress: Progress | None) -> None:
         self._folder = cache_dir() / "downloads"
-        self._in_passing = in_passing
         self._patience = IN_PASSING if in_passing else ASKED_FOR
         self._tally = _Tally(sum(file.gz_bytes for file in FILES), progress)
         with cache_errors():
-            if force:
-                shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(parents=True, exist_ok=True)
             for left_over in self._folder.glob("tmp*"):  # pooch's, of a killed process
                 left_over.unlink(missing_ok=True)
 
     def images(self) -> dict[SourceFile, Path]:
-        """MNIST's four files, from the first mirror that gives them all."""
+        """MNIST's four files: downloaded before, or from the first mirror that gives those that lack."""
+        if here := self._downloaded(FILES):
+            return here
         mirrors = _reachable(_mirrors())
         if not mirrors:
-            raise FetchError("MNIST is not cached, and the network is switched off", hint=_HINT_OFFLINE)
+            raise FetchError(
+                "MNIST's files are not in the cache, and the network is switched off", hint=_HINT_OFFLINE
+            )
         self._tally.start()
         failures = []
         for mirror in mirrors:
@@ -209,24 +212,35 @@ class _Mirrors:
                 return {file: self._retrieve(mirror, file) for file in FILES}
             except _MirrorError as error:
                 failures.append(f"{urlsplit(mirror).netloc or mirror}: {error}")
-        if self._in_passing:
-            _remember_failure()
+        _remember_failure()
         raise FetchError(f"MNIST could not be fetched: {'; '.join(failures)}", hint=_HINT_NETWORK)
 
     def writers(self) -> dict[SourceFile, Path] | None:
         """QMNIST's two label files, if they can be had: beside the others, else from their authors."""
+        if here := self._downloaded(WRITER_FILES):
+            return here
         named = os.environ.get(MIRROR_VARIABLE) and _mirrors()[:1]
         for place in _reachable((*(named or ()), QMNIST_URL)):
             with suppress(_MirrorError):
                 return {file: self._retrieve(place, file) for file in WRITER_FILES}
         return None
 
+    def _downloaded(self, files: tuple[SourceFile, ...]) -> dict[SourceFile, Path] | None:
+        """Files that are all here already, whole."""
+        paths = {file: self._folder / file.gz_name for file in files}
+        with cache_errors():
+            for file, path in paths.items():
+                if not path.is_file() or sha256(path.read_bytes()).hexdigest() != file.gz_sha256:
+                    return None
+        return paths
+
     def _retrieve(self, mirror: str, file: SourceFile) -> Path:
         """One file from one mirror: downloaded beside its place, checked, moved."""
-        import pooch  # 121 ms and the network stack behind it, only where it is needed
+        import pooch  # 121 ms and the network stack (requests) behind it, only where it is needed
         from requests.exceptions import RequestException
 
         pooch.get_logger().setLevel("ERROR")
+        given_up: list[_MirrorError] = []
         tally = self._tally if file in FILES else _Tally(0, None)
 
         def download(url: str, output: str, _pooch: object) -> None:
@@ -234,7 +248,11 @@ class _Mirrors:
                 _copy(Path(url2pathname(urlsplit(url).path)), Path(output))
                 tally.add(file.gz_bytes)
             else:
-                _Download(url, Path(output), file, self._patience, tally).run()
+                try:
+                    _Download(url, Path(output), file, self._patience, tally).run()
+                except _MirrorError as error:
+                    given_up.append(error)
+                    raise
 
         try:
             url = mirror + file.gz_name
@@ -248,6 +266,8 @@ class _Mirrors:
         except ValueError as error:  # pooch's word for a hash that differs
             raise _MirrorError(f"{file.gz_name} is damaged or another file (its SHA-256 differs)") from error
         except OSError as error:
+            if given_up:  # Windows cannot remove the file that an abandoned thread still holds
+                raise given_up[0] from error
             with cache_errors():
                 raise error
 
@@ -340,14 +360,16 @@ class _Download:
                     raise _MirrorError(f"{'it stopped sending' if counted else 'no answer'} for {wait_s:g} s")
                 self._beat.clear()
                 wait_s = self._patience.stall_s
-                self._tally.add(self._received - counted)
-                counted = self._received
+                received = self._received
+                self._tally.add(received - counted)
+                counted = received
                 if time.monotonic() > deadline:
                     raise _MirrorError(
                         f"too slow: {self._file.gz_name} took over {self._patience.file_s:g} s"
                     )
             if self._error is not None:
                 raise self._error
+            self._tally.add(self._received - counted)
         except BaseException:
             self._abandoned = True
             self._tally.add(-counted)

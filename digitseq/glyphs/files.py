@@ -5,9 +5,8 @@ Images of 28×28 px are taken as they are. Any other size is brought to MNIST's 
 rule (`normalise`). docs/sources.md tells users.
 """
 
+import os
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -30,6 +29,7 @@ _PART_WORDS = {
     "testing": "test",
     "t10k": "test",
 }
+_RESERVED = ("mnist", "builtin", "auto")
 _BOX = 20  # MNIST's digits fill a 20×20 box …
 _CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
 _PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
@@ -62,7 +62,7 @@ def load(path: Path) -> GlyphSet:
         FormatError: a file is broken.
     """
     with system_errors(SourceError, f"{path} cannot be read"):
-        return _load(path.expanduser())
+        return _load(Path(os.path.expanduser(path)))  # noqa: PTH111 - Path's own raises for unknown users
 
 
 def _load(path: Path) -> GlyphSet:
@@ -78,12 +78,17 @@ def _load(path: Path) -> GlyphSet:
         )
     if not pieces:
         raise SourceError(
-            f"{path}: no glyphs found",
+            f"{path}: no glyphs found; an .npz is named by its file, not its folder"
+            if path.is_dir() and any(path.glob("*.npz"))
+            else f"{path}: no glyphs found",
             hint="expected folders 0 to 9 of images, IDX pairs (…images-idx3-ubyte and "
             "…labels-idx1-ubyte) or an .npz with images and labels",
         )
     images, labels, part = _join(path, pieces)
-    return GlyphSet.from_arrays(images, labels, name=path.resolve().name, part=part, parts=_parts(pieces))
+    name = path.resolve().name
+    if name in _RESERVED:
+        name += "/"  # a folder called mnist is not MNIST
+    return GlyphSet.from_arrays(images, labels, name=name, part=part, parts=_parts(pieces))
 
 
 def _parts(pieces: list[Piece]) -> tuple[str, ...]:
@@ -120,6 +125,10 @@ def _class_folders(folder: Path) -> list[Piece]:
     roots = [(_PART_WORDS[name], entry) for name, entry in names.items() if name in _PART_WORDS]
     if any(str(digit) in names for digit in range(10)):
         roots = [("train", folder)]
+    for _, root in roots:
+        for entry in root.iterdir():
+            if entry.is_dir() and entry.name.isdigit() and entry.name not in "0123456789":
+                raise SourceError(f"{entry}: expected folders 0 to 9, a folder for each digit")
     pieces = []
     for part, root in roots:
         glyphs, labels = [], []
@@ -135,7 +144,8 @@ def _class_folders(folder: Path) -> list[Piece]:
 def _image_files(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         # By number where names have one (2.png before 10.png) would be a second rule: by name.
-        yield from (file for file in sorted(folder.iterdir()) if file.suffix.lower() in _IMAGE_SUFFIXES)
+        files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))  # ._ from a Mac
+        yield from (file for file in files if file.suffix.lower() in _IMAGE_SUFFIXES)
 
 
 def _read_image(file: Path) -> UInt8Array:
@@ -159,6 +169,8 @@ def _read_image(file: Path) -> UInt8Array:
     except Exception as error:  # Pillow's decoders raise nearly anything on a broken file
         raise FormatError(f"{file}: cannot be read as an image ({error})") from error
     glyph: UInt8Array = as_glyphs(pixels[None], str(file))[0]
+    if not glyph.any():
+        raise SourceError(f"{file}: the image is blank; every glyph needs ink")
     return glyph
 
 
@@ -187,13 +199,18 @@ def _idx_pairs(files: Iterable[Path], path: Path) -> list[Piece]:
     for name, file in by_name.items():
         if "images" not in name or "idx3" not in name or name.removesuffix(".gz") in set(by_name) - {name}:
             continue  # another file, or one that is there uncompressed, too
-        labels_name = name.replace("images", "labels").replace("idx3", "idx1")
-        # The partner may be plain where this one is compressed, or the other way round.
-        partners = (labels_name, labels_name + ".gz", labels_name.removesuffix(".gz"))
+        labels_name = name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
+        # QMNIST's labels are a table, the digit its first column. The partner may be plain where this one
+        # is compressed, or the other way round.
+        stems = [labels_name, labels_name.replace("idx1-ubyte", "idx2-int")]
+        partners = [stem + end for stem in stems for end in ("", ".gz")]
         partner = next((by_name[other] for other in partners if other in by_name), None)
         if partner is None:
             raise SourceError(f"{file}: its labels, {labels_name}, are missing")
+        if "emnist" in name.lower() and "letters" in name.lower():
+            raise SourceError(f"{file}: the labels of EMNIST's letters are letters, not digits")
         images, labels = read_idx(file), read_idx(partner)
+        labels = labels[:, 0] if labels.ndim == 2 else labels
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise FormatError(
                 f"{file}: expected images (n, height, width) and n labels, "
@@ -210,8 +227,8 @@ def _npz(path: Path) -> list[Piece]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FormatError(f"{path}: cannot be read as .npz ({error})") from error
+    except Exception as error:  # zipfile and numpy raise nearly anything on a broken archive
+        raise FormatError(f"{path}: not an .npz archive of plain arrays, or damaged") from error
     images, labels = _by_rest(arrays, {"images", "x"}), _by_rest(arrays, {"labels", "y"})
     if not images or images.keys() - labels.keys():
         raise SourceError(
@@ -247,7 +264,8 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     127): that is dark ink on paper, and all are inverted. Other sizes go through `normalise`.
 
     Args:
-        images: (n, height, width), uint8, bool, or floats in [0, 1]; or (n, height, width, 1).
+        images: (n, height, width), integers 0 to 255, bool, or floats in [0, 1]; a colour axis of one channel
+            may stand first or last.
         name: for messages.
 
     Returns:
@@ -256,23 +274,29 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     Raises:
         SourceError: the shape or the values are others.
     """
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
+    if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
+        images = images[:, 0] if images.shape[1] == 1 else images[..., 0]
     if images.ndim != 3 or 0 in images.shape[1:]:
         raise SourceError(f"{name}: expected images (n, height, width), got shape {images.shape}")
     if images.dtype == np.bool_:
         images = images.astype(np.uint8) * np.uint8(255)
     elif images.dtype.kind == "f":
         if not (np.isfinite(images).all() and images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
-            raise SourceError(f"{name}: expected floating-point images in [0, 1]")
+            raise SourceError(
+                f"{name}: expected floating-point images in [0, 1]", hint="divide 0 to 255 by 255"
+            )
         images = np.rint(images * 255).astype(np.uint8)
+    elif images.dtype.kind in "iu" and images.min(initial=0) >= 0 and images.max(initial=0) <= 255:
+        images = images.astype(np.uint8)
     if images.dtype != np.uint8:
-        raise SourceError(f"{name}: expected uint8, bool or floating-point images, got {images.dtype}")
+        raise SourceError(
+            f"{name}: expected integers 0 to 255, bool or floating-point images, got {images.dtype}"
+        )
     if images.shape[1:] == (SIDE, SIDE):
         bright_paper = len(images) > 0 and np.median(_border_median(images)) > 127
         return 255 - images if bright_paper else images
     return (
-        np.stack([normalise(image, name) for image in images])
+        np.stack([normalise(image, f"{name}: image {number}") for number, image in enumerate(images)])
         if len(images)
         else np.zeros((0, 28, 28), np.uint8)
     )
@@ -290,9 +314,9 @@ def normalise(image: UInt8Array, name: str) -> UInt8Array:
     An image of any size in MNIST's form.
 
     Ink is what differs from the paper (the median of the border), stretched to 255; what is then fainter
-    than 32 is paper. The ink's box is scaled, aspect kept, to fit 20×20 px, and set down with its centre
-    of mass in the middle of 28×28, as NIST's digits were for MNIST (LeCun, Bottou, Bengio, Haffner:
-    "Gradient-based learning applied to document recognition", 1998).
+    than 32 is paper. The ink's box is scaled, aspect kept, to fit 20×20 px, stretched again, and set down
+    with its centre of mass in the middle of 28×28, as NIST's digits were for MNIST (LeCun, Bottou, Bengio,
+    Haffner: "Gradient-based learning applied to document recognition", 1998).
 
     Args:
         image: uint8 (height, width), ink darker or brighter than the paper.
@@ -311,13 +335,16 @@ def normalise(image: UInt8Array, name: str) -> UInt8Array:
     ink = (contrast * 255 // max(int(contrast.max()), 1)).astype(np.uint8)
     ink[ink < _PAPER] = 0
     if not ink.any():
-        raise SourceError(f"{name}: an image is blank; every glyph needs ink")
+        raise SourceError(f"{name} is blank; every glyph needs ink")
     left, width, top, height = measure_ink(ink[None])[:, 0].tolist()
     longer = max(width, height)
     size = (max(1, round(width * _BOX / longer)), max(1, round(height * _BOX / longer)))
     # Pillow's 8-bit resampling is fixed-point; BILINEAR covers all source pixels when it shrinks.
     box = Image.fromarray(np.ascontiguousarray(ink[top : top + height, left : left + width]))
-    small = np.asarray(box.resize(size, Image.Resampling.BILINEAR))
+    scaled = np.asarray(box.resize(size, Image.Resampling.BILINEAR)).astype(np.int64)
+    small = (scaled * 255 // max(int(scaled.max()), 1)).astype(
+        np.uint8
+    )  # a thin pen in a large image gets faint
     mass = int(small.sum(dtype=np.int64))
     glyph = np.zeros((SIDE, SIDE), np.uint8)
     corner = []

@@ -79,13 +79,6 @@ class GlyphSet:
         self.split = ALL
         self.starts, self.counts = _ranges(bounds[:, 0], bounds[:, -1])
         self._choices = {ALL: self}
-        # Read from its first inked column on, with the rows 28 apart, a stored glyph is the same picture
-        # moved to the left edge: what slides in at the right is the blank left margin of the next row,
-        # and below the last row lies the blank one. So moving a glyph costs nothing.
-        rows, height, width = stored.shape
-        self._at_left_edge = np.lib.stride_tricks.as_strided(
-            stored, (rows, SIDE, SIDE, SIDE), (height * width, 1, width, 1), writeable=False
-        )
 
     @classmethod
     def from_arrays(
@@ -180,13 +173,18 @@ class GlyphSet:
         else:
             raise SourceError(
                 f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.parts, ALL))}",
-                hint="splits of your own files are told by 'train', 'validation' or 'test' in their names",
+                hint=f"choose one of these (--split {self.parts[0]}); your own files tell their split by "
+                "train, validation or test in their names",
             )
         chosen = copy.copy(self)
         chosen.split = split
         chosen.starts, chosen.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
         self._choices[split] = chosen  # shared by all splits of the set
         return chosen
+
+    def is_intact(self) -> bool:
+        """Whether the glyphs still have the digest that they had when they were stored."""
+        return glyph_digest(self._stored, self._bounds) == self.digest
 
     def prepare(self, rows: IntArray) -> None:
         """Make sure that these rows are there; a source that draws its glyphs on demand does it here."""
@@ -201,7 +199,12 @@ class GlyphSet:
         Returns:
             uint8 (…, 28, 28), a new array.
         """
-        moved: UInt8Array = self._at_left_edge[rows, self.ink_left[rows]]
+        # Read from its first inked column on, with the rows 28 apart, a stored glyph is the same picture
+        # moved to the left edge: what slides in at the right is the blank left margin of the next row,
+        # and below the last row lies the blank one. So moving a glyph costs nothing.
+        shape, strides = (len(self._stored), SIDE, SIDE, SIDE), ((SIDE + 1) * SIDE, 1, SIDE, 1)
+        windows = np.ndarray(shape, np.uint8, self._stored.data, 0, strides)
+        moved: UInt8Array = windows[rows, self.ink_left[rows]]
         return moved
 
 
@@ -243,7 +246,10 @@ def arrange(
     blank = ~images.any((1, 2))
     if blank.any():
         raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
-    key = labels.astype(np.int64) * parts + (0 if part is None else np.asarray(part).astype(np.int64))
+    part = np.zeros(len(images), np.int64) if part is None else np.asarray(part)
+    if part.shape != labels.shape or part.dtype.kind not in "iu" or (part < 0).any() or (part >= parts).any():
+        raise SourceError(f"{name}: expected {len(images)} integers below {parts}, the part of each image")
+    key = labels.astype(np.int64) * parts + part.astype(np.int64)
     order = np.argsort(key, kind="stable")
     stored = np.zeros((len(images), SIDE + 1, SIDE), np.uint8)
     stored[:, :SIDE] = images[order]

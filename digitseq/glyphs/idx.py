@@ -65,7 +65,7 @@ def _parse(file: IO[bytes] | gzip.GzipFile, path: Path, at_most: int) -> AnyArra
     """Parse IDX from a stream that can hold no more than ``at_most`` bytes."""
     magic = _read(file, 4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise FormatError(f"{path}: not IDX: expected two zero bytes at the start, got {magic[:4]!r}")
+        raise FormatError(f"{path}: not IDX: expected two zero bytes at the start, got {bytes(magic)!r}")
     if magic[2] not in TYPES:
         known = ", ".join(f"0x{code:02x}" for code in TYPES)
         raise FormatError(f"{path}: unknown IDX type 0x{magic[2]:02x}; known: {known}")

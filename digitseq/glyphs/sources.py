@@ -15,11 +15,11 @@ MNIST = "mnist"
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all; first with 0, when a download begins."""
 
-# What this process has opened: (mnist, the cache folder as named) or ("", path) → its glyphs.
+# What this process has opened: (mnist or auto, the cache folder as named) or ("", path) → its glyphs.
 _opened: dict[tuple[str, str], GlyphSet] = {}
 
 
-def open_source(source: str, progress: Progress | None = None) -> GlyphSet:
+def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSet:
     """
     The glyphs of a source, all splits. A source is opened once in a process.
 
@@ -41,7 +41,7 @@ def open_source(source: str, progress: Progress | None = None) -> GlyphSet:
         from digitseq.glyphs.strokes import builtin  # only who draws with it pays for its import
 
         return builtin()
-    if not isinstance(source, str) or not source:
+    if not isinstance(source, str | Path) or not str(source):
         raise ArgumentError("source", f"expected mnist, builtin, auto, a path or a GlyphSet, got {source!r}")
     path = Path(source)
     key = ("", str(path.absolute()))
@@ -52,6 +52,12 @@ def open_source(source: str, progress: Progress | None = None) -> GlyphSet:
     return _opened[key]
 
 
+def forget_mnist() -> None:
+    """Open MNIST anew, and decide about auto anew, when they are next asked for."""
+    for key in [key for key in _opened if key[0] in (MNIST, AUTO)]:
+        del _opened[key]
+
+
 def _cached_mnist() -> GlyphSet | None:
     key = (MNIST, os.environ.get(CACHE_VARIABLE, ""))
     if key not in _opened and (glyphs := open_glyphs(mnist_dir())):
@@ -60,27 +66,30 @@ def _cached_mnist() -> GlyphSet | None:
 
 
 def _auto(progress: Progress | None) -> GlyphSet:
-    cached = _cached_mnist()
-    if cached is not None:
-        return cached
+    # Decided once in a process: the same seed must not change its glyphs in the middle of a run.
+    key = (AUTO, os.environ.get(CACHE_VARIABLE, ""))
+    if key not in _opened:
+        _opened[key] = _cached_mnist() or _fetched_or_builtin(progress)
+    return _opened[key]
+
+
+def _fetched_or_builtin(progress: Progress | None) -> GlyphSet:
     from digitseq.glyphs import fetch  # the network stack, only when MNIST is not there
 
-    if fetch.is_offline() and not fetch.has_local_mirror():
-        reason = "it is not cached and the network is switched off"
-    elif fetch.failed_lately():
-        reason = "it is not cached and could not be fetched within the last hour"
+    if fetch.failed_lately():
+        reason = "it could not be fetched within the last hour"
     else:
         try:
             return _fetched(True, progress)
         except FetchError as error:
-            reason = error.problem.removeprefix("MNIST ")
+            reason = error.problem
         except CacheError as error:
             reason = f"{error.problem}; {CACHE_VARIABLE} names another folder"
     warnings.warn(
         f"drawing with the built-in digits instead of MNIST: {reason}; "
         '`digitseq fetch-mnist` gets MNIST, `--source builtin` (source="builtin") asks for the built-in ones',
         SourceWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
     return open_source("builtin")
 

@@ -1,5 +1,6 @@
 """The user's own glyphs: IDX pairs, class folders, .npz; and the rule for other sizes."""
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,21 @@ def test_emnist_is_turned_and_its_letters_left_out(tmp_path: Path) -> None:
     assert glyphs.parts == ("test",)
 
 
+def test_emnists_letters_are_no_digits(tmp_path: Path) -> None:
+    write_idx(tmp_path / "emnist-letters-train-images-idx3-ubyte", _images(20))
+    write_idx(tmp_path / "emnist-letters-train-labels-idx1-ubyte", np.arange(1, 21, dtype=np.uint8))
+    with pytest.raises(SourceError, match="letters, not digits"):
+        load(tmp_path)
+
+
+def test_qmnist_enters_with_its_table_of_labels(tmp_path: Path) -> None:
+    table = np.zeros((20, 8), np.int32)
+    table[:, 0] = _LABELS
+    write_idx(tmp_path / "qmnist-test-images-idx3-ubyte.gz", _images(20))
+    write_idx(tmp_path / "qmnist-test-labels-idx2-int.gz", table)
+    assert load(tmp_path).choose("test").counts.tolist() == [2] * 10
+
+
 def test_kmnist_enters_like_mnist(tmp_path: Path) -> None:
     """KMNIST uses MNIST's own file names."""
     for word in ("train", "t10k"):
@@ -102,6 +118,8 @@ def test_npz_under_the_usual_names(tmp_path: Path) -> None:
         tmp_path / "c-test.npz", test_images=images[..., None], test_labels=labels[:, None].astype(np.uint8)
     )
     np.savez(tmp_path / "d.npz", train_images=images / 255, train_labels=labels)
+    np.savez(tmp_path / "e.npz", images=images[:, None].astype(np.int64), labels=labels)
+    assert (load(tmp_path / "e.npz").images == load(tmp_path / "a.npz").images).all()
     assert _shades(tmp_path / "a.npz") == set(range(1, 21))
     assert _shades(tmp_path / "b.npz", "train") == set(range(1, 21))
     assert _shades(tmp_path / "b.npz", "test") == set(range(101, 121))
@@ -118,7 +136,7 @@ def test_npz_under_the_usual_names(tmp_path: Path) -> None:
         ({"x_train": _images(3), "y_test": np.zeros(3, int)}, "x_train"),
         ({"images": _images(3), "labels": np.zeros(2, int)}, "3 images"),
         ({"images": _images(3), "labels": np.zeros(3)}, "integer label"),
-        ({"images": _images(3).astype(np.int64), "labels": np.zeros(3, int)}, "got int64"),
+        ({"images": _images(3).astype(np.int64) * 2, "labels": np.zeros(3, int)}, "got int64"),
         ({"images": _images(3) * 1.0, "labels": np.zeros(3, int)}, r"in \[0, 1\]"),
         ({"images": np.full((1, 28, 28), np.nan), "labels": np.zeros(1, int)}, r"in \[0, 1\]"),
         ({"images": np.zeros((3, 28), np.uint8), "labels": np.zeros(3, int)}, "shape"),
@@ -139,9 +157,27 @@ def test_a_broken_npz_is_a_format_error(tmp_path: Path, data: bytes) -> None:
         load(tmp_path / "a.npz")
 
 
+def test_mutated_archives_give_only_our_error(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=_images(3), labels=np.arange(3))
+    whole, chance, broken = (tmp_path / "a.npz").read_bytes(), random.Random(1), 0
+    for _ in range(1_500):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.choice(
+                [chance.randrange(len(data)), chance.randrange(150), -1 - chance.randrange(200)]
+            )
+            data[at] = chance.randrange(256)
+        (tmp_path / "a.npz").write_bytes(data[: chance.choice([len(data), chance.randrange(len(data))])])
+        try:
+            load(tmp_path / "a.npz")
+        except DigitSeqError:
+            broken += 1
+    assert broken > 700
+
+
 def test_an_npz_never_runs_code(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.array([object()], dtype=object), labels=np.zeros(1, int))
-    with pytest.raises(FormatError, match="pickle"):
+    with pytest.raises(FormatError, match="plain arrays"):
         load(tmp_path / "a.npz")
 
 
@@ -200,6 +236,19 @@ def test_other_sizes_follow_mnists_own_rule(tmp_path: Path) -> None:
     assert (normalise(255 - np.asarray(_drawn()), "x") == glyph).all()  # bright ink on dark paper, too
 
 
+@pytest.mark.parametrize(("side", "pen"), [(100, 4), (1000, 6), (2000, 8)])
+def test_a_thin_pen_in_a_large_image_is_as_black_as_any(side: int, pen: int) -> None:
+    paper = np.full((side, side), 255, np.uint8)
+    paper[side // 5 : side // 5 * 4, side // 2 : side // 2 + pen] = 0
+    paper[side // 5 : side // 5 + pen, side // 4 : side // 2] = 0
+    assert normalise(paper, "x").max() == 255
+
+
+def test_hidden_files_are_no_glyphs(tmp_path: Path) -> None:
+    (_folder(tmp_path, _drawn()) / "7" / "._a.png").write_bytes(b"\0\5\x16\7")  # a Mac writes them beside
+    assert len(load(tmp_path)) == 1
+
+
 def test_a_glyph_in_mnists_form_is_left_as_it_is(tmp_path: Path) -> None:
     images = _images(20)
     for label, image in zip(_LABELS, images, strict=True):
@@ -238,10 +287,22 @@ def test_a_broken_image_is_named(tmp_path: Path, data: bytes) -> None:
         load(tmp_path)
 
 
-def test_a_blank_image_is_named(tmp_path: Path) -> None:
-    _folder(tmp_path, Image.new("L", (50, 50), 255), "blank.png")
+@pytest.mark.parametrize("side", [28, 50])
+def test_a_blank_image_is_named(tmp_path: Path, side: int) -> None:
+    _folder(tmp_path, Image.new("L", (side, side), 255), "blank.png")
     with pytest.raises(SourceError, match=r"blank\.png.*blank"):
         load(tmp_path)
+
+
+def test_a_folder_of_another_number_is_refused(tmp_path: Path) -> None:
+    _folder(tmp_path, _drawn())
+    (tmp_path / "10").mkdir()
+    with pytest.raises(SourceError, match="10: expected folders 0 to 9"):
+        load(tmp_path)
+
+
+def test_a_folder_called_mnist_is_not_mnist(tmp_path: Path) -> None:
+    assert load(_folder(tmp_path / "mnist", _drawn())).name == "mnist/"
 
 
 # --- What is no source ----------------------------------------------------------------------------------
@@ -250,6 +311,8 @@ def test_a_blank_image_is_named(tmp_path: Path) -> None:
 def test_a_path_without_glyphs_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="neither mnist, builtin, auto nor a file"):
         load_glyphs(tmp_path / "none")
+    with pytest.raises(SourceError, match="neither mnist"):
+        load_glyphs("~nobody-of-this-name/x")
     with pytest.raises(SourceError, match="folders 0 to 9"):
         load_glyphs(tmp_path)
     (tmp_path / "a.txt").write_text("x")

@@ -1,12 +1,20 @@
 """GlyphSet: sorted by digit and part, measured, checked."""
 
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitseq.errors import SourceError
+from digitseq import generate_numbers_sequence
+from digitseq.errors import CacheError, SourceError
+from digitseq.glyphs.cache import open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet, measure_ink
+from digitseq.glyphs.strokes import StrokeGlyphs
 
 _sizes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40)
 
@@ -86,3 +94,49 @@ def test_the_digest_tells_sets_apart() -> None:
 
 def test_repr_is_short_and_says_what_it_is(solid: GlyphSet) -> None:
     assert repr(solid).startswith("<GlyphSet solid (all), 120 glyphs, digest ")
+
+
+@pytest.mark.parametrize("part", [[0, 2, 0], [-1, 0, 0], [0, 0], [0.0, 1.0, 0.0], 0])
+def test_parts_are_checked(part: list[float]) -> None:
+    images = np.full((3, 28, 28), 255, np.uint8)
+    with pytest.raises(SourceError, match="the part of each image"):
+        GlyphSet.from_arrays(images, np.array([3, 3, 9]), part=np.array(part), parts=("train", "test"))
+
+
+@pytest.mark.parametrize("make_copy", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
+def test_copies_draw_the_same(solid: GlyphSet, make_copy: Callable[[GlyphSet], GlyphSet]) -> None:
+    for glyphs in (solid, StrokeGlyphs(3).choose("test")):
+        again = make_copy(glyphs)
+        expected = generate_numbers_sequence("0123456789", (0, 5), 400, seed=1, source=glyphs)
+        assert expected.any()
+        assert (generate_numbers_sequence("0123456789", (0, 5), 400, seed=1, source=again) == expected).all()
+    assert len(pickle.dumps(solid)) < 200_000
+
+
+def test_a_stored_set_that_is_not_as_long_as_its_manifest_says_is_damaged(
+    solid: GlyphSet, tmp_path: Path
+) -> None:
+    save_glyphs(tmp_path, solid)
+    assert len(open_glyphs(tmp_path) or ()) == len(solid)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("120", "119"))
+    with pytest.raises(CacheError, match="expected 119 glyphs"):
+        open_glyphs(tmp_path)
+
+
+def test_storing_sweeps_what_a_killed_process_left_and_touches_nothing_that_is_right(
+    solid: GlyphSet, tmp_path: Path
+) -> None:
+    save_glyphs(tmp_path, solid)
+    before = (tmp_path / "glyphs.npy").stat().st_mtime_ns
+    (tmp_path / ".partial-1-x").write_text("half")
+    (tmp_path / "ink.npy").write_bytes(b"")
+    save_glyphs(tmp_path, solid)
+    assert (tmp_path / "glyphs.npy").stat().st_mtime_ns == before
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "glyphs.npy",
+        "ink.npy",
+        "origin.npy",
+        "manifest.json",
+    }
+    assert len(open_glyphs(tmp_path) or ()) == len(solid)
