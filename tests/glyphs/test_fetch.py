@@ -246,7 +246,7 @@ def test_auto_waits_only_so_long_for_another_process(
 
     cache.mkdir()
     with (
-        FileLock(cache / "mnist.lock", is_singleton=False),
+        FileLock(cache / "mnist.lock"),
         pytest.warns(SourceWarning, match="another digitseq is fetching it and is not done"),
     ):
         assert load_glyphs("auto").name == "builtin"
