@@ -9,12 +9,20 @@ Images of handwritten digit sequences: exact, fast and reproducible to the pixel
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from digitseq.api import Picture as Picture
     from digitseq.api import draw as draw
     from digitseq.api import fetch_mnist as fetch_mnist
     from digitseq.api import generate_numbers_sequence as generate_numbers_sequence
     from digitseq.api import load_glyphs as load_glyphs
     from digitseq.api import make_recipe as make_recipe
+    from digitseq.api import outline as outline
+    from digitseq.api import read_dataset as read_dataset
+    from digitseq.api import read_recipe as read_recipe
+    from digitseq.api import verify_dataset as verify_dataset
+    from digitseq.api import write_dataset as write_dataset
+    from digitseq.dataset.dataset import Summary as Summary
+    from digitseq.dataset.live import DigitSequences as DigitSequences
+    from digitseq.dataset.pictures import Picture as Picture
+    from digitseq.dataset.reading import Dataset as Dataset
     from digitseq.errors import ArgumentError as ArgumentError
     from digitseq.errors import CacheError as CacheError
     from digitseq.errors import DigitSeqError as DigitSeqError
@@ -34,27 +42,37 @@ __version__ = "0.1.0"
 _HOME = {
     "ArgumentError": "digitseq.errors",
     "CacheError": "digitseq.errors",
+    "Dataset": "digitseq.dataset.reading",
     "DigitSeqError": "digitseq.errors",
-    "Picture": "digitseq.api",
+    "DigitSequences": "digitseq.dataset.live",
     "FetchError": "digitseq.errors",
     "FormatError": "digitseq.errors",
     "GlyphSet": "digitseq.glyphs.glyphset",
     "OutputError": "digitseq.errors",
+    "Picture": "digitseq.dataset.pictures",
     "Recipe": "digitseq.recipe",
     "SourceError": "digitseq.errors",
     "SourceWarning": "digitseq.errors",
+    "Summary": "digitseq.dataset.dataset",
     "WidthError": "digitseq.errors",
     "draw": "digitseq.api",
     "fetch_mnist": "digitseq.api",
     "generate_numbers_sequence": "digitseq.api",
     "load_glyphs": "digitseq.api",
+    "outline": "digitseq.api",
     "make_recipe": "digitseq.api",
+    "read_dataset": "digitseq.api",
+    "read_recipe": "digitseq.api",
+    "verify_dataset": "digitseq.api",
+    "write_dataset": "digitseq.api",
 }
 
 __all__ = [
     "ArgumentError",
     "CacheError",
+    "Dataset",
     "DigitSeqError",
+    "DigitSequences",
     "FetchError",
     "FormatError",
     "GlyphSet",
@@ -63,6 +81,7 @@ __all__ = [
     "Recipe",
     "SourceError",
     "SourceWarning",
+    "Summary",
     "WidthError",
     "__version__",
     "draw",
@@ -70,6 +89,11 @@ __all__ = [
     "generate_numbers_sequence",
     "load_glyphs",
     "make_recipe",
+    "outline",
+    "read_dataset",
+    "read_recipe",
+    "verify_dataset",
+    "write_dataset",
 ]
 
 

@@ -4,30 +4,33 @@ The core API: what programs call, and all that the command line calls.
 It wires the rooms; how things are done stands in them.
 """
 
-import json
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from digitseq import __version__
-from digitseq.arrays import FloatArray, IntArray, UInt8Array
-from digitseq.dataset.pictures import save_picture
-from digitseq.dataset.png import encode_png
-from digitseq.errors import ArgumentError
+from digitseq.arrays import FloatArray
+from digitseq.dataset.folder import Batch, draw_batches
+from digitseq.dataset.pictures import Picture
+from digitseq.errors import ArgumentError, FormatError, system_errors
 from digitseq.glyphs.cache import mnist_dir
-from digitseq.glyphs.glyphset import SIDE, GlyphSet
-from digitseq.glyphs.sources import AUTO, Progress, forget_mnist, open_source
-from digitseq.plan import check_lines, make_plan
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.sources import AUTO, Progress, forget_mnist, glyphs_for, open_source
+from digitseq.plan import check_recipe, make_plan
 from digitseq.recipe import SPLITS, Recipe, sequence_text
 from digitseq.render import render, to_float
 
+if TYPE_CHECKING:  # what only datasets need is loaded by the functions that write and read them
+    from concurrent.futures import Executor
+
+    from digitseq.dataset.dataset import Progress as BatchProgress
+    from digitseq.dataset.dataset import Summary
+    from digitseq.dataset.reading import Dataset
+
 _FIRST = np.zeros(1, np.int64)
-_BATCH = 256
-_BATCH_BYTES = 1 << 26
 
 
 def generate_numbers_sequence(
@@ -89,86 +92,6 @@ def generate_numbers_sequence(
     return to_float(render(plan, glyphs, invert=recipe.invert)[0])
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """
-    One drawn image, with all that is known of it.
-
-    Attributes:
-        image: uint8 (28, width), 0 black to 255 white.
-        recipe: the recipe of this one picture: drawing it again gives the same pixels. It names a source
-            of your own by the last part of its path; give `draw` the path.
-        source_digest: SHA-256 of the source's glyphs.
-        gaps_px: int (digits − 1,), as drawn.
-        boxes: int (digits, 4): x, y, w, h of each digit's ink in px, tight.
-        origins: int (digits,), each glyph's place in the source's own order (for MNIST: 0–59,999
-            MNIST-train, 60,000–69,999 MNIST-test).
-    """
-
-    image: UInt8Array
-    recipe: Recipe
-    source_digest: str
-    gaps_px: IntArray
-    boxes: IntArray
-    origins: IntArray
-
-    @property
-    def sequence(self) -> str:
-        """The digits drawn, the label."""
-        return self.recipe.sequences[0]
-
-    def facts(self) -> dict[str, Any]:
-        """All but the pixels, as plain JSON types."""
-        return {
-            "sequence": self.sequence,
-            "seed": self.recipe.seed,
-            "index": self.recipe.index,
-            "source": self.recipe.source,
-            "source_digest": self.source_digest,
-            "split": self.recipe.split,
-            "width": int(self.image.shape[1]),
-            "height": int(self.image.shape[0]),
-            "gaps": self.gaps_px.tolist(),
-            "boxes": self.boxes.tolist(),
-            "glyphs": self.origins.tolist(),
-            "recipe": self.recipe.to_dict(),
-            "digitseq": __version__,
-        }
-
-    def png(self) -> bytes:
-        """The picture as a PNG file: 8-bit greyscale, its recipe in text chunks."""
-        text = {
-            "sequence": self.sequence,
-            "seed": str(self.recipe.seed),
-            "source": f"{self.recipe.source} {self.source_digest}",
-            "recipe": json.dumps(self.recipe.to_dict()),
-            "digitseq version": __version__,
-        }
-        return encode_png(self.image, text)
-
-    def save(
-        self, output: str | Path | None = None, *, force: bool = False, keep: Container[Path] = ()
-    ) -> Path:
-        """
-        Write the picture as a PNG file, whole or not at all.
-
-        Args:
-            output: a name ending in .png; or a folder (None: the current one), where the file takes the
-                next free name: SEQUENCE.png, SEQUENCE-1.png, ….
-            force: replace a file of that name.
-            keep: files that are not replaced even so, such as those that the same run wrote.
-
-        Returns:
-            The path written.
-
-        Raises:
-            OutputError: the file exists, or the system refuses.
-            ArgumentError: the name does not end in .png.
-        """
-        path = None if output is None else Path(output)
-        return save_picture(self.png(), self.sequence, path, force=force, keep=keep)
-
-
 def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterator[Picture]:
     """
     The pictures of a recipe, one after the other, drawn in batches as they are asked for.
@@ -189,36 +112,32 @@ def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterato
     >>> [picture.image.shape for picture in draw(recipe)]
     [(28, 90), (28, 90)]
     """
-    glyphs = _glyphs(recipe.source if source is None else source, recipe.split)
+    if recipe.splits:
+        raise ArgumentError("recipe", "it has splits; draw one of them", hint="recipe.parts() has them")
+    glyphs = glyphs_for(source, recipe.source).choose(recipe.split)
     recipe = replace(recipe, source=glyphs.name)
-    longest = max(map(len, recipe.sequences))
-    widest_px = recipe.image_width or longest * (SIDE + max(0, recipe.spacing_range[1]))
-    largest = SIDE * max(widest_px, SIDE * longest)  # bytes of its pixels, or of its glyphs
-    batch = max(1, min(_BATCH, _BATCH_BYTES // largest))
-    batches = [np.arange(first, min(first + batch, len(recipe))) for first in range(0, len(recipe), batch)]
-    for indices in batches:
-        check_lines(recipe, indices, glyphs)
-    return (picture for indices in batches for picture in _pictures(recipe, indices, glyphs))
+    check_recipe(recipe, glyphs)
+    return (picture for batch in draw_batches(recipe, glyphs) for picture in _pictures(recipe, batch, glyphs))
 
 
-def _pictures(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Iterator[Picture]:
-    plan = make_plan(recipe, indices, glyphs)
-    images, boxes = render(plan, glyphs, invert=recipe.invert), plan.boxes(glyphs)
-    for row, index in enumerate(indices.tolist()):
-        sequence = recipe.sequences[index]
+def _pictures(recipe: Recipe, batch: Batch, glyphs: GlyphSet) -> Iterator[Picture]:
+    for row, (label, image) in enumerate(zip(batch.labels, batch.images, strict=True)):
+        index = recipe.index + batch.first + row
         yield Picture(
-            image=images[row, :, : plan.widths_px[row]].copy(),
-            recipe=replace(recipe, sequences=(sequence,), index=recipe.index + index),
+            image=image.copy(),
+            recipe=replace(
+                recipe, sequences=(label,), length=None, pattern=None, unique=False, count=1, index=index
+            ),
             source_digest=glyphs.digest,
-            gaps_px=plan.gaps_px[row, : len(sequence) - 1],
-            boxes=boxes[row, : len(sequence)],
-            origins=glyphs.origin[plan.rows[row, : len(sequence)]],
+            gaps_px=batch.gaps_px[row, : len(label) - 1],
+            boxes=batch.boxes[row, : len(label)],
+            origins=batch.origins[row, : len(label)],
         )
 
 
 def make_recipe(
-    sequences: Sequence[str],
-    spacing_range: tuple[int, int],
+    sequences: Sequence[str] = (),
+    spacing_range: tuple[int, int] = (2, 8),
     image_width: int | None = None,
     *,
     seed: int | None = None,
@@ -228,7 +147,8 @@ def make_recipe(
     A recipe, with a seed drawn from the OS where none is given.
 
     Args:
-        sequences: texts of digits, one image each.
+        sequences: texts of digits, one image each unless ``count`` says otherwise; or none, with ``length``
+            or ``pattern`` and ``count`` among the settings.
         spacing_range: as in Recipe.
         image_width: as in Recipe.
         seed: any integer, or None.
@@ -249,6 +169,170 @@ def make_recipe(
         seed=_new_seed() if seed is None else seed,
         **settings,
     )
+
+
+def write_dataset(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    source: str | Path | GlyphSet | None = None,
+    workers: int | None = None,
+    force: bool = False,
+    png_level: int = 0,
+    progress: "BatchProgress | None" = None,
+    executor: "Executor | None" = None,
+) -> "Summary":
+    """
+    Write the images of a recipe and their labels, or finish a dataset of the same recipe.
+
+    The files are the same bytes for any number of workers. A run that was killed is finished by the same
+    call; what is whole is not touched. In a script, call it under ``if __name__ == "__main__":``, as the
+    workers are fresh processes that import it.
+
+    Args:
+        recipe: what is wanted.
+        out: the folder; made if missing.
+        source: glyphs to draw from, or a path of them; None opens the recipe's own.
+        workers: processes; None for one a core.
+        force: replace a dataset of another recipe. A folder of something else is never touched.
+        png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
+        progress: called with images done, images in all and bytes written.
+        executor: any `concurrent.futures.Executor`; runs the shards instead of processes of our own.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ArgumentError: the recipe cannot be drawn, or a value is not what it must be.
+        OutputError: the folder holds something else, or the system refuses.
+        SourceError, FetchError, CacheError: the source cannot be used.
+    """
+    from digitseq.dataset.dataset import write_dataset as write
+
+    for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
+        if value is not None and (type(value) is not int or not low <= value <= high):
+            raise ArgumentError(name, f"expected an integer from {low} to {high}, got {value!r}")
+    glyphs = glyphs_for(source, recipe.source)
+    return write(
+        replace(recipe, source=glyphs.name),
+        Path(out),
+        glyphs,
+        workers=workers or _cores(),
+        force=force,
+        png_level=png_level,
+        progress=progress,
+        executor=executor,
+    )
+
+
+def read_dataset(out: str | Path) -> "Dataset":
+    """
+    A dataset that `write_dataset` finished.
+
+    Args:
+        out: its folder.
+
+    Returns:
+        The dataset: its recipe, and for each split the labels and the images, read when asked for.
+
+    Raises:
+        FormatError: there is no finished dataset, or its files do not fit together.
+    """
+    from digitseq.dataset.reading import read_dataset as read
+
+    return read(Path(out))
+
+
+def verify_dataset(
+    out: str | Path,
+    *,
+    source: str | Path | GlyphSet | None = None,
+    progress: "BatchProgress | None" = None,
+) -> Iterator[str]:
+    """
+    What is wrong with a dataset: files, counts, labels, boxes and pixels are compared with its recipe.
+
+    Args:
+        out: its folder.
+        source: its glyphs, or a path of them; None opens the recipe's own.
+        progress: called with images done, images in all and 0.
+
+    Returns:
+        An iterator over one sentence for each thing that is wrong, empty if all is well.
+
+    Raises:
+        FormatError: there is no finished dataset, or it is from another source.
+        SourceError, FetchError, CacheError: the source cannot be used.
+    """
+    from digitseq.dataset.verify import verify_dataset as verify
+
+    return verify(Path(out), glyphs_for(source, read_recipe(out)[0].source), progress)
+
+
+def read_recipe(path: str | Path) -> tuple[Recipe, str]:
+    """
+    The recipe of a dataset.
+
+    Args:
+        path: a dataset.json, or the folder of a dataset.
+
+    Returns:
+        The recipe, and the digest of the glyphs that it was drawn from.
+
+    Raises:
+        FormatError: there is no dataset.json, or it is damaged.
+    """
+    from digitseq.dataset.reading import MANIFEST, read_manifest
+
+    path = Path(path)
+    with system_errors(FormatError, f"{path} cannot be read"):
+        manifest = read_manifest(path / MANIFEST if path.is_dir() else path)
+    return Recipe.from_dict(manifest["recipe"]), str(manifest["source"]["digest"])
+
+
+def seed_in(out: str | Path) -> int | None:
+    """
+    The seed of the dataset in a folder, finished or not.
+
+    Args:
+        out: the folder, which need not exist.
+
+    Returns:
+        The seed, or None if there is no dataset.
+
+    Raises:
+        FormatError: there is one, but its manifest is damaged.
+    """
+    from digitseq.dataset.dataset import found_manifest
+
+    with system_errors(FormatError, f"{out} cannot be read"):
+        manifest = found_manifest(Path(out))
+    return None if manifest is None else int(manifest["recipe"]["seed"])
+
+
+def outline(
+    recipe: Recipe, *, source: str | Path | GlyphSet | None = None, png_level: int = 0
+) -> dict[str, Any]:
+    """
+    What `write_dataset` would write.
+
+    Args:
+        recipe: what is wanted.
+        source: as in `write_dataset`.
+        png_level: as in `write_dataset`.
+
+    Returns:
+        As JSON types: images, splits (split → count), width (px, or the most that a natural one can be),
+        the first five labels, source, seed, files, and size_bytes, estimated from up to 200 images.
+
+    Raises:
+        ArgumentError: the recipe cannot be drawn.
+        SourceError, FetchError, CacheError: the source cannot be used.
+    """
+    from digitseq.dataset.dataset import outline as make_outline
+
+    glyphs = glyphs_for(source, recipe.source)
+    return make_outline(replace(recipe, source=glyphs.name), glyphs, png_level)
 
 
 def load_glyphs(
@@ -299,6 +383,11 @@ def fetch_mnist(
     fetch(force=force, from_dir=None if from_dir is None else Path(from_dir), progress=progress)
     forget_mnist()
     return mnist_dir()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _glyphs(source: str | Path | GlyphSet, split: str) -> GlyphSet:

@@ -13,8 +13,11 @@ from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
 from digitseq.errors import WidthError
 from digitseq.glyphs.glyphset import SIDE, GlyphSet, need_digits
-from digitseq.recipe import MAX_WIDTH_PX, Recipe
+from digitseq.labels import digit_matrix, draw_labels
+from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
 from digitseq.streams import Purpose
+
+_CHECKED = 256  # sequences checked at once: bounds memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +82,11 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     >>> make_plan(recipe, np.array([0]), builtin()).gaps_px.shape
     (1, 3)
     """
-    digits, inside = check_lines(recipe, indices, glyphs)
+    starts = streams.image_starts(streams.seed_start(recipe.seed), indices + recipe.index)
+    digits, inside = draw_labels(recipe, indices, starts)
+    check_lines(recipe, digits, inside, glyphs)
     looked_up = digits if inside is None else np.maximum(digits, 0)
     count = digits.shape[1]
-    starts = streams.image_starts(streams.seed_start(recipe.seed), indices + recipe.index)
     words = streams.words(starts, _addresses(count))  # (images, 2 · digits): glyphs, gaps, place
     rows = glyphs.starts[looked_up] + streams.below(words[:, :count], glyphs.counts[looked_up])
     low, high = recipe.spacing_range
@@ -104,47 +108,49 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     return Plan(digits, inside, rows, gaps, left, widths, overlapping=low < 0)
 
 
-def check_lines(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> tuple[IntArray, BoolArray | None]:
+def check_lines(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyphs: GlyphSet) -> None:
     """
-    Make sure that some images of a recipe can be drawn, whatever the seed.
+    Make sure that some labels of a recipe can be drawn, whatever the seed.
 
     Args:
         recipe: what is wanted.
-        indices: int (images,), in [0, len(recipe)).
+        digits: int (lines, digits), −1 where a line is shorter.
+        inside: its mask, or None.
         glyphs: what it is drawn from.
-
-    Returns:
-        Their digits and mask, from `digit_matrix`.
 
     Raises:
         WidthError: a line could be wider than the image.
         ArgumentError: the glyphs lack a digit.
     """
-    digits, inside = digit_matrix([recipe.sequences[i] for i in indices.tolist()])
     if not glyphs.counts.all():
         need_digits(glyphs, digits[digits >= 0])
     _check_fit(recipe, digits, inside, glyphs)
-    return digits, inside
 
 
-def digit_matrix(sequences: list[str]) -> tuple[IntArray, BoolArray | None]:
+def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
     """
-    Sequences as a matrix.
+    Make sure that every image of a recipe can be drawn, by its arguments alone.
 
-    Returns:
-        int (sequences, longest), −1 where one is shorter, and the mask of what is inside a line, or None
-        when all are equally long.
+    Random labels are judged by the widest that there can be.
 
-    >>> digit_matrix(["042", "7"])[0]
-    array([[ 0,  4,  2],
-           [ 7, -1, -1]])
+    Args:
+        recipe: what is wanted.
+        glyphs: what it is drawn from.
+
+    Raises:
+        WidthError: a line could be wider than the image.
+        ArgumentError: the glyphs lack a digit.
     """
-    longest = max(map(len, sequences), default=0)
-    # "/" stands right before "0" in ASCII, so it becomes -1.
-    text = "".join([sequence.ljust(longest, "/") for sequence in sequences])
-    codes = np.frombuffer(text.encode("ascii"), np.uint8).reshape(len(sequences), longest)
-    digits = codes.astype(np.int64) - ord("0")
-    return digits, (digits >= 0 if "/" in text else None)
+    if recipe.sequences:
+        lines = list(dict.fromkeys(recipe.sequences))
+        for first in range(0, len(lines), _CHECKED):
+            check_lines(recipe, *digit_matrix(lines[first : first + _CHECKED]), glyphs)
+        return
+    widest = str(glyphs.widest_ink.argmax())
+    pattern = recipe.pattern or ANY_DIGIT * recipe.longest
+    if ANY_DIGIT in pattern:
+        need_digits(glyphs, np.arange(10))
+    check_lines(recipe, *digit_matrix([pattern.replace(ANY_DIGIT, widest)]), glyphs)
 
 
 def line_up(
@@ -184,8 +190,8 @@ def required_width(
     A line grows with each digit's width and each gap, so the worst case of each is the worst line.
 
     Args:
-        digits: int (lines, digits), from `digit_matrix`.
-        inside: its mask.
+        digits: int (lines, digits), −1 where one is shorter.
+        inside: its mask, or None.
         max_gap_px: the greatest gap.
         spacing_from: "ink" or "tile".
         glyphs: the source.
@@ -201,6 +207,8 @@ def required_width(
 def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyphs: GlyphSet) -> None:
     available = MAX_WIDTH_PX if recipe.image_width is None else recipe.image_width
     high = recipe.spacing_range[1]
+    if not len(digits):
+        return
     # What no line can exceed, without looking at the digits; it settles nearly every call.
     if SIDE * digits.shape[1] + max(high, 0) * (digits.shape[1] - 1) <= available:
         return

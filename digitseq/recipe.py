@@ -6,7 +6,7 @@ Image i of a recipe is a pure function of (recipe, i) and of the glyphs of its s
 
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, SupportsIndex, TypeAlias, get_args
 
 from digitseq.errors import ArgumentError
@@ -15,6 +15,10 @@ MAX_DIGITS = 65_536
 """Most digits in one sequence: as many as the randomness contract has positions."""
 MAX_WIDTH_PX = 1_000_000
 """Widest image, px: a typing mistake must not allocate terabytes."""
+
+MAX_IMAGES = 10**15
+"""Most images of one recipe, and the greatest index."""
+ANY_DIGIT = "#"
 
 Split: TypeAlias = Literal["train", "validation", "test", "all"]
 SpacingFrom: TypeAlias = Literal["ink", "tile"]
@@ -30,13 +34,21 @@ _SEED_BITS = 4096
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """
-    What is wanted: one image for each of ``sequences``.
+    What is wanted.
+
+    The labels are told by one of ``sequences``, ``length`` and ``pattern``.
 
     Args:
-        sequences: texts of digits 0–9, leading zeros kept; one image each.
         spacing_range: (min, max) px between neighbouring digits, both included; negative overlaps.
         image_width: width of every image in px, or None for the natural width of each line.
         seed: any integer.
+        sequences: texts of digits 0–9, leading zeros kept. Image i shows number i, from the start again
+            when they are used up.
+        length: (min, max) digits, both included; the length uniform, then each digit.
+        pattern: digits, and # for any digit: "0#0########".
+        unique: no label twice, in no split. Every label of the recipe's kind is equally likely then.
+        count: how many images; with ``sequences`` alone, one each.
+        splits: split → count, for a dataset of several splits; disjoint glyphs, one numbering of images.
         index: place of the first image in the seed's stream; image i of this recipe is number index + i.
         source: "mnist", "builtin" or the name of another source.
         split: "train", "validation", "test" or "all": which of the source's glyphs are drawn from.
@@ -47,14 +59,20 @@ class Recipe:
     Raises:
         ArgumentError: a value is not what it must be; its ``argument`` says which.
 
-    >>> Recipe(sequences=("0042",), spacing_range=(2, 8), image_width=200, seed=7).to_dict()["sequences"]
-    ['0042']
+    >>> recipe = Recipe(sequences=("0042",), spacing_range=(2, 8), image_width=200, seed=7, count=3)
+    >>> len(recipe), recipe.to_dict()["sequences"]
+    (3, ['0042'])
     """
 
-    sequences: tuple[str, ...]
     spacing_range: tuple[int, int]
     image_width: int | None
     seed: int
+    sequences: tuple[str, ...] = ()
+    length: tuple[int, int] | None = None
+    pattern: str | None = None
+    unique: bool = False
+    count: int | None = None
+    splits: tuple[tuple[str, int], ...] = ()
     index: int = 0
     source: str = "mnist"
     split: str = "train"
@@ -66,23 +84,132 @@ class Recipe:
         # object.__setattr__ is the one way to normalise a field of a frozen dataclass.
         put = object.__setattr__
         put(self, "sequences", _sequences(self.sequences))
+        if self.length is not None or self.pattern is not None or not self.sequences:
+            self._check_labels()
         put(self, "spacing_range", _spacing_range(self.spacing_range))
         if self.image_width is not None:
             put(self, "image_width", _integer("image_width", self.image_width, 1, MAX_WIDTH_PX))
         put(self, "seed", _integer("seed", self.seed))
         if self.seed.bit_length() > _SEED_BITS:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
-        put(self, "index", _integer("index", self.index, 0, 2**63 - 1 - len(self.sequences)))
         if not isinstance(self.source, str) or not self.source:
             raise ArgumentError("source", f"expected the name of a source, got {self.source!r}")
         _choice("split", self.split, SPLITS)
         _choice("spacing_from", self.spacing_from, SPACING_FROM)
         _choice("align", self.align, ALIGN)
-        if not isinstance(self.invert, bool):
-            raise ArgumentError("invert", f"expected True or False, got {self.invert!r}")
+        for name in ("invert", "unique"):
+            if not isinstance(getattr(self, name), bool):
+                raise ArgumentError(name, f"expected True or False, got {getattr(self, name)!r}")
+        self._check_count()
+
+    def _check_labels(self) -> None:
+        kinds = [name for name in ("sequences", "length", "pattern") if getattr(self, name)]
+        if len(kinds) != 1:
+            raise ArgumentError(
+                kinds[-1] if kinds else "sequences",
+                f"expected one of sequences, length and pattern, got {' and '.join(kinds) or 'none of them'}",
+            )
+        if self.length is not None:
+            object.__setattr__(self, "length", _length(self.length))
+        if self.pattern is not None:
+            _check_pattern(self.pattern)
+
+    def _check_count(self) -> None:
+        put = object.__setattr__
+        if self.splits:
+            pairs = self.splits.items() if isinstance(self.splits, Mapping) else self.splits
+            splits = tuple((_choice("splits", name, SPLITS[:-1]), _count(count)) for name, count in pairs)
+            if len({name for name, _ in splits}) < len(splits):
+                raise ArgumentError("splits", "expected each split once")
+            total = sum(count for _, count in splits)
+            if self.count not in (None, total):
+                raise ArgumentError("count", f"expected no count beside splits, or their sum {total}")
+            put(self, "splits", splits)
+            put(self, "count", total)
+        elif self.count is not None:
+            put(self, "count", _count(self.count))
+        elif self.sequences:
+            put(self, "count", len(self.sequences))
+        else:
+            raise ArgumentError("count", "expected how many images, got nothing")
+        put(self, "index", _integer("index", self.index, 0, MAX_IMAGES))
+        if self.unique and (labels := self.label_count()) < self.index + len(self):
+            wanted = f"{self.index + len(self)} different labels"
+            raise ArgumentError("unique", f"{wanted} were asked for; there are {labels}")
 
     def __len__(self) -> int:
-        return len(self.sequences)
+        return self.count or 0
+
+    def label_count(self) -> int:
+        """
+        How many different labels there can be.
+
+        >>> Recipe(length=(1, 3), count=5, spacing_range=(0, 0), image_width=None, seed=1).label_count()
+        1110
+        """
+        if self.length is not None:
+            return sum(10**digits for digits in range(self.length[0], self.length[1] + 1))
+        if self.pattern is not None:
+            return int(10 ** self.pattern.count(ANY_DIGIT))
+        return len(set(self.sequences))
+
+    @property
+    def longest(self) -> int:
+        """Most digits that a label can have."""
+        if self.length is not None:
+            return self.length[1]
+        return len(self.pattern) if self.pattern is not None else max(map(len, self.sequences))
+
+    def changed(self, **changes: Any) -> "Recipe":
+        """
+        The recipe with other values; new labels or a new count take the place of the old ones.
+
+        Args:
+            **changes: fields of a recipe.
+
+        >>> recipe = Recipe(sequences=("1", "2"), spacing_range=(0, 0), image_width=None, seed=1)
+        >>> recipe.changed(length=(3, 3), count=9).sequences
+        ()
+        """
+        if changes.keys() & {"sequences", "length", "pattern"}:
+            changes = {"sequences": (), "length": None, "pattern": None} | changes
+        if changes.keys() & {"count", "splits"}:
+            changes = {"count": None, "splits": ()} | changes
+        elif "sequences" in changes and len(self) == len(self.sequences):
+            changes["count"] = None  # one each, as before
+        return replace(self, **changes)
+
+    def parts(self) -> "list[Recipe]":
+        """The recipe of each split, in order; the recipe itself if it has no splits."""
+        if not self.splits:
+            return [self]
+        first, parts = 0, []
+        for split, count in self.splits:
+            parts.append(replace(self.part(first, first + count), split=split))
+            first += count
+        return parts
+
+    def part(self, start: int, stop: int) -> "Recipe":
+        """
+        The recipe of images start to stop, end excluded: the same images.
+
+        >>> recipe = Recipe(sequences=("1", "2"), count=9, spacing_range=(0, 0), image_width=None, seed=1)
+        >>> recipe.part(3, 5).sequences, recipe.part(3, 5).index
+        (('2', '1'), 3)
+        """
+        sequences = self.sequences
+        if len(sequences) > 1:
+            wanted = min(stop - start, len(sequences))
+            sequences = tuple(sequences[(start + k) % len(sequences)] for k in range(wanted)) or sequences[:1]
+        return replace(
+            self,
+            sequences=sequences,
+            count=stop - start,
+            splits=(),
+            index=self.index + start,
+            # Which of the sequences come is settled; they need not be as many as the index says.
+            unique=self.unique and not sequences,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain JSON types; `from_dict` restores it."""
@@ -90,8 +217,10 @@ class Recipe:
             {"format": RECIPE_FORMAT}
             | asdict(self)
             | {
-                "sequences": list(self.sequences),
                 "spacing_range": list(self.spacing_range),
+                "sequences": list(self.sequences),
+                "length": None if self.length is None else list(self.length),
+                "splits": dict(self.splits),
             }
         )
 
@@ -111,12 +240,14 @@ class Recipe:
         known = [field.name for field in fields(cls)]
         if unknown := sorted(set(values) - set(known)):
             raise ArgumentError("recipe", f"unknown field {unknown[0]!r}; known: {', '.join(known)}")
-        for needed in ("sequences", "spacing_range", "image_width", "seed"):
+        for needed in ("spacing_range", "image_width", "seed"):
             if needed not in values:
                 raise ArgumentError("recipe", f"the field {needed!r} is missing")
-        if not isinstance(values["sequences"], list):
+        if not isinstance(values.get("sequences", []), list):
             raise ArgumentError("sequences", f"expected a list of texts, got {values['sequences']!r}")
-        return cls(**values)
+        if not isinstance(values.setdefault("splits", {}), dict):
+            raise ArgumentError("splits", f"expected an object of split and count, got {values['splits']!r}")
+        return cls(**values | {"splits": tuple(values["splits"].items())})
 
 
 def sequence_text(digits: str | Iterable[SupportsIndex]) -> str:
@@ -184,8 +315,6 @@ def _sequences(values: Any) -> tuple[str, ...]:
         except ArgumentError as error:
             where = f"number {number}: " if number else ""
             raise ArgumentError("sequences", where + error.problem, hint=error.hint) from None
-    if not sequences:
-        raise ArgumentError("sequences", "expected at least one sequence, got none")
     return tuple(sequences)
 
 
@@ -208,6 +337,32 @@ def _spacing_range(value: Any) -> tuple[int, int]:
     return minimum, maximum
 
 
+def _length(value: Any) -> tuple[int, int]:
+    try:
+        low, high = value
+    except (TypeError, ValueError):
+        low = high = None
+    shortest, longest = _as_int(low), _as_int(high)
+    if shortest is None or longest is None or not 1 <= shortest <= longest <= MAX_DIGITS:
+        expected = f"two integers (min, max), 1 ≤ min ≤ max ≤ {MAX_DIGITS}"
+        raise ArgumentError("length", f"expected {expected}, got {_short(value)}")
+    return shortest, longest
+
+
+def _check_pattern(pattern: Any) -> None:
+    allowed = "0123456789" + ANY_DIGIT
+    wrong = [p for p in range(len(pattern)) if pattern[p] not in allowed] if isinstance(pattern, str) else [0]
+    if wrong:
+        where = f"{pattern[wrong[0]]!r} at position {wrong[0]} of " if isinstance(pattern, str) else ""
+        raise ArgumentError("pattern", f"expected digits 0–9 and #, got {where}{_short(pattern)}")
+    if len(pattern) > MAX_DIGITS:
+        raise ArgumentError("pattern", f"expected at most {MAX_DIGITS} digits, got {len(pattern)}")
+
+
+def _count(value: Any) -> int:
+    return _integer("count", value, 0, MAX_IMAGES)
+
+
 def _integer(argument: str, value: Any, low: int | None = None, high: int | None = None) -> int:
     number = _as_int(value)
     bounds = "" if low is None else f" from {low} to {high}"
@@ -228,9 +383,10 @@ def _as_int(value: Any) -> int | None:
         return None
 
 
-def _choice(argument: str, value: Any, allowed: tuple[str, ...]) -> None:
+def _choice(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(argument, f"expected one of {', '.join(allowed)}, got {_short(value)}")
+    return str(value)
 
 
 def _short(value: Any) -> str:

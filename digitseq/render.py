@@ -1,10 +1,93 @@
 """Plan + GlyphSet → uint8 images."""
 
+from typing import Any
+
 import numpy as np
 
-from digitseq.arrays import FloatArray, UInt8Array
+from digitseq.arrays import AnyArray, FloatArray, UInt8Array
 from digitseq.glyphs.glyphset import SIDE, GlyphSet
 from digitseq.plan import Plan
+
+
+class Renderer:
+    """
+    Draws plans; keeps its canvas from one batch to the next, as fresh memory costs more than the drawing.
+
+    One renderer serves one thread.
+    """
+
+    def __init__(self) -> None:
+        self._canvas = np.zeros(0, np.uint8)
+
+    def draw(
+        self,
+        plan: Plan,
+        glyphs: GlyphSet,
+        dtype: np.dtype[Any],
+        *,
+        invert: bool = False,
+        out: AnyArray | None = None,
+    ) -> AnyArray:
+        """
+        The images of a plan, in memory of their own.
+
+        Args:
+            plan: where each glyph stands.
+            glyphs: the set that the plan was made with.
+            dtype: uint8 (0 to 255) or float32 (0.0 to 1.0, exactly k/255 rounded once).
+            invert: black digits on white.
+            out: array of that dtype to write into, (images, 28, widest).
+
+        Returns:
+            ``out``, or a new array.
+        """
+        canvas = self.compose(plan, glyphs)
+        if out is None:
+            out = np.empty(canvas.shape, dtype)
+        if dtype == np.float32:
+            np.divide(
+                np.subtract(255, canvas) if invert else canvas, np.float32(255), out=out, dtype=np.float32
+            )
+        elif invert:
+            np.subtract(255, canvas, out=out)
+        else:
+            np.copyto(out, canvas)
+        return out
+
+    def compose(self, plan: Plan, glyphs: GlyphSet) -> UInt8Array:
+        """
+        The images of a plan on the canvas, white on black: gone with the next call.
+
+        Args:
+            plan: where each glyph stands.
+            glyphs: the set that the plan was made with.
+
+        Returns:
+            uint8 (images, 28, widest), a view of the canvas.
+        """
+        images, width = len(plan), int(plan.widths_px.max(initial=0))
+        # A glyph is written as a whole, 28 columns from its first ink: room for the last one at the right.
+        pitch = width + SIDE
+        size = images * SIDE * pitch
+        if size > len(self._canvas):
+            self._canvas = np.zeros(size, np.uint8)
+        else:
+            self._canvas[:size] = 0
+        canvas = self._canvas[:size].reshape(images, SIDE, pitch)
+        # windows[i, x] is the 28×28 piece of image i that starts at column x; writing to it writes there.
+        strides = (SIDE * pitch, 1, pitch, 1)
+        windows = np.ndarray((images, width + 1, SIDE, SIDE), np.uint8, self._canvas.data, 0, strides)
+        ink = glyphs.at_left_edge(plan.rows)  # (images, digits, 28, 28)
+        if plan.inside is not None:
+            ink[~plan.inside] = 0
+        every = np.arange(images)
+        for position in range(plan.rows.shape[1]):
+            place = (every, plan.left_px[:, position])
+            # From left to right, and ink ends where the next begins: only blank columns are overwritten.
+            windows[place] = (
+                np.maximum(ink[:, position], windows[place]) if plan.overlapping else ink[:, position]
+            )
+        return canvas[:, :, :width]
 
 
 def render(plan: Plan, glyphs: GlyphSet, *, invert: bool = False) -> UInt8Array:
@@ -27,25 +110,7 @@ def render(plan: Plan, glyphs: GlyphSet, *, invert: bool = False) -> UInt8Array:
     >>> render(make_plan(recipe, np.array([0]), builtin()), builtin()).shape
     (1, 28, 200)
     """
-    images, width = len(plan), int(plan.widths_px.max(initial=0))
-    # A glyph is written as a whole, 28 columns from its first ink: room for the last one at the right.
-    pitch = width + SIDE
-    canvas = np.zeros((images, SIDE, pitch), np.uint8)
-    # windows[i, x] is the 28×28 piece of image i that starts at column x; writing to it writes the canvas.
-    windows = np.ndarray(
-        (images, width + 1, SIDE, SIDE), np.uint8, canvas.data, 0, (SIDE * pitch, 1, pitch, 1)
-    )
-    ink = glyphs.at_left_edge(plan.rows)  # (images, digits, 28, 28)
-    if plan.inside is not None:
-        ink[~plan.inside] = 0
-    every = np.arange(images)
-    for position in range(plan.rows.shape[1]):
-        place = (every, plan.left_px[:, position])
-        # From left to right, and ink ends where the next begins: only blank columns are overwritten.
-        windows[place] = (
-            np.maximum(ink[:, position], windows[place]) if plan.overlapping else ink[:, position]
-        )
-    drawn = canvas[:, :, :width]
+    drawn = Renderer().compose(plan, glyphs)
     return np.subtract(255, drawn, out=drawn) if invert else drawn
 
 

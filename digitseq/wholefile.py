@@ -2,26 +2,28 @@
 
 import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-_PREFIX = ".partial-"
+PARTIAL = ".partial-"
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EINVAL}
 
 
-def write_whole(
-    path: Path, write: Callable[[IO[bytes]], object], *, new: bool = False, sync: bool = False
-) -> None:
+@contextmanager
+def whole_file(path: Path, *, new: bool = False, sync: bool = False) -> Iterator[IO[bytes]]:
     """
-    Put a file in place whole or not at all: written beside its place, then moved.
+    A file that appears whole when the block ends well, or not at all: written beside its place, then moved.
 
     Args:
         path: where; its folder exists.
-        write: writes the content to the open file that it is given.
         new: never replace a file that is there.
         sync: have it on the disk before it is in place, for what must survive a loss of power.
+
+    Yields:
+        The open file.
 
     Raises:
         FileExistsError: ``new``, and there is one.
@@ -29,11 +31,11 @@ def write_whole(
     """
     # Not the standard library's temporary files: they cost a fifth of numpy to import, and are private to
     # their owner, where this one has the rights that the user's mask gives.
-    temporary = path.with_name(f"{_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
+    temporary = beside(path)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
-            write(file)
+            yield file
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
@@ -47,10 +49,38 @@ def write_whole(
         raise
 
 
+def write_whole(
+    path: Path, write: Callable[[IO[bytes]], object], *, new: bool = False, sync: bool = False
+) -> None:
+    """
+    Put a file in place whole or not at all; `whole_file` in one call.
+
+    Args:
+        path: where; its folder exists.
+        write: writes the content to the open file that it is given.
+        new: never replace a file that is there.
+        sync: have it on the disk before it is in place.
+
+    Raises:
+        FileExistsError: ``new``, and there is one.
+        OSError: the system refuses.
+    """
+    with whole_file(path, new=new, sync=sync) as file:
+        write(file)
+
+
+def beside(path: Path) -> Path:
+    """A name of its own beside a path, for what is not whole yet; `sweep_partial` knows it."""
+    return path.with_name(f"{PARTIAL}{os.getpid()}-{os.urandom(6).hex()}")
+
+
 def sweep_partial(folder: Path) -> None:
-    """Remove what a killed process left of `write_whole`. No other process may be writing there now."""
-    for left_over in folder.glob(f"{_PREFIX}*"):
-        left_over.unlink(missing_ok=True)
+    """Remove what a killed process left under names of `beside`. Nobody else may be writing there now."""
+    for left_over in folder.glob(f"{PARTIAL}*"):
+        if left_over.is_dir():
+            shutil.rmtree(left_over)
+        else:
+            left_over.unlink(missing_ok=True)
 
 
 def _move_new(temporary: Path, path: Path) -> None:

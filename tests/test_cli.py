@@ -186,8 +186,8 @@ def test_sequences_come_from_stdin_one_a_line(in_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("stdin", "words"),
     [
-        ("12\n1x\n3\n", "error: line 2: expected digits 0–9, got 'x' at position 1 of '1x'"),
-        (b"12\n\xff\xfe\n", "error: line 2: expected digits 0–9"),
+        ("12\n1x\n3\n", "error: standard input, line 2: expected digits 0–9, got 'x' at position 1 of '1x'"),
+        (b"12\n\xff\xfe\n", "error: standard input, line 2: expected digits 0–9"),
         ("", "error: standard input: expected sequences of digits, one a line, got none"),
         ("\n \n", "got none"),
     ],

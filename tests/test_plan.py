@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from digitseq.errors import ArgumentError, WidthError
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.plan import digit_matrix, line_up, make_plan, required_width
+from digitseq.labels import digit_matrix
+from digitseq.plan import line_up, make_plan, required_width
 from digitseq.recipe import MAX_WIDTH_PX, Recipe
 from tests.evidence import assert_independent, assert_uniform
 

@@ -1,13 +1,100 @@
-"""One picture as a file: its name and its place."""
+"""One drawn picture: what is known of it, and as a file."""
 
+import json
 from collections.abc import Container
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
+from digitseq import __version__
+from digitseq.arrays import IntArray, UInt8Array
+from digitseq.dataset.png import encode_png
 from digitseq.errors import ArgumentError, OutputError, system_errors
+from digitseq.recipe import Recipe
 from digitseq.wholefile import write_whole
 
 _LONGEST_STEM = 100  # file systems end at 255 bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """
+    One drawn image, with all that is known of it.
+
+    Attributes:
+        image: uint8 (28, width), 0 black to 255 white.
+        recipe: the recipe of this one picture: drawing it again gives the same pixels. It names a source
+            of your own by the last part of its path; give `draw` the path.
+        source_digest: SHA-256 of the source's glyphs.
+        gaps_px: int (digits − 1,), as drawn.
+        boxes: int (digits, 4): x, y, w, h of each digit's ink in px, tight.
+        origins: int (digits,), each glyph's place in the source's own order (for MNIST: 0–59,999
+            MNIST-train, 60,000–69,999 MNIST-test).
+    """
+
+    image: UInt8Array
+    recipe: Recipe
+    source_digest: str
+    gaps_px: IntArray
+    boxes: IntArray
+    origins: IntArray
+
+    @property
+    def sequence(self) -> str:
+        """The digits drawn, the label."""
+        return self.recipe.sequences[0]
+
+    def facts(self) -> dict[str, Any]:
+        """All but the pixels, as plain JSON types."""
+        return {
+            "sequence": self.sequence,
+            "seed": self.recipe.seed,
+            "index": self.recipe.index,
+            "source": self.recipe.source,
+            "source_digest": self.source_digest,
+            "split": self.recipe.split,
+            "width": int(self.image.shape[1]),
+            "height": int(self.image.shape[0]),
+            "gaps": self.gaps_px.tolist(),
+            "boxes": self.boxes.tolist(),
+            "glyphs": self.origins.tolist(),
+            "recipe": self.recipe.to_dict(),
+            "digitseq": __version__,
+        }
+
+    def png(self) -> bytes:
+        """The picture as a PNG file: 8-bit greyscale, its recipe in text chunks."""
+        text = {
+            "sequence": self.sequence,
+            "seed": str(self.recipe.seed),
+            "source": f"{self.recipe.source} {self.source_digest}",
+            "recipe": json.dumps(self.recipe.to_dict()),
+            "digitseq version": __version__,
+        }
+        return encode_png(self.image, text)
+
+    def save(
+        self, output: str | Path | None = None, *, force: bool = False, keep: Container[Path] = ()
+    ) -> Path:
+        """
+        Write the picture as a PNG file, whole or not at all.
+
+        Args:
+            output: a name ending in .png; or a folder (None: the current one), where the file takes the
+                next free name: SEQUENCE.png, SEQUENCE-1.png, ….
+            force: replace a file of that name.
+            keep: files that are not replaced even so, such as those that the same run wrote.
+
+        Returns:
+            The path written.
+
+        Raises:
+            OutputError: the file exists, or the system refuses.
+            ArgumentError: the name does not end in .png.
+        """
+        path = None if output is None else Path(output)
+        return save_picture(self.png(), self.sequence, path, force=force, keep=keep)
 
 
 def save_picture(

@@ -99,6 +99,25 @@ def _is_there(path: Path, array: AnyArray) -> bool:
     return bool(found.dtype == array.dtype and np.array_equal(found, array))
 
 
+def stored_folder(glyphs: GlyphSet) -> Path:
+    """
+    A folder from which other processes can open a glyph set as a memory map.
+
+    MNIST is there already; another source is stored in the cache once, under its digest.
+
+    Raises:
+        CacheError: the cache folder cannot be written.
+    """
+    if glyphs.folder is not None:
+        return glyphs.folder
+    folder = cache_dir() / "glyphs" / glyphs.digest[:32]
+    if open_glyphs(folder) is None:
+        glyphs.prepare(np.arange(len(glyphs)))
+        with cache_errors():
+            save_glyphs(folder, glyphs)
+    return folder
+
+
 def _save_array(file: IO[bytes], array: AnyArray) -> None:
     # In small pieces, because Linux keeps what was written at once as one piece in memory, and a process
     # that looks at four glyphs would map four pieces of 2 MB. And not by numpy itself, which writes to a
@@ -139,7 +158,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
         rows = int(bounds[-1, -1])
         if stored.shape != (rows, SIDE + 1, SIDE) or stored.dtype != np.uint8 or ink.shape != (4, rows):
             raise ValueError(f"expected {rows} glyphs, found {stored.shape} and {ink.shape}")
-        return GlyphSet(
+        glyphs = GlyphSet(
             stored,
             ink,
             bounds,
@@ -149,6 +168,8 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
             parts=tuple(manifest["parts"]),
             writers=np.load(folder / "writers.npy") if manifest["writers"] else None,
         )
+        glyphs.folder = folder
+        return glyphs
     except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError) as error:
         raise _damaged(folder, error) from error
 

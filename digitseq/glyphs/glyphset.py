@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class GlyphSet:
         origin: int (rows,), place of each glyph in the source's own order (for MNIST: 0–59,999 train,
             60,000–69,999 test).
         writers: int (rows,), who wrote each glyph; None where that is not known.
+        folder: where it is stored as a memory map; None if it is in this process only.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class GlyphSet:
         """
         self.name, self.digest, self.parts = name, digest, parts
         self.origin = origin
+        self.folder: Path | None = None
         self.writers = writers
         self._stored = stored
         self._bounds = bounds

@@ -52,6 +52,17 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     return _opened[key]
 
 
+def glyphs_for(source: str | Path | GlyphSet | None, named: str) -> GlyphSet:
+    """
+    The glyphs to draw a recipe from.
+
+    Args:
+        source: what the caller gave; None opens the recipe's own.
+        named: the recipe's own.
+    """
+    return source if isinstance(source, GlyphSet) else open_source(named if source is None else source)
+
+
 def forget_mnist() -> None:
     """Open MNIST anew, and decide about auto anew, when they are next asked for."""
     for key in [key for key in _opened if key[0] in (MNIST, AUTO)]:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from digitseq.arrays import UInt8Array
-from digitseq.dataset.png import encode_png
+from digitseq.dataset.png import compressor, encode_png
 
 
 @given(
@@ -23,7 +23,7 @@ from digitseq.dataset.png import encode_png
 )
 def test_pillow_reads_the_same_pixels_and_texts(image: UInt8Array, level: int, text: dict[str, str]) -> None:
     text = {keyword: value.replace("\0", "") for keyword, value in text.items()}
-    with Image.open(io.BytesIO(encode_png(image, text, level=level))) as read:
+    with Image.open(io.BytesIO(encode_png(image, text, compress=compressor(level)))) as read:
         read.load()
         assert (read.mode, read.format) == ("L", "PNG")
         assert (np.asarray(read) == image).all()

@@ -1,0 +1,245 @@
+"""The commands that write and check datasets: batch and verify."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digitseq import terminal
+from digitseq.errors import ArgumentError, SourceError, system_errors
+from digitseq.recipe import Align, Recipe, SpacingFrom, Split
+from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, Width
+
+if TYPE_CHECKING:
+    from digitseq.glyphs.glyphset import GlyphSet
+
+_WHAT, _HOW_MANY, _LAYOUT, _RUN = "What to write (one of)", "How many", "Layout", "Run"
+
+
+def batch(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of the dataset; made if missing.")],
+    sequence: Annotated[
+        str | None, typer.Option("--sequence", help="The same digits in every image.", rich_help_panel=_WHAT)
+    ] = None,
+    length: Annotated[
+        str | None, typer.Option(help="So many random digits, 4 or 3-6.", rich_help_panel=_WHAT)
+    ] = None,
+    sequences: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Sequences from a file or - (stdin), one a line.", rich_help_panel=_WHAT
+        ),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help='Digits, and # for any digit: "0#0########".', rich_help_panel=_WHAT),
+    ] = None,
+    unique: Annotated[
+        bool | None,
+        typer.Option("--unique/--no-unique", help="Never repeat a label.", rich_help_panel=_WHAT),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", help="Images, in one flat dataset.", rich_help_panel=_HOW_MANY),
+    ] = None,
+    train: Annotated[
+        int | None, typer.Option(help="Images in the split train.", rich_help_panel=_HOW_MANY)
+    ] = None,
+    validation: Annotated[
+        int | None, typer.Option(help="Images in the split validation.", rich_help_panel=_HOW_MANY)
+    ] = None,
+    test: Annotated[
+        int | None, typer.Option(help="Images in the split test.", rich_help_panel=_HOW_MANY)
+    ] = None,
+    minimum: Minimum = None,
+    maximum: Maximum = None,
+    width: Width = None,
+    seed: Seed = None,
+    source: Source = None,
+    split: Annotated[
+        Split | None, typer.Option(help="Glyphs of a flat dataset. Default train.", rich_help_panel=_LAYOUT)
+    ] = None,
+    spacing_from: Annotated[
+        SpacingFrom | None,
+        typer.Option(help="Measure spacing between ink (default) or 28 px tiles.", rich_help_panel=_LAYOUT),
+    ] = None,
+    align: Annotated[
+        Align | None,
+        typer.Option(help="Where the line stands in a wider image. Default center.", rich_help_panel=_LAYOUT),
+    ] = None,
+    invert: Annotated[
+        bool | None,
+        typer.Option("--invert/--no-invert", help="Black digits on white.", rich_help_panel=_LAYOUT),
+    ] = None,
+    recipe_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe", help="Make this dataset.json again; options beside it override.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes. Default: one a core.", rich_help_panel=_RUN)
+    ] = None,
+    png_level: Annotated[
+        int, typer.Option(help="0 fastest, 1 to 9 smaller files.", rich_help_panel=_RUN)
+    ] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a dataset of another recipe.", rich_help_panel=_RUN)
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would be written; write nothing.", rich_help_panel=_RUN),
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write many images and their labels; the same command again finishes what was broken off.
+
+    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last, dataset.json, and prints the folder.
+    The files are the same for any number of workers.
+    """
+    from digitseq import api
+
+    given: dict[str, Any] = {
+        "length": None if length is None else _length_range(length),
+        "pattern": pattern,
+        "unique": unique,
+        "count": count,
+        "splits": _splits(train=train, validation=validation, test=test),
+        "seed": seed,
+        "source": source,
+        "split": split,
+        "spacing_from": spacing_from,
+        "align": align,
+        "invert": invert,
+    }
+    labels = [_one_sequence(sequence), _sequences(sequences)]
+    if all(labels):
+        raise typer.BadParameter("give one of --sequence, --sequences, --length and --pattern")
+    given["sequences"] = labels[0] or labels[1]
+    given = {name: value for name, value in given.items() if value is not None}
+    if width is not None:
+        given["image_width"] = terminal.width(width)
+    if minimum is not None or maximum is not None or recipe_file is None:
+        given["spacing_range"] = terminal.spacing(minimum, maximum)
+
+    digest = ""
+    if recipe_file is None:
+        if seed is None and (started := api.seed_in(out)) is not None:
+            given["seed"] = started  # the same command again goes on with what it drew
+        recipe = api.make_recipe(**given | {"source": source or "auto"})
+    else:
+        base, digest = api.read_recipe(recipe_file)
+        recipe = base.changed(**given)
+    glyphs = _open(recipe, source, digest, quiet)
+    if dry_run:
+        _show_outline(api.outline(recipe, source=glyphs, png_level=png_level), as_json)
+        return
+    start = time.monotonic()
+    with terminal.counting("writing", quiet) as progress:
+        summary = api.write_dataset(
+            recipe, out, source=glyphs, workers=workers, force=force, png_level=png_level, progress=progress
+        )
+    seconds = time.monotonic() - start
+    if seed is None and recipe_file is None and not quiet:
+        terminal.say("note", f"seed {recipe.seed} (--seed {recipe.seed} makes the same again)")
+    if not quiet:
+        done = f"{summary.written:,} images written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
+        kept = summary.images - summary.written
+        terminal.say("note", done + (f"; {kept:,} were there" if kept else ""))
+    if as_json:
+        facts = {"path": summary.path, "images": summary.images, "written": summary.written}
+        facts |= {"size_bytes": summary.size_bytes, "pixels": summary.pixels, "seed": recipe.seed}
+        typer.echo(json.dumps(facts | {"source": glyphs.name, "seconds": round(seconds, 3)}))
+    else:
+        typer.echo(summary.path)
+
+
+def verify(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of a dataset.")],
+    source: Annotated[
+        str | None, typer.Option(help="Its glyphs, if they are not mnist or builtin: their path.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read a whole dataset again and name what is wrong with it: files, labels, boxes, pixels.
+
+    Prints a line for each thing that is wrong; the exit code is 1 then, 0 if all is well.
+    """
+    from digitseq import api
+
+    recipe, digest = api.read_recipe(out)
+    glyphs = _open(recipe, source, digest, quiet)
+    problems = []
+    with terminal.counting("verifying", quiet) as progress:
+        for problem in api.verify_dataset(out, source=glyphs, progress=progress):
+            problems.append(problem)
+            if not as_json:
+                typer.echo(problem)
+    if as_json:
+        typer.echo(json.dumps({"path": str(out), "images": len(recipe), "problems": problems}))
+    if problems:
+        terminal.fail(
+            f"{out}: {len(problems):,} things are wrong",
+            "the same `digitseq batch` command again writes what is missing or damaged",
+        )
+        raise typer.Exit(1)
+    if not quiet:
+        terminal.say("note", f"{out}: all {len(recipe):,} images, labels and boxes are right")
+
+
+def _open(recipe: Recipe, source: str | None, digest: str, quiet: bool) -> "GlyphSet":
+    """The glyphs of a recipe, fetched if need be; those that it was made from, if a digest says which."""
+    from digitseq import api
+
+    with terminal.fetching(quiet) as progress:
+        glyphs = api.load_glyphs(source or recipe.source, "all", progress=progress)
+    if digest and source is None and glyphs.digest != digest:
+        raise SourceError(
+            f"the dataset was drawn from other glyphs than {glyphs.name!r} has now",
+            hint="--source names the ones to use",
+        )
+    return glyphs
+
+
+def _one_sequence(sequence: str | None) -> Sequence[str] | None:
+    return None if sequence is None else (sequence,)
+
+
+def _sequences(name: str | None) -> Sequence[str] | None:
+    if name is None:
+        return None
+    if name == "-":
+        return tuple(terminal.sequence_lines(sys.stdin.buffer, "standard input"))
+    with system_errors(SourceError, f"{name} cannot be read"), Path(name).open("rb") as file:
+        return tuple(terminal.sequence_lines(file, name))
+
+
+def _splits(**counts: int | None) -> dict[str, int] | None:
+    return {split: count for split, count in counts.items() if count is not None} or None
+
+
+def _length_range(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    try:
+        return int(low), int(high or low)
+    except ValueError:
+        raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}") from None
+
+
+def _show_outline(outline: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(outline))
+        return
+    splits = ", ".join(f"{split} {count:,}" for split, count in outline["splits"].items())
+    typer.echo(f"images   {outline['images']:,} ({splits})")
+    typer.echo(f"width    {outline['width']}")
+    typer.echo(f"labels   {', '.join(outline['labels'])}{', …' if outline['images'] > 5 else ''}")
+    typer.echo(f"source   {outline['source']}")
+    typer.echo(f"seed     {outline['seed']}")
+    typer.echo(f"size     about {outline['size_bytes'] / 1e6:,.1f} MB in {outline['files']:,} files")

@@ -1,0 +1,126 @@
+"""
+Running shards: in this process, in a pool of processes, or on any executor.
+
+The one thing that an engine must have is the interface of `concurrent.futures.Executor`.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import TypeVar
+
+from digitseq.errors import OutputError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_AHEAD = 4  # tasks a worker that are handed out at once: enough to keep it busy, few enough to forget
+_TRIES = 2  # a shard whose worker died is run again once
+
+
+def run(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    workers: int,
+    executor: Executor | None = None,
+) -> Generator[Result, None, None]:
+    """
+    Results of a function for all tasks, in the order of the tasks.
+
+    Args:
+        function: a module's function, so that processes can find it.
+        tasks: what to do; each can be pickled.
+        workers: processes; 1 works in this one.
+        executor: runs the tasks instead.
+
+    Raises:
+        OutputError: worker processes died again and again.
+    """
+    if executor is not None:
+        yield from _in_order(function, tasks, workers, executor, {})
+        return
+    workers = min(workers, len(tasks))
+    if workers <= 1:
+        yield from map(function, tasks)
+        return
+    done: dict[int, Result] = {}
+    first = 0
+    deaths = [0] * len(tasks)
+    while first < len(tasks):
+        with _pool(workers) as pool:
+            try:
+                for result in _in_order(function, tasks, workers, pool, done, first, deaths):
+                    yield result
+                    first += 1
+            except BrokenProcessPool:
+                if max(deaths) >= _TRIES:
+                    raise OutputError(
+                        f"a worker process died twice at the same work (shard {deaths.index(max(deaths))})",
+                        hint="it may have run out of memory; what is whole stays, the same command goes on",
+                    ) from None
+
+
+def _in_order(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    workers: int,
+    executor: Executor,
+    done: dict[int, Result],
+    first: int = 0,
+    deaths: list[int] | None = None,
+) -> Iterator[Result]:
+    running: dict[Future[Result], int] = {}
+    handed_out = first
+    for number in range(first, len(tasks)):
+        while number not in done:
+            while handed_out < len(tasks) and len(running) < workers * _AHEAD:
+                if handed_out not in done:
+                    running[executor.submit(function, tasks[handed_out])] = handed_out
+                handed_out += 1
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                if isinstance(future.exception(), BrokenProcessPool) and deaths is not None:
+                    for lost in running.values():
+                        deaths[lost] += lost not in done
+                done[running.pop(future)] = future.result()
+        yield done.pop(number)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes never see Ctrl-C, and end at once when the block ends badly."""
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+    )
+    try:
+        with _interrupts_held_back():
+            pool.submit(os.getpid)  # starts them all
+        yield pool
+    except BaseException:
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
+            process.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    else:
+        pool.shutdown(wait=True)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """What is started in the block inherits a mask under which Ctrl-C does nothing."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

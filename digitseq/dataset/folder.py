@@ -1,0 +1,224 @@
+"""
+The format ``folder``: 1,000 PNG files a folder, labels as CSV and as JSONL. Writer and reader side by side.
+
+A shard is 1,000 images, one folder, whatever the number of workers. It needs nothing but its recipe and its
+number, so any process can write it, in any order.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from digitseq.arrays import IntArray, UInt8Array
+from digitseq.dataset.png import compressor, decode_png, encode_png
+from digitseq.dataset.storage import LocalStorage
+from digitseq.errors import CacheError
+from digitseq.glyphs.cache import open_glyphs
+from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.labels import label_texts
+from digitseq.plan import make_plan
+from digitseq.recipe import Recipe
+from digitseq.render import render
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
+
+SHARD = 1_000
+"""Images a shard, and files a folder."""
+LABELS_HEADER = b"filename,label\r\n"  # RFC 4180 ends lines so
+
+_BATCH = 250
+_BATCH_BYTES = 1 << 26
+
+
+@dataclass(frozen=True)
+class Shard:
+    """
+    One shard to write.
+
+    Attributes:
+        recipe: the recipe of its images alone, of one split.
+        first: number of its first image in its part.
+        folder: the part's folder in the storage with a "/" behind it, or nothing.
+        glyphs: the stored glyphs, or the glyphs themselves for a worker in the same process.
+        storage: where to write.
+        png_level: as `compressor` takes it.
+    """
+
+    recipe: Recipe
+    first: int
+    folder: str
+    glyphs: Path | GlyphSet
+    storage: LocalStorage
+    png_level: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """
+    What a shard came to.
+
+    Attributes:
+        images: how many images it has.
+        written: how many files were written; the others were there, whole.
+        size_bytes: bytes of the files written.
+        labels: its lines of labels.csv.
+        metadata: its lines of metadata.jsonl.
+        digest: SHA-256 of its labels, widths and pixels.
+    """
+
+    images: int
+    written: int
+    size_bytes: int
+    labels: bytes
+    metadata: bytes
+    digest: bytes
+
+
+def image_name(number: int) -> str:
+    """Name of an image in its part: images/000/000000.png."""
+    return f"{folder_name(number)}/{number:06d}.png"
+
+
+def folder_name(number: int) -> str:
+    """Folder of an image in its part."""
+    return f"images/{number // SHARD:03d}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """
+    Some neighbouring images of a part.
+
+    Attributes:
+        first: number of the first of them in the recipe.
+        labels: their labels.
+        images: uint8, each (28, its width).
+        gaps_px: int (images, digits − 1), as drawn.
+        boxes: int (images, digits, 4), x, y, w, h in px.
+        origins: int (images, digits), each glyph's place in its source's own order.
+
+    Where a label is shorter than the longest of them, what stands behind its digits is without meaning.
+    """
+
+    first: int
+    labels: list[str]
+    images: list[UInt8Array]
+    gaps_px: IntArray
+    boxes: IntArray
+    origins: IntArray
+
+
+def draw_batches(recipe: Recipe, glyphs: GlyphSet) -> Iterator[Batch]:
+    """All images of a recipe of one split, in batches of bounded memory."""
+    widest_px = recipe.image_width or recipe.longest * (SIDE + max(0, recipe.spacing_range[1]))
+    largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes of its pixels, or of its glyphs
+    step = max(1, min(_BATCH, _BATCH_BYTES // largest))
+    for start in range(0, len(recipe), step):
+        plan = make_plan(recipe, np.arange(start, min(start + step, len(recipe))), glyphs)
+        drawn = render(plan, glyphs, invert=recipe.invert)
+        images = [drawn[row, :, :width] for row, width in enumerate(plan.widths_px.tolist())]
+        yield Batch(
+            start,
+            label_texts(plan.digits),
+            images,
+            plan.gaps_px,
+            plan.boxes(glyphs),
+            glyphs.origin[plan.rows],
+        )
+
+
+def pixel_digest(state: "HASH", label: str, image: UInt8Array) -> None:
+    """Add one image to a digest."""
+    state.update(b"%b %d " % (label.encode(), image.shape[1]) + image.tobytes())
+
+
+def metadata_line(name: str, label: str, boxes: list[list[int]], origins: list[int]) -> str:
+    """
+    One line of metadata.jsonl.
+
+    >>> metadata_line("images/000/000000.png", "07", [[1, 4, 9, 20], [12, 4, 9, 20]], [5, 9])[:50]
+    '{"file_name": "images/000/000000.png", "label": "0'
+    """
+    # A list of integers is written alike in Python and in JSON.
+    objects = f'{{"bbox": {boxes}, "categories": {list(map(int, label))}}}'
+    return f'{{"file_name": "{name}", "label": "{label}", "objects": {objects}, "glyphs": {origins}}}\n'
+
+
+def write_shard(shard: Shard) -> Written:
+    """
+    Write what is missing of a shard, and tell its labels and digest.
+
+    Files that are there are read and kept if their pixels are right: what a power failure or a curious
+    hand left is mended.
+
+    Args:
+        shard: what to write and where.
+
+    Returns:
+        What it came to.
+
+    Raises:
+        OutputError: the system refuses.
+        CacheError: the stored glyphs are gone.
+    """
+    glyphs = _glyphs(shard.glyphs).choose(shard.recipe.split)
+    compress = compressor(shard.png_level)
+    labels, metadata, state = io.StringIO(), io.StringIO(), sha256()
+
+    def images() -> Iterator[tuple[str, UInt8Array]]:
+        number = shard.first
+        for batch in draw_batches(shard.recipe, glyphs):
+            boxes, origins = batch.boxes.tolist(), batch.origins.tolist()
+            for row, (label, image) in enumerate(zip(batch.labels, batch.images, strict=True)):
+                name = image_name(number)
+                labels.write(f"{name},{label}\r\n")
+                metadata.write(
+                    metadata_line(name, label, boxes[row][: len(label)], origins[row][: len(label)])
+                )
+                pixel_digest(state, label, image)
+                yield name, image
+                number += 1
+
+    folder = shard.folder + folder_name(shard.first)
+    there = shard.storage.list(folder)
+    written = size = 0
+    if not there:
+        files = ((name.rsplit("/", 1)[1], encode_png(image, compress=compress)) for name, image in images())
+        size = shard.storage.put_folder(folder, files)
+        written = len(shard.recipe)
+    else:
+        for name, image in images():
+            if name.rsplit("/", 1)[1] in there:
+                found = decode_png(shard.storage.read(shard.folder + name))
+                if found is not None and np.array_equal(found, image):
+                    continue
+            data = encode_png(image, compress=compress)
+            shard.storage.put(shard.folder + name, data)
+            written, size = written + 1, size + len(data)
+    return Written(
+        len(shard.recipe),
+        written,
+        size,
+        labels.getvalue().encode("ascii"),
+        metadata.getvalue().encode("ascii"),
+        state.digest(),
+    )
+
+
+def _glyphs(source: Path | GlyphSet) -> GlyphSet:
+    return source if isinstance(source, GlyphSet) else _stored(source)
+
+
+@lru_cache(maxsize=4)
+def _stored(folder: Path) -> GlyphSet:
+    glyphs = open_glyphs(folder)
+    if glyphs is None:
+        raise CacheError(f"the glyphs in {folder} have disappeared", hint="run the command again")
+    return glyphs

@@ -1,0 +1,133 @@
+"""The live twin of a dataset: the same images, drawn when they are asked for, no files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, IntArray
+from digitseq.errors import ArgumentError
+from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.glyphs.sources import glyphs_for
+from digitseq.labels import label_texts
+from digitseq.plan import check_recipe, make_plan
+from digitseq.recipe import Recipe
+from digitseq.render import Renderer
+
+
+class DigitSequences:
+    """
+    The images of a recipe as a sequence: ``len()``, ``[i]``, ``[a:b]``, batches.
+
+    Image i is the image i that `write_dataset` writes. Two readers of the same place get the same image,
+    in any process and any order.
+
+    >>> recipe = Recipe(length=(2, 2), count=9, spacing_range=(0, 4), image_width=50, seed=1)
+    >>> images, labels = DigitSequences(recipe, "builtin")[2:5]
+    >>> images.shape, len(labels)
+    ((3, 28, 50), 3)
+
+    Attributes:
+        recipe: what it is drawn from, of one split.
+        glyphs: the glyphs, its split chosen.
+        dtype: uint8 (0 to 255) or float32 (0.0 to 1.0).
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        source: str | Path | GlyphSet | None = None,
+        *,
+        dtype: str = "uint8",
+        boxes: bool = False,
+    ) -> None:
+        """
+        Images of a recipe.
+
+        Args:
+            recipe: what is wanted. Of a recipe with splits, take one: ``recipe.parts()``.
+            source: glyphs to draw from, or a path of them; None opens the recipe's own.
+            dtype: "uint8" or "float32".
+            boxes: give the boxes of the digits, too.
+
+        Raises:
+            ArgumentError: the recipe has splits or cannot be drawn, or the dtype is another.
+            SourceError, FetchError, CacheError: the source cannot be used.
+        """
+        if recipe.splits:
+            raise ArgumentError("recipe", "it has splits; take one of them", hint="recipe.parts() has them")
+        if dtype not in ("uint8", "float32"):
+            raise ArgumentError("dtype", f"expected uint8 or float32, got {dtype!r}")
+        self.recipe, self.glyphs = recipe, glyphs_for(source, recipe.source).choose(recipe.split)
+        check_recipe(recipe, self.glyphs)
+        self.dtype = np.dtype(dtype)
+        self._boxes = boxes
+
+    def __len__(self) -> int:
+        return len(self.recipe)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Any, ...]: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Any, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> tuple[Any, ...]:
+        """
+        One image, or some.
+
+        Args:
+            index: a number, from the end if negative; or a slice.
+
+        Returns:
+            For a number: the image (28, width), its label, and with ``boxes`` int (digits, 4). For a slice:
+            images (n, 28, width), labels, and boxes int (n, digits, 4), −1 where a label is shorter;
+            images narrower than the widest are at the left.
+
+        Raises:
+            IndexError: there is no such image.
+        """
+        if isinstance(index, slice):
+            return self._draw(np.arange(*index.indices(len(self))), Renderer())
+        number = range(len(self))[index]
+        images, labels, *boxes = self._draw(np.array([number]), Renderer())
+        return (images[0], labels[0], *(b[0] for b in boxes))
+
+    def batches(self, size: int, out: AnyArray | None = None) -> Iterator[tuple[Any, ...]]:
+        """
+        All images in order, some at a time.
+
+        Args:
+            size: images a batch; the last one may have fewer.
+            out: (size, 28, width) of the dtype, C-contiguous. Each batch is written into it, over the last
+                one, and what is given is a view of it. Fresh memory costs more than the drawing.
+
+        Yields:
+            What a slice gives.
+
+        Raises:
+            ArgumentError: size or buffer do not fit.
+        """
+        if size < 1:
+            raise ArgumentError("size", f"expected an integer ≥ 1, got {size!r}")
+        if out is not None:
+            shape = (size, SIDE, self.recipe.image_width)
+            if out.shape != shape or out.dtype != self.dtype or not out.flags.c_contiguous:
+                raise ArgumentError(
+                    "out", f"expected a C-contiguous {self.dtype} array {shape}, got {out.dtype} {out.shape}"
+                )
+        renderer = Renderer()
+        for first in range(0, len(self), size):
+            yield self._draw(np.arange(first, min(first + size, len(self))), renderer, out)
+
+    def _draw(self, indices: IntArray, renderer: Renderer, out: AnyArray | None = None) -> tuple[Any, ...]:
+        plan = make_plan(self.recipe, indices, self.glyphs)
+        into = None if out is None else out[: len(indices)]
+        images = renderer.draw(plan, self.glyphs, self.dtype, invert=self.recipe.invert, out=into)
+        labels = label_texts(plan.digits)
+        if not self._boxes:
+            return images, labels
+        boxes = plan.boxes(self.glyphs)
+        if plan.inside is not None:
+            boxes[~plan.inside] = -1
+        return images, labels, boxes

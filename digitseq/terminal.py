@@ -1,0 +1,175 @@
+"""What people see: words, colours, progress. Results go to standard output, everything else to the other."""
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from digitseq.errors import ArgumentError, SourceWarning
+from digitseq.recipe import sequence_text
+
+# --- Options that several commands have -----------------------------------------------------------------
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results, warnings and errors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
+Minimum = Annotated[
+    int | None, typer.Option("--min", help="Least spacing, px; negative overlaps. Default 2, or --max.")
+]
+Maximum = Annotated[
+    int | None, typer.Option("--max", help="Greatest spacing, px, included. Default 8, or --min.")
+]
+Width = Annotated[
+    str | None, typer.Option(help="Width of the image, px, or auto (default): as wide as the line.")
+]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same pixels. Drawn and shown if not given.")]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        help="mnist, builtin, a path of your own glyphs, or auto (default): mnist if it can be had."
+    ),
+]
+
+
+def spacing(minimum: int | None, maximum: int | None) -> tuple[int, int]:
+    """The range of the spacing; an end that is not given moves out of the way of the other."""
+    low = min(2, 2 if maximum is None else maximum) if minimum is None else minimum
+    return low, max(8, low) if maximum is None else maximum
+
+
+def width(text: str | None) -> int | None:
+    """A width in px, or None for the natural one."""
+    if text in (None, "auto"):
+        return None
+    try:
+        return int(text or "")
+    except ValueError:
+        raise ArgumentError("image_width", f"expected an integer or auto, got {text!r}") from None
+
+
+# --- Words ----------------------------------------------------------------------------------------------
+
+
+def prepare_streams() -> None:
+    """Make standard streams that can be used, whatever the shell has done to them."""
+    # A stream that the shell has closed (>&-) is None in Python; what goes there goes nowhere.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+    # A path that is not in the locale's encoding is printed as the bytes that it is.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
+
+
+def say(kind: str, text: str, colour: str | None = None) -> None:
+    """One line to standard error: what kind of thing it is, and the thing."""
+    plain = bool(os.environ.get("NO_COLOR"))
+    head = kind if plain else typer.style(kind, fg=colour, bold=True)
+    typer.echo(f"{head}: {text}", err=True)
+
+
+def fail(problem: str, hint: str) -> None:
+    """An error, and what to do about it."""
+    say("error", problem, "red")
+    if hint:
+        say("hint", hint, "cyan")
+
+
+def show_warning(message: Warning | str, category: type[Warning], *_args: Any, **_more: Any) -> None:
+    """A warning of ours as a line for people; stands in for `warnings.showwarning`."""
+    if issubclass(category, SourceWarning):
+        say("warning", str(message), "yellow")
+
+
+def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
+    """Sequences from a file, one a line; blank lines do not count, a bad one is named by its number."""
+    empty = True
+    for number, line in enumerate(stdin, 1):
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8", "replace").strip()
+        if text:
+            empty = False
+            try:
+                yield sequence_text(text)
+            except ArgumentError as error:
+                raise ArgumentError(f"{name}, line {number}", error.problem) from None
+    if empty:
+        raise ArgumentError(name, "expected sequences of digits, one a line, got none")
+
+
+# --- Progress -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def fetching(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A callback for a download that may happen: a bar on a terminal, one line elsewhere."""
+    bar: list[Any] = []
+    begun = False
+
+    def advance(done: int, total: int) -> None:
+        nonlocal begun
+        first, begun = not begun, True
+        if quiet:
+            return
+        if not sys.stderr.isatty():
+            if first:
+                say("note", f"fetching MNIST ({total / 1e6:.0f} MB, once)")
+            return
+        if not bar:
+            bar.append(_started("fetching MNIST", total, "download"))
+        bar[0].update(bar[0].task_ids[0], completed=done)
+
+    try:
+        yield advance
+    finally:
+        for started in bar:
+            started.stop()
+
+
+@contextmanager
+def counting(title: str, quiet: bool) -> Iterator[Callable[[int, int, int], None] | None]:
+    """A callback for images done, images in all and bytes written: a bar on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar: list[Any] = []
+    start = time.monotonic()
+
+    def advance(done: int, total: int, size: int) -> None:
+        if not bar:
+            bar.append(_started(title, total, "images"))
+        rate = done / max(time.monotonic() - start, 0.001)
+        written = f" {size / 1e6:,.0f} MB" if size else ""
+        bar[0].update(bar[0].task_ids[0], completed=done, rate=f"{rate:,.0f}/s{written}")
+
+    try:
+        yield advance
+    finally:
+        for started in bar:
+            started.stop()
+
+
+def _started(title: str, total: int, kind: str) -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    counted: list[Any] = [DownloadColumn()]
+    if kind == "images":
+        counted = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}")]
+    columns = [TextColumn("{task.description}"), BarColumn(), *counted, TimeRemainingColumn()]
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress.add_task(title, total=total, rate="")
+    progress.start()
+    return progress
