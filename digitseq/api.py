@@ -284,9 +284,9 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     """
     from digitseq.dataset.reading import MANIFEST, read_manifest
 
-    path = Path(path)
+    path = Path(path) if Path(path).suffix == ".json" else Path(path) / MANIFEST
     with system_errors(FormatError, f"{path} cannot be read"):
-        manifest = read_manifest(path / MANIFEST if path.is_dir() else path)
+        manifest = read_manifest(path)
     return Recipe.from_dict(manifest["recipe"]), str(manifest["source"]["digest"])
 
 

@@ -1,0 +1,140 @@
+"""verify names each thing that is wrong, and nothing else."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitseq import FormatError, Recipe, verify_dataset, write_dataset
+from digitseq.dataset.png import decode_png, encode_png
+from digitseq.glyphs.glyphset import GlyphSet
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A whole dataset of 12 images in two splits."""
+    recipe = Recipe(
+        length=(3, 5),
+        splits=(("train", 8), ("test", 4)),
+        spacing_range=(2, 8),
+        image_width=180,
+        seed=1,
+        source="builtin",
+    )
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    return tmp_path / "out"
+
+
+def _flip_a_pixel(path: Path) -> None:
+    image = decode_png(path.read_bytes())
+    assert image is not None
+    changed = np.array(image)
+    changed[13, 77] ^= 1
+    path.write_bytes(encode_png(changed))
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _swap_labels(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    lines[2], lines[3] = lines[2][:-1] + "9", lines[3]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _replace(old: str, new: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "problems"),
+    [
+        (
+            "train/images/000/000003.png",
+            Path.unlink,
+            ["train/images/000/000003.png: missing", "digest", "digest"],
+        ),
+        (
+            "test/images/000/000001.png",
+            _cut,
+            ["test/images/000/000001.png: damaged or cut off", "digest", "digest"],
+        ),
+        (
+            "train/images/000/000003.png",
+            _flip_a_pixel,
+            ["000003.png: 1 pixels differ.* x 77, y 13", "digest", "digest"],
+        ),
+        (
+            "train/labels.csv",
+            _swap_labels,
+            [r"train/labels.csv: line 3: expected images/000/000001.png,\d+, found"],
+        ),
+        ("train/labels.csv", _replace("filename", "file"), ["train/labels.csv: line 1: expected the header"]),
+        (
+            "test/labels.csv",
+            lambda p: p.write_text(p.read_text() + "x,1\n"),
+            ["more lines than the 4 images"],
+        ),
+        ("test/labels.csv", Path.unlink, ["test/labels.csv: missing"]),
+        (
+            "test/metadata.jsonl",
+            _replace('"label": "', '"label": "7'),
+            ["metadata.jsonl: line 1: label: expected"],
+        ),
+        ("test/metadata.jsonl", _replace("[[", "[[1"), ["metadata.jsonl: line 1: objects: expected"]),
+        ("train/extra.png", lambda p: p.write_bytes(b"x"), ["train/extra.png: does not belong"]),
+        ("notes.txt", lambda p: p.write_text("x"), ["notes.txt: does not belong"]),
+    ],
+)
+def test_each_fault_is_found_and_named(
+    out: Path, name: str, damage: Callable[[Path], object], problems: list[str]
+) -> None:
+    assert list(verify_dataset(out)) == []
+    damage(out / name)
+    found = list(verify_dataset(out))
+    assert len(found) == len(problems), found
+    for sentence, words in zip(found, problems, strict=True):
+        assert re.search(words, sentence), sentence
+
+
+def test_the_command_prints_what_is_wrong_and_batch_mends_it(out: Path, tmp_path: Path) -> None:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "digitseq", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    good = run("verify", "out")
+    assert (good.returncode, good.stdout) == (0, "")
+    assert good.stderr == "note: out: all 12 images, labels and boxes are right\n"
+    _cut(out / "test/images/000/000001.png")
+    bad = run("verify", "out")
+    assert bad.returncode == 1
+    assert "out/test/images/000/000001.png: damaged or cut off" in bad.stdout
+    assert bad.stderr.startswith("error: out: 3 things are wrong\nhint: ")
+    facts = json.loads(run("verify", "out", "--json").stdout)
+    assert (facts["images"], len(facts["problems"])) == (12, 3)
+    mended = run("batch", "out", "--recipe", "out/dataset.json")
+    assert mended.returncode == 0, mended.stderr
+    assert run("verify", "out").returncode == 0
+
+
+def test_what_is_no_dataset_is_refused(out: Path, tmp_path: Path, solid: GlyphSet) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere", out / "train"):
+        with pytest.raises(FormatError, match=r"dataset\.json cannot be read"):
+            list(verify_dataset(folder))
+    with pytest.raises(FormatError, match="other glyphs"):
+        list(verify_dataset(out, source=solid))
+    for text in ("", "[]", "{}", '{"format": "folder", "version": 99}', "\x00"):
+        (out / "dataset.json").write_text(text)
+        with pytest.raises(FormatError, match=r"dataset\.json"):
+            list(verify_dataset(out))
