@@ -117,10 +117,9 @@ def batch(
         "align": align,
         "invert": invert,
     }
-    labels = [_one_sequence(sequence), _sequences(sequences)]
-    if all(labels):
+    if sequence is not None and sequences is not None:
         raise typer.BadParameter("give one of --sequence, --sequences, --length and --pattern")
-    given["sequences"] = labels[0] or labels[1]
+    given["sequences"] = _sequences(sequences) if sequence is None else (sequence,)
     given = {name: value for name, value in given.items() if value is not None}
     if width is not None:
         given["image_width"] = terminal.width(width)
@@ -205,10 +204,6 @@ def _open(recipe: Recipe, source: str | None, digest: str, quiet: bool) -> "Glyp
             hint="--source names the ones to use",
         )
     return glyphs
-
-
-def _one_sequence(sequence: str | None) -> Sequence[str] | None:
-    return None if sequence is None else (sequence,)
 
 
 def _sequences(name: str | None) -> Sequence[str] | None:

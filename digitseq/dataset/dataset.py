@@ -36,6 +36,7 @@ from digitseq.recipe import Recipe
 from digitseq.wholefile import beside, sweep_partial
 
 _SAMPLE = 200
+_FEW = 4  # shards that are written sooner than processes are started
 LOCK = ".digitseq.lock"
 
 Progress = Callable[[int, int, int], None]
@@ -133,7 +134,9 @@ def _write(
         for part in parts
         for first in range(0, len(part), SHARD)
     ]
-    if executor is not None or (workers > 1 and len(shards) > 1):
+    if len(shards) <= _FEW and executor is None:
+        workers = 1
+    if workers > 1 or executor is not None:
         folder = stored_folder(glyphs)
         shards = [replace(shard, glyphs=folder) for shard in shards]
     results = run(write_shard, shards, workers, executor)

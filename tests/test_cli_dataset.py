@@ -1,0 +1,204 @@
+"""batch on the command line: options become exactly one recipe, and words are for people."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digitseq import Recipe, api, cli
+from tests.test_cli import _on_a_terminal, run
+
+_BASE: dict[str, Any] = {"spacing_range": (2, 8), "image_width": None, "seed": 1, "source": "builtin"}
+_OWN: dict[str, Any] = {
+    "sequences": ("12", "007"),
+    "spacing_range": (0, 3),
+    "image_width": 90,
+    "seed": 9,
+    "source": "builtin",
+}
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ("-n 5 --length 3-6", _BASE | {"count": 5, "length": (3, 6)}),
+        ("-n 5 --length 4 --unique", _BASE | {"count": 5, "length": (4, 4), "unique": True}),
+        ("--count 5 --sequence 0042", _BASE | {"count": 5, "sequences": ("0042",)}),
+        ("--sequence 0042", _BASE | {"count": 1, "sequences": ("0042",)}),
+        ("--sequences -", _BASE | {"sequences": ("12", "007")}),
+        ("--sequences - -n 7", _BASE | {"sequences": ("12", "007"), "count": 7}),
+        (
+            "--pattern 0#0# --train 7 --validation 2 --test 3",
+            _BASE | {"pattern": "0#0#", "splits": (("train", 7), ("validation", 2), ("test", 3))},
+        ),
+        (
+            "-n 1 --length 2 --min -4 --max 0 --width 77 --split test "
+            "--spacing-from tile --align random --invert",
+            _BASE
+            | {"count": 1, "length": (2, 2), "spacing_range": (-4, 0), "image_width": 77, "split": "test"}
+            | {"spacing_from": "tile", "align": "random", "invert": True},
+        ),
+        ("--recipe own.json", _OWN),
+        (
+            "--recipe own.json --seed 1 --width auto --invert",
+            _OWN | {"seed": 1, "image_width": None, "invert": True},
+        ),
+        ("--recipe own.json -n 5", _OWN | {"count": 5}),
+        ("--recipe own.json --sequence 7", _OWN | {"sequences": ("7",)}),
+        ("--recipe own.json --length 3 -n 2", _OWN | {"sequences": (), "length": (3, 3), "count": 2}),
+        ("--recipe own.json --max 4", _OWN | {"spacing_range": (2, 4)}),
+    ],
+)
+def test_options_become_exactly_this_recipe(
+    monkeypatch: pytest.MonkeyPatch, in_folder: Path, argv: str, expected: dict[str, Any]
+) -> None:
+    seen: list[Recipe] = []
+
+    def stop(recipe: Recipe, *_: object, **__: object) -> None:
+        seen.append(recipe)
+        raise KeyboardInterrupt
+
+    Path("own.json").write_text(
+        json.dumps(
+            {"format": "folder", "version": 1, "recipe": Recipe(**_OWN).to_dict()}
+            | {"source": {"name": "builtin", "digest": api.load_glyphs("builtin").digest}}
+        )
+    )
+    monkeypatch.setattr(api, "write_dataset", stop)
+    monkeypatch.setattr("digitseq.terminal.sequence_lines", lambda *_: iter(["12", "007"]))
+    words = argv.split() + ([] if "--recipe" in argv else ["--seed", "1", "--source", "builtin"])
+    monkeypatch.setattr(sys, "argv", ["digitseq", "batch", "out", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert seen == [Recipe(**expected)]
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "words"),
+    [
+        ("", 2, "error: Missing argument 'OUT'"),
+        ("out", 2, "expected one of sequences, length and pattern, got none of them"),
+        ("out --length 3", 2, "error: --count: expected how many images"),
+        ("out --length x -n 3", 2, "error: --length: expected a number or two, such as 4 or 3-6, got 'x'"),
+        ("out --length 6-3 -n 3", 2, "error: --length: expected two integers"),
+        ("out --length 3 --pattern 0# -n 3", 2, "got length and pattern"),
+        ("out --sequence 1 --sequences f", 2, "error: Invalid value: give one of"),
+        ("out --sequence 1x -n 3", 2, "expected digits 0–9, got 'x' at position 1 of '1x'"),
+        ("out --pattern 0x# -n 3", 2, "error: --pattern: expected digits 0–9 and #, got 'x' at position 1"),
+        (
+            "out --pattern 0# --unique -n 11",
+            2,
+            "error: --unique: 11 different labels were asked for; there are 10",
+        ),
+        ("out --length 3 -n -5", 2, "error: --count: expected an integer from 0"),
+        (
+            "out --length 3 --train 5 -n 4",
+            2,
+            "error: --count: expected no count beside splits, or their sum 5",
+        ),
+        ("out --length 3 -n 5 --width 20", 2, "hint: 76 always fits"),
+        ("out --length 3 -n 5 --workers 0", 2, "error: --workers: expected an integer from 1"),
+        ("out --length 3 -n 5 --png-level 10", 2, "error: --png-level: expected an integer from 0 to 9"),
+        ("out --sequences nowhere.txt", 1, "error: nowhere.txt cannot be read: No such file"),
+        ("out --sequences lines.txt", 2, "error: lines.txt, line 3: expected digits 0–9, got 'x'"),
+        ("out --recipe nowhere.json", 1, "error: nowhere.json cannot be read: No such file"),
+        ("out --recipe lines.json", 1, "error: lines.json: not a manifest of digitseq"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_writes_nothing(
+    in_folder: Path, argv: str, code: int, words: str
+) -> None:
+    for name in ("lines.txt", "lines.json"):
+        Path(name).write_text("12\n\n3x\n")
+    done = run("batch", *argv.split(), *(["--source", "builtin"] if argv else []))
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert re.fullmatch(r"error: .*\n(hint: .*\n)?", done.stderr), done.stderr
+    assert sorted(path.name for path in in_folder.iterdir()) == ["lines.json", "lines.txt"]
+
+
+def test_a_dry_run_shows_and_writes_nothing(in_folder: Path) -> None:
+    command = (
+        "batch",
+        "out",
+        "--length",
+        "2-4",
+        "--train",
+        "900",
+        "--test",
+        "100",
+        "--seed",
+        "3",
+        "--source",
+        "builtin",
+    )
+    done = run(*command, "--dry-run")
+    assert done.returncode == 0
+    assert "images   1,000 (train 900, test 100)" in done.stdout
+    assert "seed     3" in done.stdout
+    assert not list(in_folder.iterdir())
+    facts = json.loads(run(*command, "--dry-run", "--json").stdout)
+    summary = json.loads(run(*command, "--json").stdout)
+    assert facts["files"] == sum(path.is_file() for path in Path("out").rglob("*"))
+    assert facts["size_bytes"] == pytest.approx(summary["size_bytes"], rel=0.1)
+    assert facts["splits"] == {"train": 900, "test": 100}
+    assert summary["images"] == summary["written"] == 1_000
+
+
+def test_sequences_from_stdin_and_made_again_from_the_recipe(in_folder: Path) -> None:
+    done = run("batch", "a", "--sequences", "-", "--source", "builtin", "-q", stdin="0042\n7\n0042\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
+    labels = Path("a/labels.csv").read_text().split()
+    assert labels[1:] == [
+        "images/000/000000.png,0042",
+        "images/000/000001.png,7",
+        "images/000/000002.png,0042",
+    ]
+    assert run("batch", "b", "--recipe", "a/dataset.json").returncode == 0
+    for path in Path("a").rglob("*"):
+        if path.is_file():
+            assert (Path("b") / path.relative_to("a")).read_bytes() == path.read_bytes()
+
+
+def test_a_recipe_of_own_glyphs_asks_for_them(in_folder: Path) -> None:
+    images = np.zeros((10, 28, 28), np.uint8)
+    images[:, 4:24, 10:18] = 200
+    np.savez("own.npz", images=images, labels=np.arange(10))
+    np.savez("other.npz", images=images // 2, labels=np.arange(10))
+    assert run("batch", "a", "--length", "2", "-n", "5", "--source", "own.npz").returncode == 0
+    Path("moved.npz").write_bytes(Path("own.npz").read_bytes())
+    Path("own.npz").unlink()
+    done = run("batch", "b", "--recipe", "a/dataset.json")
+    assert (done.returncode, "no source 'own.npz'" in done.stderr) == (1, True)
+    Path("own.npz").write_bytes(Path("other.npz").read_bytes())
+    done = run("batch", "b", "--recipe", "a/dataset.json")
+    assert (done.returncode, "drawn from other glyphs" in done.stderr) == (1, True)
+    assert run("verify", "a").returncode == 1
+    assert run("verify", "a", "--source", "moved.npz").returncode == 0
+
+
+def test_progress_is_a_bar_on_a_terminal(in_folder: Path) -> None:
+    code, shown = _on_a_terminal(
+        "batch",
+        "out",
+        "--length",
+        "2",
+        "-n",
+        "3000",
+        "--workers",
+        "1",
+        "--source",
+        "builtin",
+        "--seed",
+        "1",
+        columns=120,
+    )
+    assert code == 0
+    assert "writing" in shown
+    assert "/3000" in shown
+    assert "3,000 images written" in shown
