@@ -162,7 +162,7 @@ def memory_and_scale(work: Path) -> None:
         while process.poll() is None:
             for pid in _family(process.pid):
                 peaks[pid] = max(peaks.get(pid, 0), _peak_kib(pid))
-            time.sleep(0.02)
+            time.sleep(0.1)
         seconds = time.perf_counter() - start
         workers = sorted(
             (kib for pid, kib in peaks.items() if pid != process.pid and kib > 30_000), reverse=True
