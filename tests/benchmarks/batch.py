@@ -160,8 +160,8 @@ def memory_and_scale(work: Path) -> None:
         )
         peaks: dict[int, int] = {}
         while process.poll() is None:
-            for pid in _family(process.pid):
-                peaks[pid] = max(peaks.get(pid, 0), _peak_kib(pid))
+            for pid in family(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0), peak_kib(pid))
             time.sleep(0.1)
         seconds = time.perf_counter() - start
         workers = sorted(
@@ -178,7 +178,8 @@ def memory_and_scale(work: Path) -> None:
         os.sync()
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """A process and its children."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
@@ -186,7 +187,8 @@ def _family(pid: int) -> list[int]:
     return [pid, *map(int, children)]
 
 
-def _peak_kib(pid: int) -> int:
+def peak_kib(pid: int) -> int:
+    """Peak memory of a process so far; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
