@@ -18,7 +18,9 @@ from typing import Any
 from digitseq import __version__
 from digitseq.dataset.execution import run
 from digitseq.dataset.folder import (
+    LABELS,
     LABELS_HEADER,
+    METADATA,
     SHARD,
     Shard,
     Written,
@@ -26,7 +28,7 @@ from digitseq.dataset.folder import (
     write_shard,
 )
 from digitseq.dataset.png import FAST, compressor, encode_png
-from digitseq.dataset.reading import DATASET_FORMAT, LABELS, MANIFEST, METADATA, UNFINISHED, read_manifest
+from digitseq.dataset.reading import DATASET_FORMAT, MANIFEST, UNFINISHED, read_manifest
 from digitseq.dataset.storage import LocalStorage
 from digitseq.errors import OutputError, system_errors
 from digitseq.glyphs.cache import stored_folder
@@ -148,8 +150,9 @@ def _write(
                 labels.write(LABELS_HEADER)
                 for _ in range(0, len(part), SHARD):
                     result: Written = next(results)
-                    labels.write(result.labels)
-                    metadata.write(result.metadata)
+                    lines = storage.take_scratch(result.lines)
+                    labels.write(lines[: result.labels_bytes])
+                    metadata.write(lines[result.labels_bytes :])
                     pixels.update(result.digest)
                     done, written, size = (
                         done + result.images,

@@ -7,6 +7,7 @@ The one thing that an engine must have is the interface of `concurrent.futures.E
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -30,6 +31,9 @@ def run(
 ) -> Generator[Result, None, None]:
     """
     Results of a function for all tasks, in the order of the tasks.
+
+    Results must be short (under 4 KB pickled): the system hands them over in one piece then, and a worker
+    that is killed cannot leave half of one in the pipe.
 
     Args:
         function: a module's function, so that processes can find it.
@@ -103,7 +107,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     except BaseException:
         for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.kill()
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
         raise
     else:
         pool.shutdown(wait=True)
@@ -111,15 +115,27 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """What is started in the block inherits a mask under which Ctrl-C does nothing."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """
+    Ctrl-C waits until the end of the block, and does nothing to what is started in it.
+
+    A new process inherits the mask and keeps it. In this one the mask is not enough: the signal may reach a
+    thread of a library, and Python raises in the main thread all the same.
+    """
+    pressed: list[int] = []
+    handler = None
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    masked = hasattr(signal, "pthread_sigmask")  # not on Windows
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _ignore_interrupts() -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SHARD = 1_000
 """Images a shard, and files a folder."""
+LABELS, METADATA = "labels.csv", "metadata.jsonl"
 LABELS_HEADER = b"filename,label\r\n"  # RFC 4180 ends lines so
 
 _BATCH = 250
@@ -68,16 +69,16 @@ class Written:
         images: how many images it has.
         written: how many files were written; the others were there, whole.
         size_bytes: bytes of the files written.
-        labels: its lines of labels.csv.
-        metadata: its lines of metadata.jsonl.
+        lines: the scratch file with its lines of labels.csv and then of metadata.jsonl.
+        labels_bytes: how many bytes of these are labels.
         digest: SHA-256 of its labels, widths and pixels.
     """
 
     images: int
     written: int
     size_bytes: int
-    labels: bytes
-    metadata: bytes
+    lines: str
+    labels_bytes: int
     digest: bytes
 
 
@@ -202,14 +203,10 @@ def write_shard(shard: Shard) -> Written:
             data = encode_png(image, compress=compress)
             shard.storage.put(shard.folder + name, data)
             written, size = written + 1, size + len(data)
-    return Written(
-        len(shard.recipe),
-        written,
-        size,
-        labels.getvalue().encode("ascii"),
-        metadata.getvalue().encode("ascii"),
-        state.digest(),
+    lines = shard.storage.put_scratch(
+        shard.folder + METADATA, (labels.getvalue() + metadata.getvalue()).encode("ascii")
     )
+    return Written(len(shard.recipe), written, size, lines, len(labels.getvalue()), state.digest())
 
 
 def _glyphs(source: Path | GlyphSet) -> GlyphSet:

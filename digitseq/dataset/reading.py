@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.arrays import UInt8Array
-from digitseq.dataset.folder import image_name
+from digitseq.dataset.folder import LABELS, image_name
 from digitseq.dataset.png import decode_png
 from digitseq.errors import FormatError, system_errors
 from digitseq.recipe import Recipe
@@ -15,7 +15,6 @@ from digitseq.recipe import Recipe
 DATASET_FORMAT = 1
 MANIFEST = "dataset.json"
 UNFINISHED = ".digitseq-unfinished.json"
-LABELS, METADATA = "labels.csv", "metadata.jsonl"
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -60,6 +60,30 @@ class LocalStorage:
                 raise
         return size
 
+    def put_scratch(self, name: str, data: bytes) -> str:
+        """
+        Write a file for `take_scratch`, beside a name.
+
+        It is how workers hand over what is too long for a pipe: a worker that is killed in the middle of a
+        long message would leave its reader waiting for the rest for ever.
+
+        Returns:
+            The name of the file.
+        """
+        path = beside(self.root / name)
+        with self._told(name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return path.relative_to(self.root).as_posix()
+
+    def take_scratch(self, name: str) -> bytes:
+        """Read a file of `put_scratch`, and remove it."""
+        path = self.root / name
+        with system_errors(OutputError, f"{path} cannot be read"):
+            data = path.read_bytes()
+            path.unlink()
+        return data
+
     def list(self, folder: str) -> set[str]:
         """Names in a folder; none where there is no folder."""
         try:

@@ -10,9 +10,17 @@ import numpy as np
 
 from digitseq.arrays import UInt8Array
 from digitseq.dataset.dataset import LOCK, Progress
-from digitseq.dataset.folder import SHARD, draw_batches, image_name, metadata_line, pixel_digest
+from digitseq.dataset.folder import (
+    LABELS,
+    METADATA,
+    SHARD,
+    draw_batches,
+    image_name,
+    metadata_line,
+    pixel_digest,
+)
 from digitseq.dataset.png import decode_png
-from digitseq.dataset.reading import LABELS, MANIFEST, METADATA, UNFINISHED, read_manifest
+from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
 from digitseq.errors import FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.recipe import Recipe
