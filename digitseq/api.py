@@ -284,7 +284,9 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     """
     from digitseq.dataset.reading import MANIFEST, read_manifest
 
-    path = Path(path) if Path(path).suffix == ".json" else Path(path) / MANIFEST
+    path = Path(path)
+    with system_errors(FormatError, f"{path} cannot be read"):
+        path = path / MANIFEST if path.is_dir() else path
     with system_errors(FormatError, f"{path} cannot be read"):
         manifest = read_manifest(path)
     return Recipe.from_dict(manifest["recipe"]), str(manifest["source"]["digest"])
@@ -322,7 +324,7 @@ def outline(
         png_level: as in `write_dataset`.
 
     Returns:
-        As JSON types: images, splits (split → count), width (px, or the most that a natural one can be),
+        As JSON types: images, splits (split → count), width (px, or the range in a sample of natural ones),
         the first five labels, source, seed, files, and size_bytes, estimated from up to 200 images.
 
     Raises:

@@ -123,7 +123,15 @@ def batch(
     given = {name: value for name, value in given.items() if value is not None}
     if width is not None:
         given["image_width"] = terminal.width(width)
-    if minimum is not None or maximum is not None or recipe_file is None:
+    if str(out) in ("", ".") and "" in sys.argv:
+        raise typer.BadParameter("OUT is empty; name a folder (. is the current one)")
+    if split is not None and given.get("splits"):
+        raise typer.BadParameter(
+            "--split goes with one flat dataset, not with --train, --validation and --test"
+        )
+    if recipe_file is None and not given.keys() & {"sequences", "length", "pattern"}:
+        raise typer.BadParameter("give one of --sequence, --sequences, --length and --pattern")
+    if recipe_file is None:
         given["spacing_range"] = terminal.spacing(minimum, maximum)
 
     digest = ""
@@ -133,6 +141,8 @@ def batch(
         recipe = api.make_recipe(**given | {"source": source or "auto"})
     else:
         base, digest = api.read_recipe(recipe_file)
+        low, high = base.spacing_range
+        given["spacing_range"] = (low if minimum is None else minimum, high if maximum is None else maximum)
         recipe = base.changed(**given)
     glyphs = _open(recipe, source, digest, quiet)
     if dry_run:
@@ -220,9 +230,9 @@ def _splits(**counts: int | None) -> dict[str, int] | None:
 
 
 def _length_range(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
+    low, dash, high = text.partition("-")
     try:
-        return int(low), int(high or low)
+        return int(low), int(high if dash else low)
     except ValueError:
         raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}") from None
 

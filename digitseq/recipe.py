@@ -46,7 +46,8 @@ class Recipe:
             when they are used up.
         length: (min, max) digits, both included; the length uniform, then each digit.
         pattern: digits, and # for any digit: "0#0########".
-        unique: no label twice, in no split. Every label of the recipe's kind is equally likely then.
+        unique: no label twice, in no split. Every label of the recipe's kind is equally likely then, up to 18
+            digits.
         count: how many images; with ``sequences`` alone, one each.
         splits: split → count, for a dataset of several splits; disjoint glyphs, one numbering of images.
         index: place of the first image in the seed's stream; image i of this recipe is number index + i.
@@ -133,6 +134,8 @@ class Recipe:
         else:
             raise ArgumentError("count", "expected how many images, got nothing")
         put(self, "index", _integer("index", self.index, 0, MAX_IMAGES))
+        if self.unique and self.sequences:
+            put(self, "sequences", tuple(dict.fromkeys(self.sequences)))
         if self.unique and (labels := self.label_count()) < self.index + len(self):
             wanted = f"{self.index + len(self)} different labels"
             raise ArgumentError("unique", f"{wanted} were asked for; there are {labels}")

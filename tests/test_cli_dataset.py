@@ -50,7 +50,7 @@ _OWN: dict[str, Any] = {
         ("--recipe own.json -n 5", _OWN | {"count": 5}),
         ("--recipe own.json --sequence 7", _OWN | {"sequences": ("7",)}),
         ("--recipe own.json --length 3 -n 2", _OWN | {"sequences": (), "length": (3, 3), "count": 2}),
-        ("--recipe own.json --max 4", _OWN | {"spacing_range": (2, 4)}),
+        ("--recipe own.json --max 4", _OWN | {"spacing_range": (0, 4)}),
     ],
 )
 def test_options_become_exactly_this_recipe(
@@ -65,6 +65,7 @@ def test_options_become_exactly_this_recipe(
     Path("own.json").write_text(
         json.dumps(
             {"format": "folder", "version": 1, "recipe": Recipe(**_OWN).to_dict()}
+            | {"parts": [{"folder": "", "split": "train", "images": 2}]}
             | {"source": {"name": "builtin", "digest": api.load_glyphs("builtin").digest}}
         )
     )
@@ -82,7 +83,13 @@ def test_options_become_exactly_this_recipe(
     ("argv", "code", "words"),
     [
         ("", 2, "error: Missing argument 'OUT'"),
-        ("out", 2, "expected one of sequences, length and pattern, got none of them"),
+        ("out", 2, "error: Invalid value: give one of --sequence, --sequences, --length and --pattern"),
+        ("out --length 3- -n 3", 2, "error: --length: expected a number or two"),
+        (
+            "out --length 3 --train 3 --split test",
+            2,
+            "error: Invalid value: --split goes with one flat dataset",
+        ),
         ("out --length 3", 2, "error: --count: expected how many images"),
         ("out --length x -n 3", 2, "error: --length: expected a number or two, such as 4 or 3-6, got 'x'"),
         ("out --length 6-3 -n 3", 2, "error: --length: expected two integers"),
@@ -108,6 +115,7 @@ def test_options_become_exactly_this_recipe(
         ("out --sequences lines.txt", 2, "error: lines.txt, line 3: expected digits 0–9, got 'x'"),
         ("out --recipe nowhere.json", 1, "error: nowhere.json cannot be read: No such file"),
         ("out --recipe lines.json", 1, "error: lines.json: not a manifest of digitseq"),
+        ("out --recipe lines.txt", 1, "error: lines.txt: not a manifest of digitseq"),
     ],
 )
 def test_wrong_usage_is_one_line_and_writes_nothing(

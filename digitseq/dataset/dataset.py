@@ -25,17 +25,18 @@ from digitseq.dataset.folder import (
     Shard,
     Written,
     draw_batches,
+    image_name,
     write_shard,
 )
 from digitseq.dataset.png import FAST, compressor, encode_png
 from digitseq.dataset.reading import DATASET_FORMAT, MANIFEST, UNFINISHED, read_manifest
 from digitseq.dataset.storage import LocalStorage
-from digitseq.errors import OutputError, system_errors
+from digitseq.errors import FormatError, OutputError, system_errors
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
-from digitseq.wholefile import beside, sweep_partial
+from digitseq.wholefile import PARTIAL, beside, sweep_partial
 
 _SAMPLE = 200
 _FEW = 4  # shards that are written sooner than processes are started
@@ -120,8 +121,8 @@ def _write(
     storage = LocalStorage(out)
     parts = recipe.parts()
     _sweep(out, parts, recipe)
-    if force and (found := found_manifest(out)) and not _same(found, manifest):
-        _clear(out)
+    if force and (found := _known(out)) and not _same(found, manifest):
+        _clear(out, found)
     if not (out / MANIFEST).exists():
         storage.put(UNFINISHED, _json(manifest))
     shards = [
@@ -169,7 +170,7 @@ def _write(
     manifest["pixels"] = digest
     data = _json(manifest)
     if not (out / MANIFEST).exists() or (out / MANIFEST).read_bytes() != data:
-        storage.put(MANIFEST, data)
+        storage.put(MANIFEST, data, sync=True)
     (out / UNFINISHED).unlink(missing_ok=True)
     return Summary(str(out), total, written, size, digest)
 
@@ -264,10 +265,21 @@ def _same(found: dict[str, Any], manifest: dict[str, Any]) -> bool:
     return bool(found["recipe"] == manifest["recipe"] and found["source"] == manifest["source"])
 
 
+def _known(out: Path) -> dict[str, Any] | None:
+    """The manifest, or None if there is none that can be read."""
+    try:
+        return found_manifest(out)
+    except FormatError:
+        return None
+
+
 def _refuse_others(out: Path, manifest: dict[str, Any], force: bool) -> None:
-    found = found_manifest(out)
+    found = _known(out) if force else found_manifest(out)
     if found is None:
-        strangers = sorted(path.name for path in out.iterdir() if path.name != LOCK)
+        # What a run leaves that was killed before it said what it was going to write.
+        ours = (LOCK, UNFINISHED, MANIFEST) if force else (LOCK,)
+        names = sorted(path.name for path in out.iterdir())
+        strangers = [name for name in names if name not in ours and not name.startswith(PARTIAL)]
         if strangers:
             raise OutputError(
                 f"{out} holds something else ({strangers[0]}) and is kept as it is",
@@ -297,16 +309,23 @@ def _sweep(out: Path, parts: Sequence[Recipe], recipe: Recipe) -> None:
                 sweep_partial(place)
 
 
-def _clear(out: Path) -> None:
-    """Remove the dataset in a folder: the files that a dataset consists of, and nothing else."""
-    for name in (MANIFEST, UNFINISHED):
-        (out / name).unlink(missing_ok=True)
-    for folder in (out, *(out / split for split in ("train", "validation", "test"))):
+def _clear(out: Path, found: dict[str, Any]) -> None:
+    """
+    Remove the dataset that a manifest tells of: its own files, and nothing else.
+
+    Until all are gone the folder says what it holds, so that a run that is killed here can be followed by
+    another.
+    """
+    if (out / MANIFEST).exists():
+        (out / MANIFEST).replace(out / UNFINISHED)
+    for part in found["parts"]:
+        folder = out / part["folder"]
         for name in (LABELS, METADATA):
             (folder / name).unlink(missing_ok=True)
-        for image in folder.glob("images/[0-9]*/[0-9]*.png"):
-            image.unlink()
-        for emptied in (*folder.glob("images/[0-9]*"), folder / "images", folder):
+        for number in range(part["images"]):
+            (folder / image_name(number)).unlink(missing_ok=True)
+        shards = sorted({(folder / image_name(number)).parent for number in range(0, part["images"], SHARD)})
+        for emptied in (*shards, folder / "images", folder):
             with suppress(OSError):  # not empty, or not there: not ours to remove
                 if emptied != out:
                     emptied.rmdir()

@@ -5,11 +5,13 @@ The one thing that an engine must have is the interface of `concurrent.futures.E
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
@@ -20,6 +22,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _AHEAD = 4  # tasks a worker that are handed out at once: enough to keep it busy, few enough to forget
+_START_S = 0.02
 _TRIES = 2  # a shard whose worker died is run again once
 
 
@@ -45,7 +48,10 @@ def run(
         OutputError: worker processes died again and again.
     """
     if executor is not None:
-        yield from _in_order(function, tasks, workers, executor, {})
+        try:
+            yield from _in_order(function, tasks, workers, executor, {})
+        except BrokenExecutor as error:
+            raise OutputError(f"the executor broke down: {error}") from error
         return
     workers = min(workers, len(tasks))
     if workers <= 1:
@@ -79,35 +85,43 @@ def _in_order(
 ) -> Iterator[Result]:
     running: dict[Future[Result], int] = {}
     handed_out = first
-    for number in range(first, len(tasks)):
-        while number not in done:
-            while handed_out < len(tasks) and len(running) < workers * _AHEAD:
-                if handed_out not in done:
-                    running[executor.submit(function, tasks[handed_out])] = handed_out
-                handed_out += 1
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                if isinstance(future.exception(), BrokenProcessPool) and deaths is not None:
-                    for lost in running.values():
-                        deaths[lost] += lost not in done
-                done[running.pop(future)] = future.result()
-        yield done.pop(number)
+    try:
+        for number in range(first, len(tasks)):
+            while number not in done:
+                while handed_out < len(tasks) and len(running) < workers * _AHEAD:
+                    if handed_out not in done:
+                        running[executor.submit(function, tasks[handed_out])] = handed_out
+                    handed_out += 1
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    if isinstance(future.exception(), BrokenProcessPool) and deaths is not None:
+                        for lost in running.values():
+                            deaths[lost] += lost not in done
+                    done[running.pop(future)] = future.result()
+            yield done.pop(number)
+    finally:
+        for future in running:
+            future.cancel()
+        if deaths is None:  # somebody else's workers: nothing of ours may run on
+            wait(running)
 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes never see Ctrl-C, and end at once when the block ends badly."""
     pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
     )
     try:
         with _interrupts_held_back():
-            pool.submit(os.getpid)  # starts them all
+            # One waiting task each, so that all start here, where what they inherit is settled.
+            for started in [pool.submit(time.sleep, _START_S) for _ in range(workers)]:
+                started.result()
         yield pool
     except BaseException:
         for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.kill()
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=True, cancel_futures=True)
         raise
     else:
         pool.shutdown(wait=True)
@@ -138,5 +152,12 @@ def _interrupts_held_back() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _ignore_interrupts() -> None:
+def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        multiprocessing.connection.wait([parent.sentinel] if parent else [])
+        os._exit(1)  # nobody waits for what it does; half-written files are swept by the next run
+
+    threading.Thread(target=end_with_parent, daemon=True).start()

@@ -108,11 +108,14 @@ class DigitSequences:
         Raises:
             ArgumentError: size or buffer do not fit.
         """
-        if size < 1:
+        if type(size) is not int or size < 1:
             raise ArgumentError("size", f"expected an integer ≥ 1, got {size!r}")
         if out is not None:
+            if self.recipe.image_width is None or not isinstance(out, np.ndarray):
+                raise ArgumentError("out", "expected a numpy array, and a recipe with an image_width")
             shape = (size, SIDE, self.recipe.image_width)
-            if out.shape != shape or out.dtype != self.dtype or not out.flags.c_contiguous:
+            fits = out.shape == shape and out.dtype == self.dtype
+            if not fits or not out.flags.c_contiguous or not out.flags.writeable:
                 raise ArgumentError(
                     "out", f"expected a C-contiguous {self.dtype} array {shape}, got {out.dtype} {out.shape}"
                 )

@@ -26,15 +26,25 @@ def read_manifest(path: Path) -> dict[str, Any]:
         FormatError: it is not one, or of a later version.
     """
     try:
-        manifest = json.loads(path.read_bytes())
-        version = manifest["version"] if manifest["format"] == "folder" else None
-    except (ValueError, TypeError, KeyError) as error:
-        raise FormatError(f"{path}: not a manifest of digitseq ({error!r})") from error
-    if version != DATASET_FORMAT:
+        manifest = dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise FormatError(f"{path}: not a manifest of digitseq: no JSON object") from error
+    if (found := (manifest.get("format"), manifest.get("version"))) != ("folder", DATASET_FORMAT):
+        expected = f"format folder, version {DATASET_FORMAT}"
         raise FormatError(
-            f"{path}: expected format folder, version {DATASET_FORMAT}, got version {version!r}"
+            f"{path}: not a manifest of digitseq: expected {expected}, got {found[0]}, {found[1]}"
         )
-    return dict(manifest)
+    try:
+        recipe = Recipe.from_dict(manifest["recipe"])
+        parts = [(part["split"], part["images"]) for part in manifest["parts"]]
+        whole = all(isinstance(manifest["source"][name], str) for name in ("name", "digest"))
+        if not whole or parts != [(part.split, len(part)) for part in recipe.parts()]:
+            raise ValueError("its parts are not those of its recipe")
+        if any(not isinstance(part["folder"], str) for part in manifest["parts"]):
+            raise ValueError("a part has no folder")
+    except (ValueError, TypeError, KeyError) as error:
+        raise FormatError(f"{path}: the manifest is damaged ({error})") from error
+    return manifest
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,10 @@ def read_dataset(out: Path) -> Dataset:
         folder = out / entry["folder"]
         with system_errors(FormatError, f"{folder / LABELS} cannot be read"):
             text = (folder / LABELS).read_text(encoding="utf-8", errors="replace")
-        rows = list(csv.reader(text.splitlines()))[1:]
+        try:
+            rows = list(csv.reader(text.splitlines()))[1:]
+        except csv.Error as error:
+            raise FormatError(f"{folder / LABELS}: not CSV ({error})") from error
         if len(rows) != len(part) or any(len(row) != 2 for row in rows):
             raise FormatError(
                 f"{folder / LABELS}: expected {len(part)} rows of file name and label, got {len(rows)}"

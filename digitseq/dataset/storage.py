@@ -20,12 +20,12 @@ class LocalStorage:
 
     root: Path
 
-    def put(self, name: str, data: bytes) -> None:
-        """Write one file, whole or not at all."""
+    def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
+        """Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place."""
         path = self.root / name
         with self._told(name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as file:
+            with whole_file(path, sync=sync) as file:
                 file.write(data)
 
     def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
@@ -95,7 +95,8 @@ class LocalStorage:
 
     def read(self, name: str) -> bytes:
         """Content of a file."""
-        return (self.root / name).read_bytes()
+        with system_errors(OutputError, f"{self.root / name} cannot be read"):
+            return (self.root / name).read_bytes()
 
     def _told(self, name: str) -> AbstractContextManager[None]:
         return system_errors(OutputError, f"{self.root / name} cannot be written")

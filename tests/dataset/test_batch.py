@@ -349,3 +349,87 @@ def test_fifty_thousand_images(tmp_path: Path, bank: Path) -> None:
     assert (summary.images, summary.written) == (50_000, 50_000)
     assert done == [(1_000 * k, 50_000) for k in range(1, 51)]
     assert list(verify_dataset(tmp_path)) == []
+
+
+# --- Kills at bad moments -------------------------------------------------------------------------------
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path, bank: Path) -> None:
+    process = _start(tmp_path / "out", 2)
+    wait_until(lambda: (tmp_path / "out" / "train" / "images" / "000").exists())
+    children = [
+        int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    ]
+    assert len(children) >= 2
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), seconds=5)
+
+
+def test_a_run_that_was_killed_before_it_began_is_no_stranger(tmp_path: Path) -> None:
+    for name in (".partial-1-x", ".digitseq.lock"):
+        (tmp_path / name).write_text("")
+    write_dataset(_recipe(count=3), tmp_path, workers=1)
+    assert list(verify_dataset(tmp_path)) == []
+
+
+def test_a_kill_while_replacing_can_be_followed_by_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(_recipe(count=5), tmp_path, workers=1)
+    unlink, removed = Path.unlink, []
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".png" and (removed.append(path) or len(removed) > 2):  # type: ignore[func-returns-value]
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_dataset(_recipe(count=7), tmp_path, workers=1, force=True)
+    with pytest.raises(OutputError, match="another recipe"):
+        write_dataset(_recipe(count=7), tmp_path, workers=1)
+    write_dataset(_recipe(count=7), tmp_path, workers=1, force=True)
+    assert list(verify_dataset(tmp_path)) == []
+
+
+def test_force_removes_only_what_the_replaced_dataset_had(tmp_path: Path) -> None:
+    write_dataset(_recipe(count=3), tmp_path, workers=1)
+    write_dataset(_recipe(count=3, seed=2), tmp_path / "train", workers=1)
+    inner = _tree(tmp_path / "train")
+    write_dataset(_recipe(count=4), tmp_path, workers=1, force=True)
+    assert _tree(tmp_path / "train") == inner
+
+
+def test_a_manifest_that_cannot_be_read_is_renewed_by_force(tmp_path: Path) -> None:
+    recipe = _recipe(count=3)
+    write_dataset(recipe, tmp_path, workers=1)
+    whole = (tmp_path / "dataset.json").read_bytes()
+    broken: list[Any] = [{}, {"format": "folder", "version": 1}, json.loads(whole) | {"parts": []}, []]
+    for content in (b"", b"\xff", *(json.dumps(data).encode() for data in broken)):
+        (tmp_path / "dataset.json").write_bytes(content)
+        for attempt in (
+            lambda: list(verify_dataset(tmp_path)),
+            lambda: write_dataset(recipe, tmp_path, workers=1),
+        ):
+            with pytest.raises(FormatError, match=r"dataset\.json"):
+                attempt()
+    (tmp_path / "dataset.json").write_bytes(b"")
+    shutil.rmtree(tmp_path / "images")
+    for name in ("labels.csv", "metadata.jsonl"):
+        (tmp_path / name).unlink()
+    write_dataset(recipe, tmp_path, workers=1, force=True)
+    assert (tmp_path / "dataset.json").read_bytes() == whole
+
+
+def test_unique_sequences_from_a_file_with_doubles(tmp_path: Path) -> None:
+    write_dataset(_recipe(length=None, sequences=("1", "1", "2"), count=2, unique=True), tmp_path, workers=1)
+    assert read_dataset(tmp_path).parts["train"].labels == ("1", "2")
+
+
+def test_wide_images_are_drawn_few_at_a_time(solid: GlyphSet) -> None:
+    from digitseq.dataset.folder import draw_batches
+
+    assert len(next(draw_batches(_recipe(count=9, image_width=1_000_000), solid)).images) <= 2
+    assert len(next(draw_batches(_recipe(count=900), solid)).images) == 250

@@ -65,3 +65,35 @@ def test_a_worker_that_dies_again_is_told() -> None:
 def test_an_error_of_a_worker_arrives_with_its_hint() -> None:
     with pytest.raises(OutputError, match=r"no room \(make some\)"):
         list(run(fail, list(range(12)), 2))
+
+
+def count_and_die(task: tuple[int, str]) -> int:
+    number, folder = task
+    if number == 3:
+        (Path(folder) / str(time.monotonic_ns())).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_it_is_run_again_once_and_no_more(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="died twice"):
+        list(run(count_and_die, [(number, str(tmp_path)) for number in range(6)], 2))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def blocked_signals(_: int) -> str:
+    status = Path("/proc/self/status").read_text()
+    return next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk"))
+
+
+def test_no_worker_ever_sees_ctrl_c() -> None:
+    masks = {int(mask, 16) for mask in run(blocked_signals, list(range(40)), 4)}
+    assert all(mask & (1 << (signal.SIGINT - 1)) for mask in masks)
+
+
+def test_nothing_runs_on_when_the_caller_stops_early(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        results = run(square, list(range(100)), 2, pool)
+        assert next(results) == 0
+        results.close()
+        assert pool._work_queue.qsize() == 0  # all that was handed out is cancelled or done
