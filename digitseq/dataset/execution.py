@@ -58,20 +58,26 @@ def run(
         yield from map(function, tasks)
         return
     done: dict[int, Result] = {}
-    first = 0
+    first, breaks = 0, 0
     deaths = [0] * len(tasks)
     while first < len(tasks):
-        with _pool(workers) as pool:
-            try:
+        try:
+            with _pool(workers) as pool:
                 for result in _in_order(function, tasks, workers, pool, done, first, deaths):
                     yield result
                     first += 1
-            except BrokenProcessPool:
-                if max(deaths) >= _TRIES:
-                    raise OutputError(
-                        f"a worker process died twice at the same work (shard {deaths.index(max(deaths))})",
-                        hint="it may have run out of memory; what is whole stays, the same command goes on",
-                    ) from None
+        except BrokenProcessPool:
+            breaks += 1
+            if max(deaths) >= _TRIES:
+                raise OutputError(
+                    "worker processes died twice while the same work was under way",
+                    hint="they may have run out of memory; what is whole stays, the same command goes on",
+                ) from None
+            if breaks >= _TRIES and not any(deaths):
+                raise OutputError(
+                    "worker processes do not start",
+                    hint='in a script, call write_dataset under `if __name__ == "__main__":`',
+                ) from None
 
 
 def _in_order(
