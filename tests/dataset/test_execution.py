@@ -113,7 +113,7 @@ def test_workers_that_cannot_start_are_told(tmp_path: Path) -> None:
         "recipe = make_recipe(length=(1, 1), count=9000, image_width=40, seed=1, source='own.npz')\n"
         "write_dataset(recipe, 'out', workers=2)\n"
     )
-    command = [sys.executable, script]
+    command = [sys.executable, str(script)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "worker processes do not start" in done.stderr
