@@ -17,7 +17,6 @@ import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.dataset.png import compressor, decode_png, encode_png
-from digitseq.dataset.storage import LocalStorage
 from digitseq.errors import CacheError
 from digitseq.glyphs.cache import open_glyphs
 from digitseq.glyphs.glyphset import SIDE, GlyphSet
@@ -28,6 +27,8 @@ from digitseq.render import render
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
+
+    from digitseq.dataset.storage import LocalStorage
 
 SHARD = 1_000
 """Images a shard, and files a folder."""
@@ -56,7 +57,7 @@ class Shard:
     first: int
     folder: str
     glyphs: Path | GlyphSet
-    storage: LocalStorage
+    storage: "LocalStorage"
     png_level: int
 
 
