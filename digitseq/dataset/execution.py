@@ -58,22 +58,23 @@ def run(
         yield from map(function, tasks)
         return
     done: dict[int, Result] = {}
-    first, breaks = 0, 0
+    first, failed_starts = 0, 0
     deaths = [0] * len(tasks)
     while first < len(tasks):
+        died_before = sum(deaths)
         try:
             with _pool(workers) as pool:
                 for result in _in_order(function, tasks, workers, pool, done, first, deaths):
                     yield result
                     first += 1
         except BrokenProcessPool:
-            breaks += 1
+            failed_starts += sum(deaths) == died_before  # it broke with nothing under way
             if max(deaths) >= _TRIES:
                 raise OutputError(
                     "worker processes died twice while the same work was under way",
                     hint="they may have run out of memory; what is whole stays, the same command goes on",
                 ) from None
-            if breaks >= _TRIES and not any(deaths):
+            if failed_starts >= _TRIES:
                 raise OutputError(
                     "worker processes do not start",
                     hint='in a script, call write_dataset under `if __name__ == "__main__":`',
