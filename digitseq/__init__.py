@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from digitseq.errors import SourceError as SourceError
     from digitseq.errors import SourceWarning as SourceWarning
     from digitseq.errors import WidthError as WidthError
+    from digitseq.glyphs.builtin import builtin as builtin
     from digitseq.glyphs.glyphset import GlyphSet as GlyphSet
     from digitseq.recipe import Recipe as Recipe
 
@@ -55,6 +56,7 @@ _HOME = {
     "SourceWarning": "digitseq.errors",
     "Summary": "digitseq.dataset.dataset",
     "WidthError": "digitseq.errors",
+    "builtin": "digitseq.glyphs.builtin",
     "draw": "digitseq.api",
     "fetch_mnist": "digitseq.api",
     "generate_numbers_sequence": "digitseq.api",
@@ -84,6 +86,7 @@ __all__ = [
     "Summary",
     "WidthError",
     "__version__",
+    "builtin",
     "draw",
     "fetch_mnist",
     "generate_numbers_sequence",

@@ -58,7 +58,8 @@ def generate_numbers_sequence(
         image_width: width of the image in px, 1 to 1,000,000; None for the natural width of the line.
         seed: any integer; the same seed gives the same pixels, anywhere. None draws one from the OS.
         source: "auto" (MNIST if cached or if it can be fetched now, else the built-in digits with a
-            SourceWarning), "mnist", "builtin", a path of your own glyphs, or a GlyphSet.
+            SourceWarning), "mnist", "builtin" (or "builtin:7", see `builtin`), a path of your own
+            glyphs, or a GlyphSet.
         split: "train" (the default), "validation", "test" or "all". None leaves a GlyphSet as it is.
         spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles.
         align: "center", "left", "right" or "random".
@@ -181,6 +182,7 @@ def write_dataset(
     png_level: int = 0,
     progress: "BatchProgress | None" = None,
     executor: "Executor | None" = None,
+    drawing: "Progress | None" = None,
 ) -> "Summary":
     """
     Write the images of a recipe and their labels, or finish a dataset of the same recipe.
@@ -198,6 +200,8 @@ def write_dataset(
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
         progress: called with images done, images in all and bytes written.
         executor: any `concurrent.futures.Executor`; runs the shards instead of processes of our own.
+        drawing: called with glyphs done and glyphs in all, if several processes need the built-in digits and
+            they are drawn into the cache first.
 
     Returns:
         What was done.
@@ -222,6 +226,7 @@ def write_dataset(
         png_level=png_level,
         progress=progress,
         executor=executor,
+        drawing=drawing,
     )
 
 
@@ -356,7 +361,7 @@ def load_glyphs(
         FetchError, CacheError: MNIST cannot be had.
 
     >>> load_glyphs("builtin", "test").counts.tolist()
-    [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000]
+    [500, 500, 500, 500, 500, 500, 500, 500, 500, 500]
     """
     return open_source(source, progress).choose(_split(source, split))
 

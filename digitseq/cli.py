@@ -12,7 +12,7 @@ import typer
 from digitseq import __version__, terminal
 from digitseq.errors import ArgumentError, DigitSeqError, OutputError, SourceWarning, system_errors
 from digitseq.recipe import Align, SpacingFrom, Split
-from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, Width
+from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
 if TYPE_CHECKING:
     from digitseq.dataset.pictures import Picture
@@ -139,6 +139,7 @@ def generate(
     seed: Seed = None,
     index: Annotated[int, typer.Option(help="Which image of the seed's stream (the first one, with -).")] = 0,
     source: Source = None,
+    style_seed: StyleSeed = None,
     split: Annotated[Split, typer.Option(help="Which of the source's glyphs to draw from.")] = "train",
     spacing_from: Annotated[
         SpacingFrom, typer.Option(help="Measure spacing between ink or 28 px tiles.")
@@ -169,6 +170,7 @@ def generate(
     if output == "-" and sys.stdout.isatty():
         raise typer.BadParameter("-o - writes the bytes of a PNG; send them to a file or a pipe")
     image_width = terminal.width(width)
+    source = terminal.source_name(source, style_seed)
     sequences = (
         list(terminal.sequence_lines(sys.stdin.buffer, "standard input")) if sequence == "-" else [sequence]
     )

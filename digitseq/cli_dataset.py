@@ -12,7 +12,7 @@ import typer
 from digitseq import terminal
 from digitseq.errors import ArgumentError, SourceError, system_errors
 from digitseq.recipe import Align, Recipe, SpacingFrom, Split
-from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, Width
+from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
 if TYPE_CHECKING:
     from digitseq.glyphs.glyphset import GlyphSet
@@ -60,6 +60,7 @@ def batch(
     width: Width = None,
     seed: Seed = None,
     source: Source = None,
+    style_seed: StyleSeed = None,
     split: Annotated[
         Split | None, typer.Option(help="Glyphs of a flat dataset. Default train.", rich_help_panel=_LAYOUT)
     ] = None,
@@ -104,6 +105,7 @@ def batch(
     """
     from digitseq import api
 
+    source = terminal.source_name(source, style_seed)
     given: dict[str, Any] = {
         "length": None if length is None else _length_range(length),
         "pattern": pattern,
@@ -149,9 +151,16 @@ def batch(
         _show_outline(api.outline(recipe, source=glyphs, png_level=png_level), as_json)
         return
     start = time.monotonic()
-    with terminal.counting("writing", quiet) as progress:
+    with terminal.drawing(quiet) as drawing, terminal.counting("writing", quiet) as progress:
         summary = api.write_dataset(
-            recipe, out, source=glyphs, workers=workers, force=force, png_level=png_level, progress=progress
+            recipe,
+            out,
+            source=glyphs,
+            workers=workers,
+            force=force,
+            png_level=png_level,
+            progress=progress,
+            drawing=drawing,
         )
     seconds = time.monotonic() - start
     if seed is None and recipe_file is None and not quiet:

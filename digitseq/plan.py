@@ -77,7 +77,7 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
         WidthError: a line could be wider than the image, whatever is drawn.
         ArgumentError: the glyphs lack a digit.
 
-    >>> from digitseq.glyphs.strokes import builtin
+    >>> from digitseq.glyphs.builtin import builtin
     >>> recipe = Recipe(sequences=("3502",), spacing_range=(2, 8), image_width=200, seed=1)
     >>> make_plan(recipe, np.array([0]), builtin()).gaps_px.shape
     (1, 3)

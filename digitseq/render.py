@@ -103,7 +103,7 @@ def render(plan: Plan, glyphs: GlyphSet, *, invert: bool = False) -> UInt8Array:
         uint8 (images, 28, widest), a new array (its rows may lie apart in memory); 0 black, 255 white.
         An image narrower than the widest is at the left, blank (0, or 255 when inverted) on its right.
 
-    >>> from digitseq.glyphs.strokes import builtin
+    >>> from digitseq.glyphs.builtin import builtin
     >>> from digitseq.plan import make_plan
     >>> from digitseq.recipe import Recipe
     >>> recipe = Recipe(sequences=("3502",), spacing_range=(2, 8), image_width=200, seed=1)

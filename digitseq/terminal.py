@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -34,6 +34,18 @@ Source = Annotated[
         help="mnist, builtin, a path of your own glyphs, or auto (default): mnist if it can be had."
     ),
 ]
+StyleSeed = Annotated[
+    int | None, typer.Option(help="Draw with the built-in digits, in the handwriting of this number.")
+]
+
+
+def source_name(source: str | None, style_seed: int | None) -> str | None:
+    """The source that --source and --style-seed ask for; None if neither is given."""
+    if style_seed is None:
+        return source
+    if source not in (None, "builtin"):
+        raise typer.BadParameter("--style-seed goes with --source builtin, which it stands for")
+    return f"builtin:{style_seed}"
 
 
 def spacing(minimum: int | None, maximum: int | None) -> tuple[int, int]:
@@ -105,9 +117,21 @@ def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
 # --- Progress -------------------------------------------------------------------------------------------
 
 
+def fetching(quiet: bool) -> AbstractContextManager[Callable[[int, int], None]]:
+    """A callback for a download that may happen."""
+    return _once("fetching MNIST", "download", lambda total: f"{total / 1e6:.0f} MB", quiet)
+
+
+def drawing(quiet: bool) -> AbstractContextManager[Callable[[int, int], None]]:
+    """A callback for the built-in digits, which may have to be drawn into the cache."""
+    return _once("drawing the built-in digits", "glyphs", lambda total: f"{total:,} glyphs", quiet)
+
+
 @contextmanager
-def fetching(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A callback for a download that may happen: a bar on a terminal, one line elsewhere."""
+def _once(
+    title: str, kind: str, amount: Callable[[int], str], quiet: bool
+) -> Iterator[Callable[[int, int], None]]:
+    """A callback for what is done once, and may be done now: a bar on a terminal, one line elsewhere."""
     bar: list[Any] = []
     begun = False
 
@@ -118,10 +142,10 @@ def fetching(quiet: bool) -> Iterator[Callable[[int, int], None]]:
             return
         if not sys.stderr.isatty():
             if first:
-                say("note", f"fetching MNIST ({total / 1e6:.0f} MB, once)")
+                say("note", f"{title} ({amount(total)}, once)")
             return
         if not bar:
-            bar.append(_started("fetching MNIST", total, "download"))
+            bar.append(_started(title, total, kind))
         bar[0].update(bar[0].task_ids[0], completed=done)
 
     try:
@@ -165,9 +189,9 @@ def _started(title: str, total: int, kind: str) -> Any:
         TimeRemainingColumn,
     )
 
-    counted: list[Any] = [DownloadColumn()]
+    counted: list[Any] = [DownloadColumn() if kind == "download" else MofNCompleteColumn()]
     if kind == "images":
-        counted = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}")]
+        counted.append(TextColumn("{task.fields[rate]}"))
     columns = [TextColumn("{task.description}"), BarColumn(), *counted, TimeRemainingColumn()]
     progress = Progress(*columns, console=Console(stderr=True), transient=True)
     progress.add_task(title, total=total, rate="")

@@ -73,6 +73,8 @@ _DEFAULT: dict[str, Any] = {
         ("3502 --width auto", {}),
         ("3502 --index 7", {"index": 7}),
         ("3502 --source builtin --split test", {"source": "builtin", "split": "test"}),
+        ("3502 --style-seed -7", {"source": "builtin:-7"}),
+        ("3502 --style-seed 7 --source builtin", {"source": "builtin:7"}),
         (
             "3502 --spacing-from tile --align random --invert",
             {"spacing_from": "tile", "align": "random", "invert": True},
@@ -252,6 +254,17 @@ def test_json_tells_all_that_is_known_of_a_picture(in_folder: Path) -> None:
         assert picture[y : y + h, x : x + w].any(axis=1)[[0, -1]].all()
 
 
+def test_a_style_seed_is_another_handwriting_and_is_recorded(in_folder: Path) -> None:
+    for seed, name in (("0", "builtin"), ("5", "builtin:5")):
+        done = run("generate", "3502", "--style-seed", seed, "--seed", "1", "--json", "-o", f"{seed}.png")
+        facts = json.loads(done.stdout)
+        assert (facts["source"], facts["recipe"]["source"]) == (name, name)
+    one, other = Path("0.png").read_bytes(), Path("5.png").read_bytes()
+    assert one != other
+    run("generate", "3502", "--source", "builtin:5", "--seed", "1", "-o", "again.png")
+    assert Path("again.png").read_bytes() == other
+
+
 def test_real_mnist_is_drawn_when_it_is_cached(with_mnist: Path, in_folder: Path) -> None:
     done = run("generate", "3502", "--min", "2", "--max", "8", "--width", "200", "--seed", "1", "--json")
     facts = json.loads(done.stdout)
@@ -293,6 +306,17 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         ("generate 35 36", 2, "hint: digitseq generate --help"),
         ("draw 35", 2, "error: No such command 'draw'"),
         ("generate 35 --source nowhere", 1, "error: no source 'nowhere'"),
+        (
+            "generate 35 --source builtin:x",
+            2,
+            "error: --source: expected builtin or builtin:INTEGER, got 'builtin:x'",
+        ),
+        (
+            "generate 35 --source mnist --style-seed 1",
+            2,
+            "error: Invalid value: --style-seed goes with --source builtin",
+        ),
+        ("generate 35 --style-seed x", 2, "error: Invalid value for '--style-seed'"),
         (
             "generate 35 --source builtin -o a/b.png",
             1,

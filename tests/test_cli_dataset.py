@@ -51,6 +51,8 @@ _OWN: dict[str, Any] = {
         ("--recipe own.json --sequence 7", _OWN | {"sequences": ("7",)}),
         ("--recipe own.json --length 3 -n 2", _OWN | {"sequences": (), "length": (3, 3), "count": 2}),
         ("--recipe own.json --max 4", _OWN | {"spacing_range": (0, 4)}),
+        ("--sequence 7 --style-seed 3", _BASE | {"sequences": ("7",), "source": "builtin:3"}),
+        ("--recipe own.json --style-seed 3", _OWN | {"source": "builtin:3"}),
     ],
 )
 def test_options_become_exactly_this_recipe(

@@ -42,11 +42,11 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 BUILTIN: dict[str, str] = {
-    "plain": "4587f59f76e76e2a343c8a043b9d9723cc8d99df98f73783d876d1736a8d6803",
-    "natural width": "a1ddeee400c61d440df90fe41d2b92e19c8ba75ba5c24939ecd9618752714fa9",
-    "overlap": "e17cbaa8b1d90258752f86cbd30d6bc3bbdecbaba4c7c60fec90d07726a048e8",
-    "tiles": "06d80cb0c8091bee74df24c1dc58d7eacc36d473b5b00add5b6cb798ef29a3d0",
-    "random place, inverted": "9e61a17d00472cf8d67ceef852d0649122328d4ccf1a5fa5450e01084a7cee53",
+    "plain": "59176864baf431bf17b72c44088f0bc6ad802784a48793ccb4731f70b7f5cbb4",
+    "natural width": "46c333750bccdc033b1a297f7018958f21b8df02d9421863aa4985eb147fedca",
+    "overlap": "8a22e5d4cd1421745faa2ab5115aa68b6731c27f7ba26bb83be9fae467a799a7",
+    "tiles": "f058cdccf189840b615442eba2e22b33aa9c43922e9411d77a52e183dd2f266e",
+    "random place, inverted": "080062ad5e3276717c9a499e04a918446b5f9406060d240f1771c77d020d9f19",
 }
 
 MNIST: dict[str, str] = {

@@ -76,6 +76,7 @@ def write_dataset(
     png_level: int = FAST,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    drawing: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """
     Write a dataset, or finish one of the same recipe.
@@ -89,6 +90,7 @@ def write_dataset(
         png_level: 0, the fastest compression, or zlib's 1 to 9.
         progress: called as shards are done.
         executor: runs the shards instead of processes of our own; its workers see the same folders.
+        drawing: called as glyphs are drawn into the cache, for all processes.
 
     Returns:
         What was done.
@@ -104,7 +106,9 @@ def write_dataset(
         out.mkdir(parents=True, exist_ok=True)
         _refuse_others(out, manifest, force)
         with _lock(out):
-            return _write(recipe, out, glyphs, manifest, workers, force, png_level, progress, executor)
+            return _write(
+                recipe, out, glyphs, manifest, workers, force, png_level, progress, executor, drawing
+            )
 
 
 def _write(
@@ -117,6 +121,7 @@ def _write(
     png_level: int,
     progress: Progress | None,
     executor: Executor | None,
+    drawing: Callable[[int, int], None] | None,
 ) -> Summary:
     storage = LocalStorage(out)
     parts = recipe.parts()
@@ -140,7 +145,7 @@ def _write(
     if len(shards) <= _FEW and executor is None:
         workers = 1
     if workers > 1 or executor is not None:
-        folder = stored_folder(glyphs)
+        folder = stored_folder(glyphs, drawing)
         shards = [replace(shard, glyphs=folder) for shard in shards]
     results = run(write_shard, shards, workers, executor)
     total, done, written, size = len(recipe), 0, 0, 0

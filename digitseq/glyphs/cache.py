@@ -7,6 +7,7 @@ written last: without it the set does not exist.
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,6 +25,7 @@ CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
 STORE_FORMAT = 1
 _MANIFEST = "manifest.json"
 _PIECE = 1 << 14
+_DRAWN = 1 << 10  # glyphs drawn between two reports of progress
 
 
 def cache_dir() -> Path:
@@ -86,6 +88,7 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
         "parts": list(glyphs.parts),
         "bounds": bounds.tolist(),
         "writers": glyphs.writers is not None,
+        "widest_ink": glyphs.widest_ink.tolist(),
     }
     text = json.dumps(manifest, indent=1).encode()
     write_whole(folder / _MANIFEST, lambda file: file.write(text), sync=True)
@@ -99,22 +102,40 @@ def _is_there(path: Path, array: AnyArray) -> bool:
     return bool(found.dtype == array.dtype and np.array_equal(found, array))
 
 
-def stored_folder(glyphs: GlyphSet) -> Path:
+def glyphs_folder(glyphs: GlyphSet) -> Path:
+    """Where a glyph set that is not MNIST is stored, if it is: under its digest."""
+    return cache_dir() / "glyphs" / glyphs.digest[:32]
+
+
+def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None = None) -> Path:
     """
     A folder from which other processes can open a glyph set as a memory map.
 
     MNIST is there already; another source is stored in the cache once, under its digest.
+
+    Args:
+        glyphs: any set.
+        progress: called with glyphs done and glyphs in all, if they are drawn now; first with 0.
 
     Raises:
         CacheError: the cache folder cannot be written.
     """
     if glyphs.folder is not None:
         return glyphs.folder
-    folder = cache_dir() / "glyphs" / glyphs.digest[:32]
-    if open_glyphs(folder) is None:
-        glyphs.prepare(np.arange(len(glyphs)))
-        with cache_errors():
-            save_glyphs(folder, glyphs)
+    folder = glyphs_folder(glyphs)
+    try:
+        if open_glyphs(folder) is not None:
+            return folder
+    except CacheError:
+        pass  # damaged, and made again here
+    with cache_errors():
+        folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    for first in range(0, len(glyphs), _DRAWN):
+        if progress is not None and glyphs.drawn_on_demand:
+            progress(first, len(glyphs))
+        glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs))))
+    with cache_errors():
+        save_glyphs(folder, glyphs)
     return folder
 
 
@@ -167,6 +188,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
             digest=manifest["digest"],
             parts=tuple(manifest["parts"]),
             writers=np.load(folder / "writers.npy") if manifest["writers"] else None,
+            widest_ink=np.array(manifest["widest_ink"]) if "widest_ink" in manifest else None,
         )
         glyphs.folder = folder
         return glyphs
@@ -177,5 +199,5 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
 def _damaged(folder: Path, error: Exception) -> CacheError:
     return CacheError(
         f"the cached glyphs in {folder} are damaged: {error}",
-        hint="`digitseq fetch-mnist --force` renews them",
+        hint="`digitseq fetch-mnist --force` renews MNIST; other glyphs may be deleted",
     )

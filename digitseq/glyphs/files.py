@@ -86,7 +86,7 @@ def _load(path: Path) -> GlyphSet:
         )
     images, labels, part = _join(path, pieces)
     name = path.resolve().name
-    if name in _RESERVED:
+    if name.partition(":")[0] in _RESERVED:
         name += "/"  # a folder called mnist is not MNIST
     return GlyphSet.from_arrays(images, labels, name=name, part=part, parts=_parts(pieces))
 

@@ -41,7 +41,10 @@ class GlyphSet:
             60,000–69,999 test).
         writers: int (rows,), who wrote each glyph; None where that is not known.
         folder: where it is stored as a memory map; None if it is in this process only.
+        drawn_on_demand: its glyphs are drawn when they are first prepared.
     """
+
+    drawn_on_demand = False
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class GlyphSet:
         digest: str,
         parts: tuple[str, ...] = ("train",),
         writers: AnyArray | None = None,
+        widest_ink: IntArray | None = None,
     ) -> None:
         """
         Glyphs as they are stored; `from_arrays` takes plain images.
@@ -68,6 +72,7 @@ class GlyphSet:
             digest: SHA-256 of the glyphs, hex.
             parts: names of the parts.
             writers: integers (rows,) or None.
+            widest_ink: int (10,); measured if None.
         """
         self.name, self.digest, self.parts = name, digest, parts
         self.origin = origin
@@ -76,9 +81,10 @@ class GlyphSet:
         self._stored = stored
         self._bounds = bounds
         self.ink_left, self.ink_width, self.ink_top, self.ink_height = ink.astype(np.int64)
-        self.widest_ink = np.array(
-            [self.ink_width[low:high].max(initial=0) for low, high in bounds[:, [0, -1]]], np.int64
-        )
+        if widest_ink is None:
+            of_digits = [self.ink_width[low:high] for low, high in bounds[:, [0, -1]]]
+            widest_ink = np.array([widths.max(initial=0) for widths in of_digits], np.int64)
+        self.widest_ink = widest_ink
         self.split = ALL
         self.starts, self.counts = _ranges(bounds[:, 0], bounds[:, -1])
         self._choices = {ALL: self}

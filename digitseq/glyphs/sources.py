@@ -24,8 +24,9 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     The glyphs of a source, all splits. A source is opened once in a process.
 
     Args:
-        source: "mnist" (fetched if it is not cached), "builtin", "auto" (MNIST if cached or if it can be
-            fetched now, else builtin with a SourceWarning) or a path of the user's own glyphs.
+        source: "mnist" (fetched if it is not cached), "builtin" or "builtin:STYLE_SEED", "auto" (MNIST if
+            cached or if it can be fetched now, else builtin with a SourceWarning) or a path of the user's own
+            glyphs.
         progress: called as bytes arrive, if MNIST is fetched.
 
     Raises:
@@ -37,10 +38,10 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
         return _auto(progress)
     if source == MNIST:
         return _cached_mnist() or _fetched(False, progress)
-    if source == "builtin":
-        from digitseq.glyphs.strokes import builtin  # only who draws with it pays for its import
+    if isinstance(source, str) and source.partition(":")[0] == "builtin":
+        from digitseq.glyphs.builtin import builtin, style_seed_of  # only who draws with it pays for it
 
-        return builtin()
+        return builtin(style_seed_of(source) or 0)
     if not isinstance(source, str | Path) or not str(source):
         raise ArgumentError("source", f"expected mnist, builtin, auto, a path or a GlyphSet, got {source!r}")
     path = Path(source)

@@ -1,215 +1,198 @@
 """
-Built-in handwriting: pen strokes drawn in fixed point; no files, no network.
+Handwriting: a digit and its number → the path of a pen and its width → `pen` → pixels.
 
-Glyph k of digit d is a pure function of (style seed, d, k): the pen paths of one allograph
-(`strokes_data`), their control points moved a little, then scale, slant, rotation and pen width, then
-coverage of the pixels. Everything from control points to pixels is integer arithmetic, so the pictures
-are the same on every platform. Glyphs are drawn when they are first needed.
+Glyph k of digit d is a pure function of (style seed, d, k). Hand number k // PER_HAND writes it: a hand has
+its way to write each digit, its slant, width, pen and neatness; a glyph has a smaller part of its own, in the
+proportions in which people vary (docs/builtin.md). Integers only, so that the pixels are the same everywhere.
 """
 
-from functools import lru_cache
-from hashlib import sha256
-from math import isqrt
+from functools import cache
 
 import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import IntArray, UInt8Array, UInt64Array
-from digitseq.glyphs.glyphset import SIDE, GlyphSet, measure_ink
-from digitseq.glyphs.strokes_data import ALLOGRAPHS
+from digitseq.glyphs import pen
+from digitseq.glyphs.allographs import ONE, POINTS, Allograph, allograph, weights
 
-NAME = "builtin"
-PARTS = ("train", "validation", "test")
-PER_DIGIT = (6_000, 1_000, 1_000)
-"""Distinct glyphs of each digit in train, validation and test: 80,000 in all."""
+PER_HAND = 10
+"""Glyphs of each digit that one hand writes."""
 
-_VERSION = 1  # of the drawing; part of the digest
-_BOX = 20  # px: MNIST's digits fill a 20×20 box, centre of mass in the middle of 28×28
-_UNIT = 64  # fixed-point units a px while a glyph is shaped …
-_FINE = 16  # … and while its pixels are covered
-_STEPS = 8  # points on each spline segment
-_CHUNK = 512  # glyphs drawn at once: bounds memory
-_REACH = 5 * _FINE  # farther from the pen than this, a pixel has no ink
+_NUMBERS = 40  # bits of a glyph's number in its address
+
+# What is decided, each with words of its own, so that no decision moves another.
+_LIKING, _TASTE = 0, 1  # of a hand
+_CHOICE, _SHAPE, _PRESSURE, _TREMOR, _JITTER = range(5)  # of a glyph
 
 
-class StrokeGlyphs(GlyphSet):
-    """The built-in glyphs, each drawn when it is first prepared."""
-
-    def __init__(self, style_seed: int) -> None:
-        rows = 10 * sum(PER_DIGIT)
-        ends = np.cumsum([0, *PER_DIGIT])
-        bounds = np.arange(10)[:, None] * sum(PER_DIGIT) + ends
-        identity = f"digitseq strokes {_VERSION} {style_seed} {PER_DIGIT} {ALLOGRAPHS}"
-        super().__init__(
-            np.zeros((rows, SIDE + 1, SIDE), np.uint8),  # memory is taken only where glyphs are drawn
-            np.zeros((4, rows), np.uint8),
-            bounds,
-            np.arange(rows),
-            name=NAME,
-            digest=sha256(identity.encode()).hexdigest(),
-            parts=PARTS,
-        )
-        self.widest_ink = np.full(10, _BOX)  # by construction, so that nothing need be drawn to know it
-        self._start = streams.seed_start(style_seed, "digitseq/strokes/1")
-        self._drawn = np.zeros(rows, np.bool_)
-
-    def prepare(self, rows: IntArray) -> None:
-        """Draw those of these rows that are not there yet."""
-        missing = np.unique(rows[~self._drawn[rows]])
-        for digit in np.unique(missing // sum(PER_DIGIT)).tolist():
-            of_digit = missing[missing // sum(PER_DIGIT) == digit]
-            for first in range(0, len(of_digit), _CHUNK):
-                chunk = of_digit[first : first + _CHUNK]
-                glyphs = draw(int(digit), streams.image_starts(self._start, chunk))
-                self._stored[chunk, :SIDE] = glyphs
-                measured = measure_ink(glyphs)
-                for target, values in zip(
-                    (self.ink_left, self.ink_width, self.ink_top, self.ink_height), measured, strict=True
-                ):
-                    target[chunk] = values
-                self._drawn[chunk] = True
-
-
-@lru_cache(maxsize=4)
-def builtin(style_seed: int = 0) -> StrokeGlyphs:
+def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
     """
-    The built-in handwriting.
+    Glyphs by their addresses.
 
     Args:
-        style_seed: another number is another world of handwriting.
-
-    >>> glyphs = builtin()
-    >>> glyphs.prepare(np.array([0]))
-    >>> bool(glyphs.at_left_edge(np.array([0])).any())
-    True
-    """
-    return StrokeGlyphs(style_seed)
-
-
-# --- Drawing --------------------------------------------------------------------------------------------
-
-
-def draw(digit: int, starts: UInt64Array) -> UInt8Array:
-    """
-    Glyphs of one digit.
-
-    Args:
-        digit: 0–9.
-        starts: uint64 (n,), the start of each glyph's own stream.
+        style_seed: the world of handwriting.
+        digits: int (n,), 0–9.
+        numbers: int (n,), 0 to 2⁴⁰, which glyph of the digit.
 
     Returns:
-        uint8 (n, 28, 28).
+        uint8 (n, 28, 28), in MNIST's form.
+
+    >>> draw(0, np.array([3, 5]), np.array([0, 4_000_000_000])).shape
+    (2, 28, 28)
     """
-    allographs, weights = _digit(digit)
-    drawn = np.zeros((len(starts), SIDE, SIDE), np.uint8)
-    word = streams.words(starts, streams.addresses(0, 1))[:, 0]
-    choice = np.searchsorted(weights, streams.below(word, weights[-1:].astype(np.uint64)), side="right")
-    for index in np.unique(choice).tolist():
-        chosen = np.flatnonzero(choice == index)
-        drawn[chosen] = _draw_allograph(allographs[index], starts[chosen])
-    return drawn
+    glyphs = streams.seed_start(style_seed, "digitseq/strokes/2")
+    hands = streams.seed_start(style_seed, "digitseq/strokes/2/hands")
+    own = streams.image_starts(glyphs, digits << _NUMBERS | numbers)
+    hand = streams.image_starts(hands, numbers // PER_HAND)
+    shape, liking = _bell(own, _SHAPE, 12), _bell(hand, _LIKING, 4)
+    x, y = _bend(digits, *_paths(digits, own, hand), shape, liking)
+    return pen.write(*_pen(digits, x, y, own, shape, liking))
 
 
-def _draw_allograph(allograph: "list[IntArray]", starts: UInt64Array) -> UInt8Array:
-    points = sum(map(len, allograph))
-    noise = _bell(starts, 1, 2 * points + 8)  # (n, …) in about [-1024, 1024], a bell around 0
-    moves = noise[:, 8:].reshape(len(starts), points, 2) * 5 * _UNIT // 1024 // 2
-    path, first = [], 0
-    for stroke in allograph:
-        control = stroke * _UNIT + moves[:, first : first + len(stroke)]
-        path.append(_spline(control))
-        first += len(stroke)
-    x, y = np.moveaxis(np.concatenate(path, axis=1), -1, 0)  # (n, points on the path)
-    x, y = x - 50 * _UNIT, y - 50 * _UNIT
-    y += y * noise[:, :1] // 1024 * x // (2000 * _UNIT)  # one end of the digit larger than the other
-    x = x * (1024 + noise[:, 1:2] // 5) // 1024  # narrow or wide
-    x -= y * (140 + noise[:, 2:3] // 3) // 1024  # slant
-    turn = noise[:, 3:4] // 8  # a small rotation by two shears
-    x, y = x - y * turn // 1024, y + x * turn // 1024
-    pen = (2 * _FINE * (1024 + noise[:, 4] // 2) // 1024 * 5 // 8).clip(_FINE * 3 // 4, 2 * _FINE)  # radius
-    return _centre(_cover(*_fit(x, y, pen), pen))
+# --- Random numbers -------------------------------------------------------------------------------------
 
 
 def _bell(starts: UInt64Array, purpose: int, count: int) -> IntArray:
-    """(n, count) integers in [-1024, 1024]: a sum of four uniforms, standard deviation about 296 · √3."""
-    words = streams.words(starts, streams.addresses(purpose, count))
+    """(count, n): a bell around 0, standard deviation ONE, at most 3.5 · ONE; the sum of four uniforms."""
+    words = streams.words(starts, streams.addresses(purpose, count)).T
     total = np.zeros(words.shape, np.int64)
     for shift in (0, 16, 32, 48):
         total += ((words >> np.uint64(shift)) & np.uint64(1023)).astype(np.int64)
-    return (total - 2046) // 2
+    return (total - 2046) * ONE // 591
 
 
-def _spline(control: IntArray) -> IntArray:
-    """Catmull–Rom curves through (n, points, 2): (n, more points, 2)."""
-    before = 2 * control[:, :1] - control[:, 1:2]
-    after = 2 * control[:, -1:] - control[:, -2:-1]
-    c = np.concatenate([before, control, after], axis=1)
-    p0, p1, p2, p3 = c[:, :-3, None], c[:, 1:-2, None], c[:, 2:-1, None], c[:, 3:, None]
-    t = np.arange(_STEPS)[:, None]
-    one = _STEPS
-    curve = (
-        2 * p1 * one**3
-        + (p2 - p0) * t * one**2
-        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 * one
-        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    ) // (2 * one**3)
-    return np.concatenate([curve.reshape(len(control), -1, 2), control[:, -1:]], axis=1)
+def _below(words: UInt64Array, bound: int) -> IntArray:
+    return streams.below(words, np.array(bound, np.uint64))
 
 
-def _fit(x: IntArray, y: IntArray, pen: IntArray) -> tuple[IntArray, IntArray]:
-    """Paths scaled so that the ink just fits the box, in its middle: (n, points), in 1/_FINE px."""
-    low_x, low_y = x.min(1, keepdims=True), y.min(1, keepdims=True)
-    wide, high = x.max(1, keepdims=True) - low_x, y.max(1, keepdims=True) - low_y
-    room = (_BOX * _FINE - 2 * pen)[:, None] - _FINE  # half a px of soft edge at either side
-    longer = np.maximum(np.maximum(wide, high), 1)
-    middle = _BOX * _FINE
-    return (
-        (x - low_x) * room // longer + (middle - wide * room // longer) // 2,
-        (y - low_y) * room // longer + (middle - high * room // longer) // 2,
-    )
+def _times(value: IntArray, factor: IntArray) -> IntArray:
+    return value * factor >> 12
 
 
-def _cover(x: IntArray, y: IntArray, pen: IntArray) -> UInt8Array:
-    """How much of each pixel of the box the pen covers: uint8 (n, 20, 20)."""
-    centres = np.arange(_BOX) * _FINE + _FINE // 2
-    across = ((x[:, :, None] - centres) ** 2).astype(np.int32)  # (n, points, columns)
-    down = ((y[:, :, None] - centres) ** 2).astype(np.int32)  # (n, points, rows)
-    nearest = np.full((len(x), _BOX, _BOX), _REACH**2, np.int32)
-    for point in range(x.shape[1]):
-        np.minimum(nearest, down[:, point, :, None] + across[:, point, None, :], out=nearest)
-    distance = _roots()[nearest]
-    edge = pen[:, None, None] + _FINE // 2 - distance
-    return (edge.clip(0, _FINE) * 255 // _FINE).astype(np.uint8)
+def _exp(value: IntArray) -> IntArray:
+    """e^value for |value| up to about 1.2 · ONE: the first terms of its series."""
+    square = _times(value, value)
+    return ONE + value + square // 2 + _times(square, value) // 6 + _times(square, square) // 24
 
 
-def _centre(box: UInt8Array) -> UInt8Array:
-    """Boxes set down with their centre of mass in the middle: uint8 (n, 28, 28)."""
-    glyphs = np.zeros((len(box), SIDE, SIDE), np.uint8)
-    mass = box.sum((1, 2), dtype=np.int64)
-    steps = np.arange(_BOX)
-    corner = []
-    for axis in (2, 1):  # rows, then columns
-        moment = (box.sum(axis, dtype=np.int64) * steps).sum(1)
-        corner.append((SIDE // 2 - (2 * moment + mass) // (2 * mass)).clip(0, SIDE - _BOX)[:, None] + steps)
-    every = np.arange(len(box))[:, None, None]
-    glyphs[every, corner[0][:, :, None], corner[1][:, None, :]] = box
-    return glyphs
+def _smooth(knots: IntArray) -> IntArray:
+    """(knots, n) → straight lines between them, (POINTS, n)."""
+    place = np.arange(POINTS) * (len(knots) - 1) * ONE // (POINTS - 1)
+    low = np.minimum(place // ONE, len(knots) - 2)
+    return knots[low] + _times(knots[low + 1] - knots[low], (place - low * ONE)[:, None])
 
 
-@lru_cache(maxsize=1)
-def _roots() -> IntArray:
-    """Square roots of 0 to _REACH², rounded down."""
-    return np.array([isqrt(square) for square in range(_REACH**2 + 1)])
+# --- The path -------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=10)
-def _digit(digit: int) -> "tuple[list[list[IntArray]], IntArray]":
-    """The allographs of a digit as lists of strokes (points, 2), and their cumulated weights."""
-    strokes = [
-        [
-            np.array([[int(v) for v in point.split(",")] for point in stroke.split()])
-            for stroke in path.split("|")
-        ]
-        for _, path in ALLOGRAPHS[digit]
-    ]
-    return strokes, np.cumsum([weight for weight, _ in ALLOGRAPHS[digit]])
+def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntArray, IntArray]:
+    """The path of every glyph, x and y, int (POINTS, n); ONE is half a height."""
+    x, y = np.empty((2, POINTS, len(digits)), np.int64)
+    choice = streams.words(own, streams.addresses(_CHOICE, 7)).T  # (7, n)
+    taste = streams.words(hand, streams.addresses(_TASTE, 20)).T  # (20, n), two words for each digit
+    every = np.arange(len(digits))
+    # Four of five glyphs are written in the way that their hand likes.
+    word = np.where(_below(choice[0], 5) > 0, taste[2 * digits, every], choice[1])
+    for digit in np.unique(digits).tolist():
+        of_digit = np.flatnonzero(digits == digit)
+        edges = _edges(digit)
+        way = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right")
+        for index in np.unique(way).tolist():
+            chosen = of_digit[way == index]
+            x[:, chosen], y[:, chosen] = _path(
+                allograph(digit, index),
+                taste[2 * digit + 1, chosen],
+                choice[2:, chosen],
+                own[chosen],
+                hand[chosen],
+            )
+    return x, y
+
+
+@cache
+def _edges(digit: int) -> IntArray:
+    return np.cumsum(weights(digit))
+
+
+def _path(
+    way: Allograph, taste: UInt64Array, choice: UInt64Array, own: UInt64Array, hand: UInt64Array
+) -> list[IntArray]:
+    """A mixture of two variants, one of them the hand's, its points moved a little, its ends cut."""
+    variants, _, count = way.controls.shape
+    one, other = _below(taste, variants), _below(choice[0], variants)
+    # The share of the other one at the path's begin and end: the digit may begin as one and end as the other.
+    share = (_below(choice[1:3], 2 * ONE) - ONE // 2).clip(0, ONE)  # (2, n)
+    along = (np.arange(count) * ONE // max(count - 1, 1))[:, None]
+    mixed = share[0] + _times(share[1] - share[0], along)  # (control points, n)
+    noise = _bell(own, _JITTER, 2 * (count + 2)).reshape(2, count + 2, len(own))
+    moves = (noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]) * 2 // 5  # neighbours move together
+    jitter = _exp(_bell(hand, _LIKING, 1)[0] * 3 // 10) * 3 // 50  # 3 of the 100 units of a height
+    length = (way.last - way.first)[:, None]
+    begin = way.first[:, None] + _times(length, _times(_below(choice[3], ONE), np.array(way.trim[0])))
+    end = way.last[:, None] - _times(length, _times(_below(choice[4], ONE), np.array(way.trim[1])))
+    kept = np.arange(POINTS)[:, None].clip(begin, end)
+    path = []
+    for axis in (0, 1):
+        a, b = way.controls[one, axis].T, way.controls[other, axis].T
+        control = a + _times(b - a, mixed) + _times(moves[axis], jitter)  # (control points, n)
+        path.append(np.take_along_axis(way.basis @ control // ONE, kept, 0))
+    return path
+
+
+# --- The shape ------------------------------------------------------------------------------------------
+
+
+def _varied(thousandths: int, liking: IntArray, own: IntArray) -> IntArray:
+    """A bell of that standard deviation, a little more than half of its variance the hand's."""
+    return (liking * 74 + own * 67) * thousandths // 100_000
+
+
+def _bend(
+    digits: IntArray, x: IntArray, y: IntArray, shape: IntArray, liking: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Paths bent, tapered, made narrow or wide, slanted and turned."""
+    x, y = x - x.sum(0) // POINTS, y - y.sum(0) // POINTS
+    # The middle goes up or down and to a side, while the ends stay: large or small bellies.
+    y = y + _times(ONE - _times(y, y), shape[0] * 12 // 100 + _MIDDLE[digits])
+    middle = ONE - _times(y, y)
+    x = x + _times(middle, shape[1] * 10 // 100)
+    x = x + _times(_times(middle, y), shape[2] * 7 // 100)
+    # One end, or one side, is larger than the other.
+    x = x + _times(_times(x, y), shape[3] * 14 // 100)
+    y = y + _times(_times(x, y), shape[4] * 12 // 100)
+    # Horizontal lines bend.
+    square = _times(x, x)
+    y = y + _times(square, shape[5] * 6 // 100) + _times(x - _times(square, x), shape[6] * 5 // 100)
+    x = _times(x, _exp(_varied(170, liking[1], shape[7])))  # narrow or wide
+    x = x - _times(y, 16 * ONE // 100 + _varied(270, liking[2], shape[8]))  # slant
+    turn = shape[9] // 10
+    cosine = ONE - _times(turn, turn) // 2
+    return _times(x, cosine) - _times(y, turn), _times(y, cosine) + _times(x, turn)
+
+
+_MIDDLE = np.array([0, 0, 0, 0, 0, 0, 6, 0, 0, -2]) * ONE // 100  # rings of a 6 are small, those of a 9 too
+
+
+# --- The pen --------------------------------------------------------------------------------------------
+
+
+def _pen(
+    digits: IntArray, x: IntArray, y: IntArray, own: UInt64Array, shape: IntArray, liking: IntArray
+) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """What `pen.write` takes: a pen of this hand, pressed unevenly, held askew, trembling."""
+    spread = _varied(320, liking[3], shape[10]) + np.where(digits == 1, shape[11] * 22 // 100, 0)
+    core = _times(_exp(spread), np.array(pen.PX * 120 // 100)).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
+    x, y = pen.scale(x, y, 20 * pen.PX - 2 * core)
+    # Nobody writes so small that the pen fills the loops.
+    narrow = np.minimum(x.max(0), y.max(0)) * 22 // 100
+    core = np.where(digits == 1, core, np.minimum(core, np.maximum(narrow, pen.PX * 7 // 10)))
+    tremor = _bell(own, _TREMOR, 2 * 12) * pen.PX * 16 // (100 * ONE)
+    x, y = x + _smooth(tremor[:12]), y + _smooth(tremor[12:])
+    pressure = _bell(own, _PRESSURE, 7 + 2)
+    # A pen held askew writes broader in one direction: a·cos 2θ + b·sin 2θ of the direction of the stroke.
+    right, down = np.zeros_like(x), np.zeros_like(y)
+    right[1:-1], down[1:-1] = x[2:] - x[:-2], y[2:] - y[:-2]
+    askew = (right * right - down * down) * pressure[7] + 2 * right * down * pressure[8]
+    askew //= right * right + down * down + 1
+    radius = _times(core, ONE + _smooth(pressure[:7]) * 12 // 100 + askew * 8 // 100)
+    return x, y, radius.clip(pen.PX // 2, pen.PX * 38 // 10), core

@@ -68,9 +68,11 @@ def whole_process(folder: Path) -> None:
     times = medians({name: lambda name=name: run(name) for name in commands})  # type: ignore[misc]
     base = "imports alone"
     print(f"whole process, {_ROUNDS} rounds; imports alone = {_BARE!r}")
+    offline = times["generate, built-in digits"] / times["generate, cached MNIST"]
     for name, seconds in times.items():
         ratio, peak = seconds / times[base], memory[name] / memory[base]
         print(f"  {name:28}{seconds * 1000:7.1f} ms ({ratio:.2f} ×) {memory[name]:7.1f} MiB ({peak:.2f} ×)")
+    print(f"  built-in digits, drawn as needed: {offline:.2f} × of cached MNIST")
 
 
 def opening(files: Path) -> None:
@@ -88,6 +90,27 @@ def opening(files: Path) -> None:
     )
     share = times["open"] / times["parse"]
     print(f"cached MNIST: opening {times['open'] * 1000:.2f} ms, {share:.2%} of reading the gz files")
+
+
+def drawing() -> None:
+    """The built-in digits: drawn one bank after another, beside mapping what is drawn."""
+    import numpy as np
+
+    from digitseq import builtin
+    from digitseq.glyphs.builtin import BuiltinGlyphs
+    from digitseq.glyphs.cache import open_glyphs, stored_folder
+
+    rows = np.arange(0, 60_000, 6)
+    folder = stored_folder(builtin())
+    times = medians(
+        {
+            "draw": lambda: seconds_of(lambda: BuiltinGlyphs(1).prepare(rows)),
+            "map": lambda: seconds_of(lambda: open_glyphs(folder)),
+        },
+        9,
+    )
+    rate = len(rows) / times["draw"]
+    print(f"built-in digits: {rate:,.0f} glyphs/s on one core; the bank opens in {times['map'] * 1e3:.1f} ms")
 
 
 def loop() -> None:
@@ -137,6 +160,7 @@ def main() -> None:
         )
         whole_process(Path(folder))
         opening(files)
+        drawing()
         loop()
 
 

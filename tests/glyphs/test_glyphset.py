@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from digitseq import generate_numbers_sequence
 from digitseq.errors import CacheError, SourceError
+from digitseq.glyphs.builtin import BuiltinGlyphs
 from digitseq.glyphs.cache import open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet, measure_ink
-from digitseq.glyphs.strokes import StrokeGlyphs
 
 _sizes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40)
 
@@ -105,7 +105,7 @@ def test_parts_are_checked(part: list[float]) -> None:
 
 @pytest.mark.parametrize("make_copy", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
 def test_copies_draw_the_same(solid: GlyphSet, make_copy: Callable[[GlyphSet], GlyphSet]) -> None:
-    for glyphs in (solid, StrokeGlyphs(3).choose("test")):
+    for glyphs in (solid, BuiltinGlyphs(3).choose("test")):
         again = make_copy(glyphs)
         expected = generate_numbers_sequence("0123456789", (0, 5), 400, seed=1, source=glyphs)
         assert expected.any()

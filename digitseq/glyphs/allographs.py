@@ -1,0 +1,168 @@
+"""
+Ways to write a digit, made ready for the pen: `allographs.txt` → splines.
+
+The text says how it is written. Here its paths become control points and the weights of a Catmull–Rom spline
+(Catmull, Rom: "A class of local interpolating splines", 1974), all in integers.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from math import isqrt
+from pathlib import Path
+
+import numpy as np
+
+from digitseq.arrays import IntArray
+
+ONE = 1 << 12
+"""Fixed-point 1: half the height of a digit, before it is fitted to its box."""
+
+POINTS = 96
+"""Points on the path of every digit, however it is written."""
+
+
+@dataclass(frozen=True)
+class Allograph:
+    """
+    One way to write a digit.
+
+    Attributes:
+        name: what is particular about it.
+        weight: how often it is met, compared with the others of its digit.
+        trim: how much of each stroke may be missing at its start and at its end, in 1/ONE.
+        controls: int (variants, 2, control points), x and y, ONE is half a height.
+        basis: int (POINTS, control points), point p of a path is basis[p] · controls / ONE. Rows sum to ONE.
+        first: int (POINTS,), the first point of the stroke that a point belongs to.
+        last: int (POINTS,), the last one.
+    """
+
+    name: str
+    weight: int
+    trim: tuple[int, int]
+    controls: IntArray
+    basis: IntArray
+    first: IntArray
+    last: IntArray
+
+
+@cache
+def text() -> str:
+    """The file of all allographs."""
+    return Path(__file__).with_name("allographs.txt").read_text("ascii")
+
+
+def weights(digit: int) -> IntArray:
+    """Int (allographs,): the weights of the allographs of a digit."""
+    return np.array([int(head[1]) for head, _ in _entries()[digit]])
+
+
+@cache
+def allograph(digit: int, index: int) -> Allograph:
+    """
+    An allograph of a digit, by its number in the file; made ready when it is first needed.
+
+    >>> allograph(7, 0).name, allograph(7, 0).basis.shape
+    ('plain', (96, 5))
+    """
+    (_, weight, trim, name), variants = _entries()[digit][index]
+    parsed = [parse(variant) for variant in variants]
+    strokes = parsed[0][1]
+    controls = np.array([points for points, _ in parsed])  # (variants, control points, 2), 0 to 100
+    mean = controls.sum(0) * 16 // len(parsed)
+    pieces = [piece for stroke in strokes for piece in stroke]
+    shares = _shares([_lengths(mean, piece) for piece in pieces])
+    basis = [_spline(mean, piece, share) for piece, share in zip(pieces, shares, strict=True)]
+    owner = np.repeat([number for number, stroke in enumerate(strokes) for _ in stroke], shares)
+    start, end = (int(percent) * ONE // 100 for percent in trim.split())
+    return Allograph(
+        name,
+        int(weight),
+        (start, end),
+        np.moveaxis((controls - 50) * ONE // 50, 1, 2),
+        np.concatenate(basis),
+        np.searchsorted(owner, owner),
+        np.searchsorted(owner, owner, side="right") - 1,
+    )
+
+
+@cache
+def _entries() -> list[list[tuple[list[str], list[str]]]]:
+    """For each digit its allographs: the fields of the first line, and the variants."""
+    entries: list[list[tuple[list[str], list[str]]]] = [[] for _ in range(10)]
+    for block in text().split("\n\n")[1:]:
+        head, *variants = block.strip().splitlines()
+        fields = [field.strip() for field in head.split("|")]
+        entries[int(fields[0])].append((fields, variants))
+    return entries
+
+
+def parse(path: str) -> tuple[list[tuple[int, int]], list[list[list[int]]]]:
+    """
+    A path's control points, and its strokes: each the pieces between corners, as numbers of points.
+
+    >>> parse("0,0 9,0* 9,9 / @1 5,5")
+    ([(0, 0), (9, 0), (9, 9), (5, 5)], [[[0, 1], [1, 2]], [[1, 3]]])
+    """
+    points: list[tuple[int, int]] = []
+    strokes = []
+    for stroke in path.split("/"):
+        pieces: list[list[int]] = [[]]
+        for word in stroke.split():
+            place = word.rstrip("*")
+            if place.startswith("@"):
+                number = int(place[1:])
+            else:
+                number = len(points)
+                x, y = place.split(",")
+                points.append((int(x), int(y)))
+            pieces[-1].append(number)
+            if word.endswith("*"):
+                pieces.append([number])
+        strokes.append([piece for piece in pieces if len(piece) > 1])
+    return points, strokes
+
+
+def _lengths(points: IntArray, piece: list[int]) -> list[int]:
+    return [isqrt(int(((points[b] - points[a]) ** 2).sum())) or 1 for a, b in pairwise(piece)]
+
+
+def _shares(lengths: list[list[int]]) -> list[int]:
+    """How many points each piece of a path gets: by length, one by one to the piece that is worst off."""
+    shares = [2] * len(lengths)
+    for _ in range(POINTS - sum(shares)):
+        shares[max(range(len(shares)), key=lambda k: sum(lengths[k]) * 1000 // (shares[k] - 1))] += 1
+    return shares
+
+
+def _spline(points: IntArray, piece: list[int], share: int) -> IntArray:
+    """
+    Weights of a spline through some of the control points.
+
+    Args:
+        points: int (control points, 2), where they are on average, to part the curve evenly.
+        piece: numbers of the points it passes.
+        share: points on the curve, both ends included.
+
+    Returns:
+        int (share, control points), rows sum to ONE.
+    """
+    ends = np.cumsum([0, *_lengths(points, piece)])
+    rows = np.zeros((share, len(points)), np.int64)
+    for row in range(share):
+        place = int(ends[-1]) * row // (share - 1)
+        segment = min(int(np.searchsorted(ends, place, side="right")) - 1, len(piece) - 2)
+        t = (place - int(ends[segment])) * ONE // int(ends[segment + 1] - ends[segment])
+        t2, t3 = t * t // ONE, t * t * t // ONE**2
+        before, here, after, beyond = (2 * t2 - t - t3) // 2, 0, (t + 4 * t2 - 3 * t3) // 2, (t3 - t2) // 2
+        here = ONE - before - after - beyond
+        if segment == 0:  # beyond its ends the curve goes straight on
+            before, here, after = 0, here + 2 * before, after - before
+        if segment == len(piece) - 2:
+            here, after, beyond = here - beyond, after + 2 * beyond, 0
+        for number, weight in zip(
+            range(segment - 1, segment + 3), (before, here, after, beyond), strict=True
+        ):
+            if weight:
+                rows[row, piece[number]] += weight
+    return rows

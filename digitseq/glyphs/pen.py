@@ -1,0 +1,112 @@
+"""
+The pen: paths → ink, in fixed point. It knows nothing of digits.
+
+All arrays have the glyph as their last axis: numpy's inner loops then run over hundreds of glyphs instead
+of over twenty pixels. Lengths are in 1/256 px unless a name says otherwise.
+"""
+
+from functools import lru_cache
+from math import isqrt
+
+import numpy as np
+
+from digitseq.arrays import IntArray, UInt8Array
+from digitseq.glyphs.glyphset import SIDE
+
+PX = 256
+"""Fixed-point units in a pixel."""
+
+_BOX = 20  # px: MNIST's digits just fill a 20×20 box, centre of mass in the middle of 28×28
+_FINE = 16  # units a px while distances are squared: the squares then fit in 16 bits
+_REACH = 7 * _FINE  # farther than this from the pen along one axis, a pixel has no ink
+
+
+def write(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8Array:
+    """
+    Glyphs from the paths of a round pen.
+
+    Args:
+        x: int (points, n), to the right, any unit: the digit is scaled to fill its box.
+        y: int (points, n), down, the same unit.
+        radius: int (points, n), of the pen at each point, 1/256 px, up to 4 px.
+        core: int (n,), a middle radius of each glyph.
+
+    Returns:
+        uint8 (n, 28, 28), 0 no ink to 255: longest side 20 px, centre of mass in the middle.
+    """
+    return _set_down(_cover(*_fit(x, y, radius, core)))
+
+
+def scale(x: IntArray, y: IntArray, room: IntArray) -> tuple[IntArray, IntArray]:
+    """
+    Paths scaled so that the longer side is what is asked.
+
+    Args:
+        x: int (points, n).
+        y: int (points, n).
+        room: int (n,), the longer side of each, in the unit wanted.
+
+    Returns:
+        x and y from 0 on, new arrays.
+    """
+    x, y = x - x.min(0), y - y.min(0)
+    longer = np.maximum(np.maximum(x.max(0), y.max(0)), 1)
+    return x * room // longer, y * room // longer
+
+
+def _fit(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> tuple[IntArray, ...]:
+    """Paths and pens scaled together, so that the ink is as long as the box and in its middle."""
+    low_x, low_y = (x - radius).min(0), (y - radius).min(0)
+    wide, high = (x + radius).max(0) - low_x, (y + radius).max(0) - low_y
+    longer, box = np.maximum(wide, high), _BOX * PX
+    x = ((x - low_x) * 2 - wide) * box // (2 * longer) + box // 2
+    y = ((y - low_y) * 2 - high) * box // (2 * longer) + box // 2
+    return x, y, radius * box // longer, core * box // longer
+
+
+def _cover(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8Array:
+    """
+    How much of each pixel of the box the pen covers: uint8 (20, 20, n).
+
+    The distance to a pen of changing width is taken from the power distance d² − radius², whose smallest
+    value over the path needs no root for each point: one root for each pixel is enough.
+    """
+    points, n = x.shape
+    step = PX // _FINE
+    centres = (np.arange(_BOX) * _FINE + _FINE // 2)[:, None]
+    across, down = (
+        (np.minimum(np.abs(axis[:, None] // step - centres), _REACH) ** 2).astype(np.int16)  # (points, 20, n)
+        for axis in (x, y)
+    )
+    across -= ((radius // step) ** 2).astype(np.int16)[:, None]
+    nearest = np.full((_BOX, _BOX, n), np.iinfo(np.int16).max, np.int16)
+    power = np.empty_like(nearest)
+    for point in range(points):
+        np.add(down[point, :, None], across[point], out=power)
+        np.minimum(nearest, power, out=nearest)
+    square = np.maximum(nearest + (core // step) ** 2, 0)
+    outside = _roots()[square] - core // step * step  # distance from the edge of the stroke, 1/256 px
+    coverage = (PX // 2 - outside * 5 // 6).clip(0, PX)  # an edge as soft as that of a scanned stroke
+    ink: UInt8Array = (coverage * 255 // coverage.max((0, 1))).astype(np.uint8)  # full ink somewhere
+    return ink
+
+
+def _set_down(box: UInt8Array) -> UInt8Array:
+    """Boxes (20, 20, n) set down with their centre of mass in the middle: uint8 (n, 28, 28)."""
+    n = box.shape[-1]
+    glyphs = np.zeros((n, SIDE, SIDE), np.uint8)
+    mass = box.sum((0, 1), dtype=np.int64)
+    steps = np.arange(_BOX)
+    corner = []
+    for axis in (1, 0):  # rows, then columns
+        moment = steps @ box.sum(axis, dtype=np.int64)
+        corner.append((SIDE // 2 - (2 * moment + mass) // (2 * mass)).clip(0, SIDE - _BOX)[:, None] + steps)
+    every = np.arange(n)[:, None, None]
+    glyphs[every, corner[0][:, :, None], corner[1][:, None, :]] = np.moveaxis(box, -1, 0)
+    return glyphs
+
+
+@lru_cache(maxsize=1)
+def _roots() -> IntArray:
+    """Roots of 0, 1, 2, … in units of 1/_FINE px, as 1/256 px, rounded down."""
+    return np.array([isqrt(square * (PX // _FINE) ** 2) for square in range(np.iinfo(np.int16).max + 5000)])

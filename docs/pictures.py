@@ -1,0 +1,58 @@
+"""
+Makes the pictures of these pages. From the repository's folder, with digitseq installed:
+
+    python docs/pictures.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from digitseq import builtin, draw, make_recipe
+from digitseq.arrays import UInt8Array
+from digitseq.glyphs import pen
+from digitseq.glyphs.allographs import allograph, weights
+from digitseq.glyphs.glyphset import GlyphSet
+
+DOCS = Path(__file__).parent
+
+
+def grid(glyphs: UInt8Array, columns: int) -> Image.Image:
+    """Glyphs (n, 28, 28) in rows, with a thin line between them."""
+    blank = np.zeros((-len(glyphs) % columns, 28, 28), np.uint8)
+    tiles = np.pad(np.concatenate([glyphs, blank]), ((0, 0), (0, 1), (0, 1)), constant_values=48)
+    rows = tiles.reshape(-1, columns, 29, 29)
+    return Image.fromarray(rows.transpose(0, 2, 1, 3).reshape(-1, columns * 29)[:-1, :-1])
+
+
+def ways() -> UInt8Array:
+    """Every allograph of every digit by an even pen: the middle of its variants."""
+    drawn = np.zeros((10, max(len(weights(digit)) for digit in range(10)), 28, 28), np.uint8)
+    for digit in range(10):
+        for index in range(len(weights(digit))):
+            way = allograph(digit, index)
+            x, y = way.controls.sum(0) // len(way.controls) @ way.basis.T
+            core = np.array([pen.PX * 11 // 10])
+            x, y = pen.scale(x[:, None], y[:, None], 20 * pen.PX - 2 * core)
+            drawn[digit, index] = pen.write(x, y, np.repeat(core[None], len(x), 0), core)[0]
+    return drawn.reshape(-1, 28, 28)
+
+
+def main() -> None:
+    """Make them all."""
+    recipe = make_recipe(["0123456789"], (2, 8), 300, seed=7, source="builtin")
+    next(draw(recipe)).save(DOCS / "example.png", force=True)
+    glyphs: GlyphSet = builtin()
+    folder = DOCS / "builtin"
+    folder.mkdir(exist_ok=True)
+    for digit in range(10):  # 120 hands, one glyph of each
+        grid(glyphs.images[glyphs.rows(digit)[:4800:40]], 24).save(folder / f"{digit}.png", optimize=True)
+    hands = [glyphs.rows(digit)[hand * 10 + k] for hand in range(8) for k in range(2) for digit in range(10)]
+    grid(glyphs.images[hands], 20).save(folder / "hands.png", optimize=True)
+    columns = len(ways()) // 10
+    grid(ways(), columns).save(folder / "ways.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

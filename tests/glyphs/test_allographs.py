@@ -1,0 +1,54 @@
+"""The pen paths: every one can be read, fits the others of its kind, and becomes an exact spline."""
+
+import numpy as np
+import pytest
+
+from digitseq.glyphs.allographs import ONE, POINTS, Allograph, allograph, parse, text, weights
+
+EVERY = [(digit, index) for digit in range(10) for index in range(len(weights(digit)))]
+
+
+def _variants() -> list[tuple[str, list[str]]]:
+    blocks = [block.strip().splitlines() for block in text().split("\n\n")[1:]]
+    return [(head, [variant.strip() for variant in variants]) for head, *variants in blocks]
+
+
+def test_the_variants_of_an_allograph_have_the_same_strokes_and_corners() -> None:
+    for head, variants in _variants():
+        shapes = {str((len(parse(path)[0]), parse(path)[1])) for path in variants}
+        assert len(shapes) == 1, head
+
+
+def test_no_variant_is_there_twice_and_each_digit_has_several_ways_to_write_it() -> None:
+    paths = [path for _, variants in _variants() for path in variants]
+    assert len(paths) == len(set(paths))
+    assert len(paths) >= 239  # what the prototype had
+    assert [len(weights(digit)) for digit in range(10) if len(weights(digit)) < 4] == []
+
+
+@pytest.mark.parametrize(("digit", "index"), EVERY)
+def test_a_spline_has_all_its_points_and_passes_the_ends_and_corners(digit: int, index: int) -> None:
+    way: Allograph = allograph(digit, index)
+    assert way.weight > 0
+    assert way.basis.shape == (POINTS, way.controls.shape[2])
+    assert (way.basis.sum(1) == ONE).all()  # so that moving all control points moves the path as much
+    exact = np.flatnonzero((way.basis == ONE).any(1))
+    for points in (np.unique(way.first), np.unique(way.last)):
+        assert np.isin(points, exact).all()
+    assert (way.first <= np.arange(POINTS)).all()
+    assert (way.last >= np.arange(POINTS)).all()
+    assert all(0 <= part < ONE // 4 for part in way.trim)
+
+
+def test_points_lie_evenly_along_the_path() -> None:
+    for digit, index in EVERY:
+        way = allograph(digit, index)
+        path = way.controls.mean(0) @ way.basis.T / ONE  # (2, POINTS)
+        steps = np.hypot(*np.diff(path))[np.diff(way.first) == 0]
+        assert steps.max() < 0.12 * ONE, (digit, way.name)  # 0.12 of 10 px: no gaps between the dots of a pen
+
+
+def test_a_corner_parts_a_stroke_and_a_named_point_joins_two() -> None:
+    points, strokes = parse("0,0 9,0* 9,9 / @1 5,5")
+    assert points == [(0, 0), (9, 0), (9, 9), (5, 5)]
+    assert strokes == [[[0, 1], [1, 2]], [[1, 3]]]
