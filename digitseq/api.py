@@ -200,8 +200,8 @@ def write_dataset(
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
         progress: called with images done, images in all and bytes written.
         executor: any `concurrent.futures.Executor`; runs the shards instead of processes of our own.
-        drawing: called with glyphs done and glyphs in all, if several processes need the built-in digits and
-            they are drawn into the cache first.
+        drawing: called with glyphs done and glyphs in all, if many images need the built-in digits and these
+            are drawn into the cache first.
 
     Returns:
         What was done.

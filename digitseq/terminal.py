@@ -147,6 +147,8 @@ def _once(
         if not bar:
             bar.append(_started(title, total, kind))
         bar[0].update(bar[0].task_ids[0], completed=done)
+        if done == total:
+            bar[0].stop()  # before another bar begins
 
     try:
         yield advance

@@ -1,5 +1,7 @@
 """
-Makes the pictures of these pages. From the repository's folder, with digitseq installed:
+The pictures of these pages, made anew.
+
+From the repository's folder, with digitseq installed:
 
     python docs/pictures.py
 """

@@ -212,3 +212,13 @@ def test_progress_is_a_bar_on_a_terminal(in_folder: Path) -> None:
     assert "writing" in shown
     assert "/3000" in shown
     assert "3,000 images written" in shown
+
+
+def test_the_bank_of_built_in_digits_is_announced_and_drawn_once(in_folder: Path) -> None:
+    command = ("-n", "4001", "--length", "1", "--style-seed", "21", "--seed", "1", "--workers", "1")
+    done = run("batch", "one", *command)
+    assert "note: drawing the built-in digits (60,000 glyphs, once)\n" in done.stderr
+    assert "drawing" not in run("batch", "two", *command).stderr
+    assert Path("one/labels.csv").read_bytes() == Path("two/labels.csv").read_bytes()
+    assert json.loads(Path("one/dataset.json").read_text())["source"]["name"] == "builtin:21"
+    assert run("verify", "one").returncode == 0

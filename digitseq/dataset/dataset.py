@@ -31,7 +31,7 @@ from digitseq.dataset.folder import (
 from digitseq.dataset.png import FAST, compressor, encode_png
 from digitseq.dataset.reading import DATASET_FORMAT, MANIFEST, UNFINISHED, read_manifest
 from digitseq.dataset.storage import LocalStorage
-from digitseq.errors import FormatError, OutputError, system_errors
+from digitseq.errors import CacheError, FormatError, OutputError, system_errors
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.plan import check_recipe
@@ -90,7 +90,7 @@ def write_dataset(
         png_level: 0, the fastest compression, or zlib's 1 to 9.
         progress: called as shards are done.
         executor: runs the shards instead of processes of our own; its workers see the same folders.
-        drawing: called as glyphs are drawn into the cache, for all processes.
+        drawing: called as the built-in glyphs are drawn into the cache; few images do without.
 
     Returns:
         What was done.
@@ -144,9 +144,15 @@ def _write(
     ]
     if len(shards) <= _FEW and executor is None:
         workers = 1
-    if workers > 1 or executor is not None:
-        folder = stored_folder(glyphs, drawing)
-        shards = [replace(shard, glyphs=folder) for shard in shards]
+    shared = workers > 1 or executor is not None
+    if shared or (glyphs.drawn_on_demand and len(shards) > _FEW):
+        try:
+            folder = stored_folder(glyphs, drawing)
+        except CacheError:
+            if shared:
+                raise  # one process can do without: it draws what it needs
+        else:
+            shards = [replace(shard, glyphs=folder) for shard in shards]
     results = run(write_shard, shards, workers, executor)
     total, done, written, size = len(recipe), 0, 0, 0
     try:

@@ -134,6 +134,8 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
         if progress is not None and glyphs.drawn_on_demand:
             progress(first, len(glyphs))
         glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs))))
+    if progress is not None and glyphs.drawn_on_demand:
+        progress(len(glyphs), len(glyphs))
     with cache_errors():
         save_glyphs(folder, glyphs)
     return folder

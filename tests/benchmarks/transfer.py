@@ -8,7 +8,8 @@ MNIST_FOLDER holds the four original files. Needs torch; two to three minutes on
 *Transfer*: a small network that has seen 40,000 built-in digits and nothing else reads the 10,000 images of
 MNIST-test. *Legibility*: the same network, trained on MNIST-train, reads 10,000 built-in digits that the
 first one never saw (the splits validation and test). One seed's figure differs from the next by about 0.1
-points, so compare means.
+points, so compare means. MNIST-test was looked at while the digits were made, and the errors among the first
+20,000 images of MNIST-train were; the last 40,000 of MNIST-train were only counted.
 
 The network has 89,000 parameters: four convolutions of 3×3 (16, 32, 32, 64 channels, batch norm, ReLU) with
 max pooling after all but the second, and two linear layers (96, 10) with dropout 0.25 before each. Four
@@ -110,25 +111,31 @@ def main() -> None:
         os.environ["DIGITSEQ_CACHE_DIR"] = folder
         fetch_mnist(from_dir=sys.argv[1])
         mnist = load_glyphs("mnist", "all")
+        rows = np.flatnonzero((mnist.origin >= 20_000) & (mnist.origin < 60_000))
+        last = mnist.images[rows], mnist.labels[rows]
         learned, test = images_of(mnist, "train", "validation"), images_of(mnist, "test")
     drawn = builtin()
     images, labels = images_of(drawn, "train")
     kept = np.concatenate([np.flatnonzero(labels == d)[: _TRAINED // 10] for d in range(10)])
     unseen = images_of(drawn, "validation", "test")
-    transfer, legibility = [], []
+    transfer, counted, legibility = [], [], []
     for seed in [int(word) for word in sys.argv[2:]] or [0]:
         start = time.monotonic()
         net = trained(images[kept], labels[kept], seed)
         title = f"seed {seed}: learned {_TRAINED:,} built-in digits, reads MNIST-test"
         transfer.append(report(title, test[1], read(net, test[0])))
+        title = f"seed {seed}: learned {_TRAINED:,} built-in digits, reads the last 40,000 of MNIST-train"
+        counted.append(report(title, last[1], read(net, last[0])))
         net = trained(*learned, seed)
         report(f"seed {seed}: learned MNIST-train, reads MNIST-test", test[1], read(net, test[0]))
         title = f"seed {seed}: learned MNIST-train, reads built-in digits"
         legibility.append(report(title, unseen[1], read(net, unseen[0])))
         print(f"  ({time.monotonic() - start:.0f} s)")
     print(
-        f"mean of {len(transfer)}: transfer {np.mean(transfer):.2f} %, legibility {np.mean(legibility):.2f} %"
+        f"means: MNIST-test {np.mean(transfer):.2f} %, last 40,000 of MNIST-train {np.mean(counted):.2f} %,",
+        end=" ",
     )
+    print(f"legibility {np.mean(legibility):.2f} %")
 
 
 if __name__ == "__main__":

@@ -158,5 +158,13 @@ def test_many_processes_get_the_bank_and_it_is_announced(tmp_path: Path) -> None
 
 def test_one_process_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", os.devnull)
-    recipe = make_recipe(length=(1, 2), count=20, seed=1, source="builtin:15")
-    assert write_dataset(recipe, tmp_path / "out", workers=2).images == 20
+    for count in (20, 4_001):
+        recipe = make_recipe(length=(1, 1), count=count, seed=1, source="builtin:15")
+        assert write_dataset(recipe, tmp_path / str(count), workers=1).images == count
+
+
+def test_one_process_draws_the_bank_for_a_large_dataset(tmp_path: Path) -> None:
+    for count, folders in ((4_000, 0), (4_001, 1)):
+        recipe = make_recipe(length=(1, 1), count=count, seed=1, source="builtin:16")
+        write_dataset(recipe, tmp_path / str(count), workers=1)
+        assert glyphs_folder(builtin(16)).is_dir() == folders
