@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from digitseq.api import read_recipe as read_recipe
     from digitseq.api import verify_dataset as verify_dataset
     from digitseq.api import write_dataset as write_dataset
+    from digitseq.augment.settings import Augment as Augment
     from digitseq.dataset.dataset import Summary as Summary
     from digitseq.dataset.live import DigitSequences as DigitSequences
     from digitseq.dataset.pictures import Picture as Picture
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 # first use (PEP 562).
 _HOME = {
     "ArgumentError": "digitseq.errors",
+    "Augment": "digitseq.augment.settings",
     "CacheError": "digitseq.errors",
     "Dataset": "digitseq.dataset.reading",
     "DigitSeqError": "digitseq.errors",
@@ -71,6 +73,7 @@ _HOME = {
 
 __all__ = [
     "ArgumentError",
+    "Augment",
     "CacheError",
     "Dataset",
     "DigitSeqError",

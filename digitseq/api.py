@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from digitseq.arrays import FloatArray
+from digitseq.augment.settings import Augment
 from digitseq.dataset.folder import Batch, draw_batches
 from digitseq.dataset.pictures import Picture
 from digitseq.errors import ArgumentError, FormatError, system_errors
@@ -44,6 +45,8 @@ def generate_numbers_sequence(
     spacing_from: str = "ink",
     align: str = "center",
     invert: bool = False,
+    writer: str = "mixed",
+    augment: Augment | str | None = None,
 ) -> FloatArray:
     """
     An image of a sequence of handwritten digits.
@@ -61,9 +64,12 @@ def generate_numbers_sequence(
             SourceWarning), "mnist", "builtin" (or "builtin:7", see `builtin`), a path of your own
             glyphs, or a GlyphSet.
         split: "train" (the default), "validation", "test" or "all". None leaves a GlyphSet as it is.
-        spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles.
+        spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles, "contour"
+            where neighbours come nearest: 0 touches, less interlocks.
         align: "center", "left", "right" or "random".
         invert: black digits on white.
+        writer: "mixed", or "same" for all digits from one writer.
+        augment: an `Augment`, or a preset: "none", "light", "medium", "heavy", "touching".
 
     Returns:
         float32 (28, image_width), a new array; 0.0 black to 1.0 white, every value k/255.
@@ -87,10 +93,12 @@ def generate_numbers_sequence(
         spacing_from=spacing_from,
         align=align,
         invert=invert,
+        writer=writer,
+        augment=augment,
     )
     glyphs = _glyphs(source, recipe.split)
     plan = make_plan(recipe, _FIRST, glyphs)
-    return to_float(render(plan, glyphs, invert=recipe.invert)[0])
+    return to_float(render(plan, invert=recipe.invert)[0])
 
 
 def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterator[Picture]:
@@ -133,6 +141,7 @@ def _pictures(recipe: Recipe, batch: Batch, glyphs: GlyphSet) -> Iterator[Pictur
             gaps_px=batch.gaps_px[row, : len(label) - 1],
             boxes=batch.boxes[row, : len(label)],
             origins=batch.origins[row, : len(label)],
+            writer=None if batch.writers is None else int(batch.writers[row]),
         )
 
 
@@ -212,6 +221,7 @@ def write_dataset(
         SourceError, FetchError, CacheError: the source cannot be used.
     """
     from digitseq.dataset.dataset import write_dataset as write
+    from digitseq.dataset.execution import cores
 
     for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
         if value is not None and (type(value) is not int or not low <= value <= high):
@@ -221,7 +231,7 @@ def write_dataset(
         replace(recipe, source=glyphs.name),
         Path(out),
         glyphs,
-        workers=workers or _cores(),
+        workers=workers or cores(),
         force=force,
         png_level=png_level,
         progress=progress,
@@ -390,11 +400,6 @@ def fetch_mnist(
     fetch(force=force, from_dir=None if from_dir is None else Path(from_dir), progress=progress)
     forget_mnist()
     return mnist_dir()
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _glyphs(source: str | Path | GlyphSet, split: str) -> GlyphSet:

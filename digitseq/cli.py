@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from digitseq import __version__, terminal
+from digitseq.augment.settings import SPACING
+from digitseq.cli_augment import Effects, Preset, settings, with_effects
 from digitseq.errors import ArgumentError, DigitSeqError, OutputError, SourceWarning, system_errors
 from digitseq.recipe import Align, SpacingFrom, Split
-from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
+from digitseq.terminal import AsJson, HandOption, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
 if TYPE_CHECKING:
     from digitseq.dataset.pictures import Picture
@@ -58,6 +60,7 @@ def main() -> NoReturn:
     warnings.simplefilter("always", SourceWarning)
     warnings.showwarning = terminal.show_warning
     terminal.prepare_streams()
+    app.command()(with_effects(generate))
     if sys.argv[1:2] not in (["generate"], ["fetch-mnist"]):
         _add_dataset_commands()
     try:
@@ -90,8 +93,8 @@ def _add_dataset_commands() -> None:
     # Their many options take a tenth of the time of a whole `generate`, which does not need them.
     from digitseq import cli_dataset
 
-    for command in (cli_dataset.batch, cli_dataset.verify):
-        app.command()(command)
+    app.command()(with_effects(cli_dataset.batch))
+    app.command()(cli_dataset.verify)
 
 
 def _word(argument: str) -> str:
@@ -127,7 +130,6 @@ def _options(
 # --- generate -------------------------------------------------------------------------------------------
 
 
-@app.command()
 def generate(
     sequence: Annotated[
         str,
@@ -142,10 +144,14 @@ def generate(
     style_seed: StyleSeed = None,
     split: Annotated[Split, typer.Option(help="Which of the source's glyphs to draw from.")] = "train",
     spacing_from: Annotated[
-        SpacingFrom, typer.Option(help="Measure spacing between ink or 28 px tiles.")
-    ] = "ink",
+        SpacingFrom | None,
+        typer.Option(help="Measure spacing between ink (default), 28 px tiles or contours."),
+    ] = None,
     align: Annotated[Align, typer.Option(help="Where the line stands in a wider image.")] = "center",
     invert: Annotated[bool, typer.Option("--invert", help="Black digits on white.")] = False,
+    writer: HandOption = "mixed",
+    augment: Preset = None,
+    effects: Effects = {},  # noqa: B006 - never changed
     output: Annotated[
         str | None,
         typer.Option(
@@ -179,17 +185,20 @@ def generate(
 
     from digitseq import api  # numpy, only now that there is something to draw
 
+    measured, usual = SPACING.get(augment or "", ("ink", (2, 8)))
     recipe = api.make_recipe(
         sequences,
-        terminal.spacing(minimum, maximum),
+        terminal.spacing(minimum, maximum, usual),
         image_width,
         seed=seed,
         index=index,
         source=source or "auto",
         split=split,
-        spacing_from=spacing_from,
+        spacing_from=spacing_from or measured,
         align=align,
         invert=invert,
+        writer=writer,
+        augment=settings(augment, effects),
     )
     with terminal.fetching(quiet) as progress:
         glyphs = api.load_glyphs(source or "auto", split, progress=progress)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digitseq import terminal
+from digitseq.augment.settings import SPACING
+from digitseq.cli_augment import Effects, Preset, settings
 from digitseq.errors import ArgumentError, SourceError, system_errors
-from digitseq.recipe import Align, Recipe, SpacingFrom, Split
+from digitseq.recipe import Align, Recipe, SpacingFrom, Split, Writer
 from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
 if TYPE_CHECKING:
@@ -66,7 +68,9 @@ def batch(
     ] = None,
     spacing_from: Annotated[
         SpacingFrom | None,
-        typer.Option(help="Measure spacing between ink (default) or 28 px tiles.", rich_help_panel=_LAYOUT),
+        typer.Option(
+            help="Measure spacing between ink (default), 28 px tiles or contours.", rich_help_panel=_LAYOUT
+        ),
     ] = None,
     align: Annotated[
         Align | None,
@@ -76,6 +80,14 @@ def batch(
         bool | None,
         typer.Option("--invert/--no-invert", help="Black digits on white.", rich_help_panel=_LAYOUT),
     ] = None,
+    writer: Annotated[
+        Writer | None,
+        typer.Option(
+            help="same: all digits of an image from one writer. Default mixed.", rich_help_panel=_LAYOUT
+        ),
+    ] = None,
+    augment: Preset = None,
+    effects: Effects = {},  # noqa: B006 - never changed
     recipe_file: Annotated[
         Path | None,
         typer.Option(
@@ -118,6 +130,7 @@ def batch(
         "spacing_from": spacing_from,
         "align": align,
         "invert": invert,
+        "writer": writer,
     }
     if sequence is not None and sequences is not None:
         raise typer.BadParameter("give one of --sequence, --sequences, --length and --pattern")
@@ -133,8 +146,12 @@ def batch(
         )
     if recipe_file is None and not given.keys() & {"sequences", "length", "pattern"}:
         raise typer.BadParameter("give one of --sequence, --sequences, --length and --pattern")
+    measured, usual = SPACING.get(augment or "", (None, (2, 8)))
+    if measured is not None:
+        given.setdefault("spacing_from", measured)
     if recipe_file is None:
-        given["spacing_range"] = terminal.spacing(minimum, maximum)
+        given["spacing_range"] = terminal.spacing(minimum, maximum, usual)
+        given["augment"] = settings(augment, effects)
 
     digest = ""
     if recipe_file is None:
@@ -143,7 +160,8 @@ def batch(
         recipe = api.make_recipe(**given | {"source": source or "auto"})
     else:
         base, digest = api.read_recipe(recipe_file)
-        low, high = base.spacing_range
+        given["augment"] = settings(augment, effects, base.settings)
+        low, high = base.spacing_range if measured is None else usual
         given["spacing_range"] = (low if minimum is None else minimum, high if maximum is None else maximum)
         recipe = base.changed(**given)
     glyphs = _open(recipe, source, digest, quiet)

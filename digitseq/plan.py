@@ -11,8 +11,13 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
+from digitseq.augment.draws import Draws
+from digitseq.augment.ink import EFFECTS, rough_digits
+from digitseq.augment.settings import Augment
 from digitseq.errors import WidthError
-from digitseq.glyphs.glyphset import SIDE, GlyphSet, need_digits
+from digitseq.glyphs.glyphset import GlyphSet, need_digits
+from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
+from digitseq.glyphs.writers import check_writers, draw_in_one_hand
 from digitseq.labels import digit_matrix, draw_labels
 from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
 from digitseq.streams import Purpose
@@ -34,6 +39,11 @@ class Plan:
             the image where a line is shorter.
         widths_px: int (images,), width of each image.
         overlapping: whether ink of neighbours may share columns.
+        tiles: the digits as they are seen: the GlyphSet, or what augmentation has made of these glyphs.
+        tile_rows: int (images, digits), row in ``tiles``.
+        writers: int (images,), who wrote each line, where one did; else None.
+        starts: uint64 (images,), the start of each image's own stream.
+        augment: what is still to be done to the whole lines.
     """
 
     digits: IntArray
@@ -43,22 +53,19 @@ class Plan:
     left_px: IntArray
     widths_px: IntArray
     overlapping: bool
+    tiles: Tiles
+    tile_rows: IntArray
+    writers: IntArray | None
+    starts: UInt64Array
+    augment: Augment | None
 
     def __len__(self) -> int:
         return len(self.digits)
 
-    def boxes(self, glyphs: GlyphSet) -> IntArray:
-        """
-        Tight boxes of the ink.
-
-        Args:
-            glyphs: the set that the plan was made with.
-
-        Returns:
-            int (images, digits, 4): x, y, w, h in px; without meaning where a line is shorter.
-        """
-        r = self.rows
-        return np.stack([self.left_px, glyphs.ink_top[r], glyphs.ink_width[r], glyphs.ink_height[r]], axis=-1)
+    def boxes(self) -> IntArray:
+        """Boxes of the ink, int (images, digits, 4): x, y, w, h in px; no meaning where a line is shorter."""
+        t, r = self.tiles, self.tile_rows
+        return np.stack([self.left_px, t.ink_top[r], t.ink_width[r], t.ink_height[r]], axis=-1)
 
 
 def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
@@ -88,16 +95,24 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     looked_up = digits if inside is None else np.maximum(digits, 0)
     count = digits.shape[1]
     words = streams.words(starts, _addresses(count))  # (images, 2 · digits): glyphs, gaps, place
-    rows = glyphs.starts[looked_up] + streams.below(words[:, :count], glyphs.counts[looked_up])
+    writers = None
+    if recipe.writer == "same":
+        writer = streams.words(starts, _WRITER)[:, 0]
+        rows, writers = draw_in_one_hand(glyphs, digits, writer, words[:, :count])
+    else:
+        rows = glyphs.starts[looked_up] + streams.below(words[:, :count], glyphs.counts[looked_up])
     low, high = recipe.spacing_range
     gaps = streams.below(words[:, count:-1], np.array(high - low + 1, np.uint64)) + low
     glyphs.prepare(rows if inside is None else rows[inside])
 
-    if recipe.spacing_from == "ink":
-        left, extent = line_up(glyphs.ink_width[rows], gaps, inside)
-    else:
+    tiles, seen = _tiles(recipe, glyphs, rows, gaps, inside, starts)
+    if recipe.spacing_from == "tile":
         left, extent = line_up(np.full(rows.shape, SIDE), gaps, inside)
-        left += glyphs.ink_left[rows]
+        left += tiles.ink_left[seen]
+    elif recipe.spacing_from == "ink":
+        left, extent = line_up(tiles.ink_width[seen], gaps, inside)
+    else:
+        left, extent = line_up(tiles.ink_width[seen], gaps, inside, _reaches(tiles, seen))
     if recipe.image_width is None:
         widths = extent
     else:
@@ -105,7 +120,47 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
         left += _margin(recipe.align, widths - extent, words[:, -1])[:, None]
     if inside is not None:
         left = np.where(inside, left, widths[:, None])
-    return Plan(digits, inside, rows, gaps, left, widths, overlapping=low < 0)
+    overlapping = low < 0 or recipe.spacing_from == "contour"
+    return Plan(
+        digits, inside, rows, gaps, left, widths, overlapping, tiles, seen, writers, starts, recipe.settings
+    )
+
+
+def _tiles(
+    recipe: Recipe,
+    glyphs: GlyphSet,
+    rows: IntArray,
+    gaps_px: IntArray,
+    inside: BoolArray | None,
+    starts: UInt64Array,
+) -> tuple[Tiles, IntArray]:
+    """The digits as they are seen, and the row of each."""
+    if recipe.settings is None or not recipe.settings.uses(*EFFECTS):
+        return glyphs, rows
+    # Baselines are measured along the line as it would stand without augmentation.
+    wide = glyphs.ink_width[rows]
+    left, extent = line_up(wide, gaps_px, inside)
+    middles = left + wide // 2 - extent[:, None] // 2
+    tiles = rough_digits(Draws(recipe.settings, starts), glyphs, rows, middles)
+    return tiles, np.arange(rows.size).reshape(rows.shape)
+
+
+def _reaches(tiles: Tiles, rows: IntArray) -> IntArray:
+    """
+    How far each digit keeps off the left edge of the next, if the nearest of their ink is to touch.
+
+    Ink is compared in each row of pixels and with that of the rows above and below, so that diagonals count.
+
+    Returns:
+        int (images, digits − 1), at most the ink width.
+    """
+    first, last = tiles.profiles(rows)  # (images, digits, 28)
+    near = last[:, :-1].copy()
+    np.maximum(near[..., 1:], last[:, :-1, :-1], out=near[..., 1:])
+    np.maximum(near[..., :-1], last[:, :-1, 1:], out=near[..., :-1])
+    reach = (near - first[:, 1:]).max(-1) + 1
+    # Digits with no row in common do not meet; their columns keep apart instead.
+    return np.where(reach > NO_INK // 2, reach, tiles.ink_width[rows[:, :-1]])
 
 
 def check_lines(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyphs: GlyphSet) -> None:
@@ -124,6 +179,8 @@ def check_lines(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyp
     """
     if not glyphs.counts.all():
         need_digits(glyphs, digits[digits >= 0])
+    if recipe.writer == "same":
+        check_writers(glyphs, digits)
     _check_fit(recipe, digits, inside, glyphs)
 
 
@@ -154,7 +211,10 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
 
 
 def line_up(
-    advances_px: IntArray, gaps_px: IntArray, inside: BoolArray | None = None
+    advances_px: IntArray,
+    gaps_px: IntArray,
+    inside: BoolArray | None = None,
+    reaches_px: IntArray | None = None,
 ) -> tuple[IntArray, IntArray]:
     """
     Digits side by side from column 0.
@@ -165,6 +225,7 @@ def line_up(
         advances_px: int (lines, digits), how wide each digit is.
         gaps_px: int (lines, digits − 1), may be negative.
         inside: bool (lines, digits), False where a line is shorter; None when none is.
+        reaches_px: int (lines, digits − 1), what gaps are measured from; None for how wide the digits are.
 
     Returns:
         Left edges int (lines, digits) and the extent of each line int (lines,), new arrays.
@@ -172,7 +233,7 @@ def line_up(
     >>> line_up(np.array([[10, 20, 3]]), np.array([[5, -30]]))
     (array([[ 0, 15, 16]]), array([35]))
     """
-    steps = np.maximum(advances_px[:, :-1] + gaps_px, 1)
+    steps = np.maximum((advances_px[:, :-1] if reaches_px is None else reaches_px) + gaps_px, 1)
     if inside is not None:
         advances_px = advances_px * inside
         steps *= inside[:, 1:]
@@ -182,7 +243,7 @@ def line_up(
 
 
 def required_width(
-    digits: IntArray, inside: BoolArray | None, max_gap_px: int, spacing_from: str, glyphs: GlyphSet
+    digits: IntArray, inside: BoolArray | None, max_gap_px: int, whole_tiles: bool, glyphs: GlyphSet
 ) -> IntArray:
     """
     The width that always fits, whatever is drawn: widest ink of every digit, greatest gaps.
@@ -193,13 +254,13 @@ def required_width(
         digits: int (lines, digits), −1 where one is shorter.
         inside: its mask, or None.
         max_gap_px: the greatest gap.
-        spacing_from: "ink" or "tile".
+        whole_tiles: a digit may take a whole tile.
         glyphs: the source.
 
     Returns:
         int (lines,), px.
     """
-    widest = glyphs.widest_ink if spacing_from == "ink" else np.full(10, SIDE)
+    widest = np.full(10, SIDE) if whole_tiles else glyphs.widest_ink
     gaps = np.full((len(digits), digits.shape[1] - 1), max_gap_px)
     return line_up(widest[digits], gaps, inside)[1]
 
@@ -212,7 +273,10 @@ def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyph
     # What no line can exceed, without looking at the digits; it settles nearly every call.
     if SIDE * digits.shape[1] + max(high, 0) * (digits.shape[1] - 1) <= available:
         return
-    required = required_width(digits, inside, high, recipe.spacing_from, glyphs)
+    whole_tiles = recipe.spacing_from == "tile" or (
+        recipe.settings is not None and recipe.settings.uses(*EFFECTS)
+    )
+    required = required_width(digits, inside, high, whole_tiles, glyphs)
     worst = int(required.argmax())
     needed = int(required[worst])
     if needed <= available:
@@ -250,3 +314,6 @@ def _addresses(digits: int) -> UInt64Array:
             streams.addresses(Purpose.PLACE, 1),
         ]
     )
+
+
+_WRITER = streams.addresses(Purpose.WRITER, 1)

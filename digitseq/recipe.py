@@ -4,11 +4,12 @@ Recipe: everything that defines a set of images, checked once, frozen, JSON in a
 Image i of a recipe is a pure function of (recipe, i) and of the glyphs of its source.
 """
 
-import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, SupportsIndex, TypeAlias, get_args
+from typing import Any, Literal, SupportsIndex, TypeAlias, cast, get_args
 
+from digitseq.augment.settings import Augment, preset
+from digitseq.checks import as_int, choice, integer, short
 from digitseq.errors import ArgumentError
 
 MAX_DIGITS = 65_536
@@ -21,10 +22,12 @@ MAX_IMAGES = 10**15
 ANY_DIGIT = "#"
 
 Split: TypeAlias = Literal["train", "validation", "test", "all"]
-SpacingFrom: TypeAlias = Literal["ink", "tile"]
+SpacingFrom: TypeAlias = Literal["ink", "tile", "contour"]
+Writer: TypeAlias = Literal["mixed", "same"]
 Align: TypeAlias = Literal["center", "left", "right", "random"]
 SPLITS: tuple[str, ...] = get_args(Split)
 SPACING_FROM: tuple[str, ...] = get_args(SpacingFrom)
+WRITER: tuple[str, ...] = get_args(Writer)
 ALIGN: tuple[str, ...] = get_args(Align)
 
 RECIPE_FORMAT = 1
@@ -53,7 +56,10 @@ class Recipe:
         index: place of the first image in the seed's stream; image i of this recipe is number index + i.
         source: "mnist", "builtin" or the name of another source.
         split: "train", "validation", "test" or "all": which of the source's glyphs are drawn from.
-        spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles.
+        spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles, "contour"
+            where neighbours come nearest: 0 touches, less interlocks.
+        writer: "mixed" draws each digit from all glyphs; "same" draws all digits of an image from one writer.
+        augment: an Augment, the name of a preset, or None: how rough the images are made.
         align: where surplus width goes: "center", "left", "right" (the line is there) or "random".
         invert: black digits on white.
 
@@ -80,6 +86,8 @@ class Recipe:
     spacing_from: str = "ink"
     align: str = "center"
     invert: bool = False
+    writer: str = "mixed"
+    augment: Augment | str | None = None
 
     def __post_init__(self) -> None:
         # object.__setattr__ is the one way to normalise a field of a frozen dataclass.
@@ -89,15 +97,17 @@ class Recipe:
             self._check_labels()
         put(self, "spacing_range", _spacing_range(self.spacing_range))
         if self.image_width is not None:
-            put(self, "image_width", _integer("image_width", self.image_width, 1, MAX_WIDTH_PX))
-        put(self, "seed", _integer("seed", self.seed))
+            put(self, "image_width", integer("image_width", self.image_width, 1, MAX_WIDTH_PX))
+        put(self, "seed", integer("seed", self.seed))
         if self.seed.bit_length() > _SEED_BITS:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
         if not isinstance(self.source, str) or not self.source:
             raise ArgumentError("source", f"expected the name of a source, got {self.source!r}")
-        _choice("split", self.split, SPLITS)
-        _choice("spacing_from", self.spacing_from, SPACING_FROM)
-        _choice("align", self.align, ALIGN)
+        choice("split", self.split, SPLITS)
+        choice("spacing_from", self.spacing_from, SPACING_FROM)
+        choice("align", self.align, ALIGN)
+        choice("writer", self.writer, WRITER)
+        put(self, "augment", preset(self.augment))
         for name in ("invert", "unique"):
             if not isinstance(getattr(self, name), bool):
                 raise ArgumentError(name, f"expected True or False, got {getattr(self, name)!r}")
@@ -119,7 +129,7 @@ class Recipe:
         put = object.__setattr__
         if self.splits:
             pairs = self.splits.items() if isinstance(self.splits, Mapping) else self.splits
-            splits = tuple((_choice("splits", name, SPLITS[:-1]), _count(count)) for name, count in pairs)
+            splits = tuple((choice("splits", name, SPLITS[:-1]), _count(count)) for name, count in pairs)
             if len({name for name, _ in splits}) < len(splits):
                 raise ArgumentError("splits", "expected each split once")
             total = sum(count for _, count in splits)
@@ -133,7 +143,7 @@ class Recipe:
             put(self, "count", len(self.sequences))
         else:
             raise ArgumentError("count", "expected how many images, got nothing")
-        put(self, "index", _integer("index", self.index, 0, MAX_IMAGES))
+        put(self, "index", integer("index", self.index, 0, MAX_IMAGES))
         if self.unique and self.sequences:
             put(self, "sequences", tuple(dict.fromkeys(self.sequences)))
         if self.unique and (labels := self.label_count()) < self.index + len(self):
@@ -155,6 +165,11 @@ class Recipe:
         if self.pattern is not None:
             return int(10 ** self.pattern.count(ANY_DIGIT))
         return len(set(self.sequences))
+
+    @property
+    def settings(self) -> Augment | None:
+        """How rough the images are made; None if they are not."""
+        return cast("Augment | None", self.augment)  # a name was looked up when the recipe was made
 
     @property
     def longest(self) -> int:
@@ -224,6 +239,7 @@ class Recipe:
                 "sequences": list(self.sequences),
                 "length": None if self.length is None else list(self.length),
                 "splits": dict(self.splits),
+                "augment": None if self.settings is None else self.settings.to_dict(),
             }
         )
 
@@ -275,7 +291,7 @@ def sequence_text(digits: str | Iterable[SupportsIndex]) -> str:
                 if character not in "0123456789":
                     raise ArgumentError(
                         "digits",
-                        f"expected digits 0–9, got {character!r} at position {position} of {_short(text)}",
+                        f"expected digits 0–9, got {character!r} at position {position} of {short(text)}",
                     )
     else:
         text = "".join(_digit_texts(digits))
@@ -288,21 +304,19 @@ def sequence_text(digits: str | Iterable[SupportsIndex]) -> str:
 
 def _digit_texts(digits: Iterable[SupportsIndex]) -> Iterable[str]:
     if isinstance(digits, bytes | bytearray):
-        raise ArgumentError("digits", f"expected a text or integers, got bytes: {_short(bytes(digits))}")
+        raise ArgumentError("digits", f"expected a text or integers, got bytes: {short(bytes(digits))}")
     try:
         values = iter(digits)
     except TypeError:
-        number = _as_int(digits)
+        number = as_int(digits)
         hint = f"write it as text: '{number}'" if number is not None and 0 <= number < 10**100 else ""
         raise ArgumentError(
-            "digits", f"expected a text or an iterable of integers 0–9, got {_short(digits)}", hint=hint
+            "digits", f"expected a text or an iterable of integers 0–9, got {short(digits)}", hint=hint
         ) from None
     for position, value in enumerate(values):
-        number = _as_int(value)
+        number = as_int(value)
         if number is None or not 0 <= number <= 9:
-            raise ArgumentError(
-                "digits", f"expected integers 0–9, got {_short(value)} at position {position}"
-            )
+            raise ArgumentError("digits", f"expected integers 0–9, got {short(value)} at position {position}")
         if position >= MAX_DIGITS:  # an endless generator ends here
             raise ArgumentError("digits", f"expected at most {MAX_DIGITS} digits, got more")
         yield "0123456789"[number]
@@ -310,7 +324,7 @@ def _digit_texts(digits: Iterable[SupportsIndex]) -> Iterable[str]:
 
 def _sequences(values: Any) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ArgumentError("sequences", f"expected a collection of texts, got {_short(values)}")
+        raise ArgumentError("sequences", f"expected a collection of texts, got {short(values)}")
     sequences = []
     for number, value in enumerate(values):
         try:
@@ -326,16 +340,16 @@ def _spacing_range(value: Any) -> tuple[int, int]:
         low, high = (None, None) if isinstance(value, str | bytes) else value
     except (TypeError, ValueError):
         low = high = None
-    minimum, maximum = _as_int(low), _as_int(high)
+    minimum, maximum = as_int(low), as_int(high)
     if minimum is None or maximum is None:
-        raise ArgumentError("spacing_range", f"expected two integers (min, max), got {_short(value)}")
+        raise ArgumentError("spacing_range", f"expected two integers (min, max), got {short(value)}")
     if minimum > maximum:
         raise ArgumentError(
-            "spacing_range", f"expected min ≤ max, got min {_short(minimum)} and max {_short(maximum)}"
+            "spacing_range", f"expected min ≤ max, got min {short(minimum)} and max {short(maximum)}"
         )
     if max(-minimum, maximum) > MAX_WIDTH_PX:
         raise ArgumentError(
-            "spacing_range", f"expected at most {MAX_WIDTH_PX} px either way, got {_short(value)}"
+            "spacing_range", f"expected at most {MAX_WIDTH_PX} px either way, got {short(value)}"
         )
     return minimum, maximum
 
@@ -345,10 +359,10 @@ def _length(value: Any) -> tuple[int, int]:
         low, high = value
     except (TypeError, ValueError):
         low = high = None
-    shortest, longest = _as_int(low), _as_int(high)
+    shortest, longest = as_int(low), as_int(high)
     if shortest is None or longest is None or not 1 <= shortest <= longest <= MAX_DIGITS:
         expected = f"two integers (min, max), 1 ≤ min ≤ max ≤ {MAX_DIGITS}"
-        raise ArgumentError("length", f"expected {expected}, got {_short(value)}")
+        raise ArgumentError("length", f"expected {expected}, got {short(value)}")
     return shortest, longest
 
 
@@ -357,44 +371,10 @@ def _check_pattern(pattern: Any) -> None:
     wrong = [p for p in range(len(pattern)) if pattern[p] not in allowed] if isinstance(pattern, str) else [0]
     if wrong:
         where = f"{pattern[wrong[0]]!r} at position {wrong[0]} of " if isinstance(pattern, str) else ""
-        raise ArgumentError("pattern", f"expected digits 0–9 and #, got {where}{_short(pattern)}")
+        raise ArgumentError("pattern", f"expected digits 0–9 and #, got {where}{short(pattern)}")
     if len(pattern) > MAX_DIGITS:
         raise ArgumentError("pattern", f"expected at most {MAX_DIGITS} digits, got {len(pattern)}")
 
 
 def _count(value: Any) -> int:
-    return _integer("count", value, 0, MAX_IMAGES)
-
-
-def _integer(argument: str, value: Any, low: int | None = None, high: int | None = None) -> int:
-    number = _as_int(value)
-    bounds = "" if low is None else f" from {low} to {high}"
-    if number is None or (low is not None and number < low) or (high is not None and number > high):
-        raise ArgumentError(argument, f"expected an integer{bounds}, got {_short(value)}")
-    return number
-
-
-def _as_int(value: Any) -> int | None:
-    """The integer that a value is, or None; True and False are not integers here."""
-    if type(value) is int:
-        return value
-    if type(value).__name__ in ("bool", "bool_"):  # numpy's bool too, without importing numpy
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
-
-
-def _choice(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise ArgumentError(argument, f"expected one of {', '.join(allowed)}, got {_short(value)}")
-    return str(value)
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # Python does not write out integers of over 4,300 digits
-        return "a number of thousands of digits"
-    return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"
+    return integer("count", value, 0, MAX_IMAGES)

@@ -1,11 +1,12 @@
-"""Plan + GlyphSet → uint8 images."""
+"""Plan → uint8 images: the digits side by side, then what is done to the whole line."""
 
 from typing import Any
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, FloatArray, UInt8Array
-from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.augment.lines import EFFECTS, rough_lines
+from digitseq.glyphs.tiles import SIDE
 from digitseq.plan import Plan
 
 
@@ -22,7 +23,6 @@ class Renderer:
     def draw(
         self,
         plan: Plan,
-        glyphs: GlyphSet,
         dtype: np.dtype[Any],
         *,
         invert: bool = False,
@@ -32,8 +32,7 @@ class Renderer:
         The images of a plan, in memory of their own.
 
         Args:
-            plan: where each glyph stands.
-            glyphs: the set that the plan was made with.
+            plan: where each digit stands.
             dtype: uint8 (0 to 255) or float32 (0.0 to 1.0, exactly k/255 rounded once).
             invert: black digits on white.
             out: array of that dtype to write into, (images, 28, widest).
@@ -41,7 +40,7 @@ class Renderer:
         Returns:
             ``out``, or a new array.
         """
-        canvas = self.compose(plan, glyphs)
+        canvas = self.compose(plan)
         if out is None:
             out = np.empty(canvas.shape, dtype)
         if dtype == np.float32:
@@ -54,13 +53,12 @@ class Renderer:
             np.copyto(out, canvas)
         return out
 
-    def compose(self, plan: Plan, glyphs: GlyphSet) -> UInt8Array:
+    def compose(self, plan: Plan) -> UInt8Array:
         """
         The images of a plan on the canvas, white on black: gone with the next call.
 
         Args:
-            plan: where each glyph stands.
-            glyphs: the set that the plan was made with.
+            plan: where each digit stands.
 
         Returns:
             uint8 (images, 28, widest), a view of the canvas.
@@ -77,26 +75,28 @@ class Renderer:
         # windows[i, x] is the 28×28 piece of image i that starts at column x; writing to it writes there.
         strides = (SIDE * pitch, 1, pitch, 1)
         windows = np.ndarray((images, width + 1, SIDE, SIDE), np.uint8, self._canvas.data, 0, strides)
-        ink = glyphs.at_left_edge(plan.rows)  # (images, digits, 28, 28)
+        ink = plan.tiles.at_left_edge(plan.tile_rows)  # (images, digits, 28, 28)
         if plan.inside is not None:
             ink[~plan.inside] = 0
         every = np.arange(images)
-        for position in range(plan.rows.shape[1]):
+        for position in range(plan.tile_rows.shape[1]):
             place = (every, plan.left_px[:, position])
             # From left to right, and ink ends where the next begins: only blank columns are overwritten.
             windows[place] = (
                 np.maximum(ink[:, position], windows[place]) if plan.overlapping else ink[:, position]
             )
-        return canvas[:, :, :width]
+        drawn = canvas[:, :, :width]
+        if plan.augment is not None and plan.augment.uses(*EFFECTS):
+            rough_lines(drawn, plan.augment, plan.starts, plan.widths_px)
+        return drawn
 
 
-def render(plan: Plan, glyphs: GlyphSet, *, invert: bool = False) -> UInt8Array:
+def render(plan: Plan, *, invert: bool = False) -> UInt8Array:
     """
     The images of a plan.
 
     Args:
-        plan: where each glyph stands.
-        glyphs: the set that the plan was made with.
+        plan: where each digit stands.
         invert: black digits on white.
 
     Returns:
@@ -107,10 +107,10 @@ def render(plan: Plan, glyphs: GlyphSet, *, invert: bool = False) -> UInt8Array:
     >>> from digitseq.plan import make_plan
     >>> from digitseq.recipe import Recipe
     >>> recipe = Recipe(sequences=("3502",), spacing_range=(2, 8), image_width=200, seed=1)
-    >>> render(make_plan(recipe, np.array([0]), builtin()), builtin()).shape
+    >>> render(make_plan(recipe, np.array([0]), builtin())).shape
     (1, 28, 200)
     """
-    drawn = Renderer().compose(plan, glyphs)
+    drawn = Renderer().compose(plan)
     return np.subtract(255, drawn, out=drawn) if invert else drawn
 
 

@@ -40,6 +40,25 @@ class Purpose(IntEnum):
     GLYPH = 1
     GAP = 2
     PLACE = 3
+    WRITER = 4
+    ROTATE = 5
+    SLANT = 6
+    LINE_SLANT = 7
+    SCALE = 8
+    ELASTIC = 9
+    THICKNESS = 10
+    LINE_THICKNESS = 11
+    SHIFT = 12
+    SLOPE = 13
+    BLUR = 14
+    CONTRAST = 15
+    BACKGROUND = 16
+    NOISE = 17
+    OCCLUDE = 18
+    SPECKS = 19
+    NEGATIVE = 20
+    BEND = 21
+    WAVE = 22
 
 
 def mix(state: UInt64Array) -> UInt64Array:
@@ -112,6 +131,22 @@ def words(starts: UInt64Array, offsets: UInt64Array) -> UInt64Array:
         uint64 (images, words), a new array, each word uniform over all 2⁶⁴.
     """
     return mix(starts[:, None] + offsets)
+
+
+def bells(random_words: UInt64Array) -> IntArray:
+    """
+    A bell around 0 from each word: the sum of four uniforms of 10 bits.
+
+    Args:
+        random_words: uint64, any shape.
+
+    Returns:
+        int, the same shape: standard deviation 4096, at most 3.5 of it either way.
+    """
+    total = np.zeros(random_words.shape, np.int64)
+    for shift in (0, 16, 32, 48):
+        total += ((random_words >> np.uint64(shift)) & np.uint64(1023)).astype(np.int64)
+    return (total - 2046) * 4096 // 591
 
 
 def permute(numbers: UInt64Array, size: int, key: UInt64Array) -> UInt64Array:

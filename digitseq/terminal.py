@@ -12,7 +12,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from digitseq.errors import ArgumentError, SourceWarning
-from digitseq.recipe import sequence_text
+from digitseq.recipe import Writer, sequence_text
 
 # --- Options that several commands have -----------------------------------------------------------------
 
@@ -34,6 +34,9 @@ Source = Annotated[
         help="mnist, builtin, a path of your own glyphs, or auto (default): mnist if it can be had."
     ),
 ]
+HandOption = Annotated[
+    Writer, typer.Option("--writer", help="same: all digits of an image from one writer; or mixed.")
+]
 StyleSeed = Annotated[
     int | None, typer.Option(help="Draw with the built-in digits, in the handwriting of this number.")
 ]
@@ -48,10 +51,11 @@ def source_name(source: str | None, style_seed: int | None) -> str | None:
     return f"builtin:{style_seed}"
 
 
-def spacing(minimum: int | None, maximum: int | None) -> tuple[int, int]:
+def spacing(minimum: int | None, maximum: int | None, usual: tuple[int, int] = (2, 8)) -> tuple[int, int]:
     """The range of the spacing; an end that is not given moves out of the way of the other."""
-    low = min(2, 2 if maximum is None else maximum) if minimum is None else minimum
-    return low, max(8, low) if maximum is None else maximum
+    least, most = usual
+    low = min(least, least if maximum is None else maximum) if minimum is None else minimum
+    return low, max(most, low) if maximum is None else maximum
 
 
 def width(text: str | None) -> int | None:

@@ -7,12 +7,14 @@ From the repository's folder, with digitseq installed:
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from digitseq import builtin, draw, make_recipe
 from digitseq.arrays import UInt8Array
+from digitseq.augment.settings import EFFECTS, PRESETS, SPACING
 from digitseq.glyphs import pen
 from digitseq.glyphs.allographs import allograph, weights
 from digitseq.glyphs.glyphset import GlyphSet
@@ -41,6 +43,49 @@ def ways() -> UInt8Array:
     return drawn.reshape(-1, 28, 28)
 
 
+def strips(
+    rows: list[dict[str, Any]], columns: int = 5, labels: tuple[str, ...] = ("3502", "1798", "6420")
+) -> Image.Image:
+    """Lines of digits: a row for each of the settings, the same numbers and seed in all rows."""
+    count, width = columns, 148
+    drawn = []
+    for settings in rows:
+        usual = {"spacing_range": (2, 8), "image_width": width, "seed": 11, "source": "builtin"}
+        recipe = make_recipe(labels, count=count, **usual | settings)
+        images = np.stack([picture.image for picture in draw(recipe)])
+        drawn.append(np.pad(np.concatenate(list(images), 1), ((0, 2), (0, 0)), constant_values=90))
+    return Image.fromarray(np.concatenate(drawn)[:-2])
+
+
+def gallery(folder: Path) -> None:
+    """Each effect at three strengths, and each preset."""
+    folder.mkdir(exist_ok=True)
+    for name, effect in EFFECTS.items():
+        end = (
+            effect.low
+            if abs(effect.low - effect.neutral) > abs(effect.high - effect.neutral)
+            else effect.high
+        )
+        strengths = [effect.neutral + (end - effect.neutral) * part / 3 for part in (1, 2, 3)]
+        strengths = [round(strength, 3) for strength in strengths]
+        strengths = {"occlude": [1, 2, 4], "elastic": [0.5, 1, 2]}.get(name, strengths)
+        rows: list[dict[str, Any]] = [{"augment": {name: (s, s)}} for s in strengths]
+        if name in ("rotate", "slant", "thickness", "shift", "slope"):  # to both sides
+            rows = [{"augment": {name: (-abs(s), abs(s))}} for s in strengths]
+        strips(rows).save(folder / f"{name}.png", optimize=True)
+    for name in PRESETS:
+        spacing_from, spacing_range = SPACING.get(name, ("ink", (2, 8)))
+        settings = {"augment": name, "spacing_from": spacing_from, "spacing_range": spacing_range}
+        strips([settings | {"seed": seed} for seed in (11, 12, 13)]).save(
+            folder / f"preset-{name}.png", optimize=True
+        )
+    for name, rows in {
+        "contour": [{"spacing_from": "contour", "spacing_range": (gap, gap)} for gap in (3, 0, -2)],
+        "one-hand": [{"writer": "same", "seed": seed} for seed in (11, 12, 13)],
+    }.items():
+        strips(rows).save(folder / f"{name}.png", optimize=True)
+
+
 def main() -> None:
     """Make them all."""
     recipe = make_recipe(["0123456789"], (2, 8), 300, seed=7, source="builtin")
@@ -54,6 +99,7 @@ def main() -> None:
     grid(glyphs.images[hands], 20).save(folder / "hands.png", optimize=True)
     columns = len(ways()) // 10
     grid(ways(), columns).save(folder / "ways.png", optimize=True)
+    gallery(DOCS / "augmentation")
 
 
 if __name__ == "__main__":

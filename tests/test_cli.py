@@ -17,6 +17,7 @@ from PIL import Image
 import digitseq
 from digitseq import api, cli
 from digitseq.arrays import UInt8Array
+from digitseq.augment.settings import EFFECTS, PRESETS
 from digitseq.recipe import Recipe
 
 
@@ -74,6 +75,30 @@ _DEFAULT: dict[str, Any] = {
         ("3502 --index 7", {"index": 7}),
         ("3502 --source builtin --split test", {"source": "builtin", "split": "test"}),
         ("3502 --style-seed -7", {"source": "builtin:-7"}),
+        ("3502 --writer same", {"writer": "same"}),
+        ("3502 --augment light", {"augment": "light"}),
+        ("3502 --augment none", {}),
+        ("3502 --rotate 10", {"augment": {"rotate": (-10, 10)}}),
+        (
+            "3502 --slant -20:20 --scale 0.85:1.15 --elastic 4 --backgrounds paper,lines",
+            {
+                "augment": {"slant": (-20, 20), "scale": (0.85, 1.15), "elastic": (0, 4)}
+                | {"backgrounds": ("paper", "lines")}
+            },
+        ),
+        ("3502 --augment light --rotate 0", {"augment": PRESETS["light"].to_dict() | {"rotate": 0}}),
+        (
+            "3502 --augment touching",
+            {"augment": "touching", "spacing_from": "contour", "spacing_range": (-2, 0)},
+        ),
+        (
+            "3502 --augment touching --spacing-from ink --min 1",
+            {"augment": "touching", "spacing_range": (1, 1)},
+        ),
+        (
+            "3502 --augment heavy --max -3",
+            {"augment": "heavy", "spacing_from": "contour", "spacing_range": (-3, -3)},
+        ),
         ("3502 --style-seed 7 --source builtin", {"source": "builtin:7"}),
         (
             "3502 --spacing-from tile --align random --invert",
@@ -254,6 +279,30 @@ def test_json_tells_all_that_is_known_of_a_picture(in_folder: Path) -> None:
         assert picture[y : y + h, x : x + w].any(axis=1)[[0, -1]].all()
 
 
+def test_help_lists_every_effect_and_a_plain_run_pays_for_none() -> None:
+    for command in ("generate", "batch"):
+        words = re.sub(r"\x1b\[[0-9;]*m", "", run(command, "--help", env={"COLUMNS": "140"}).stdout)
+        assert all(f"--{name}" in words for name in (*EFFECTS, "backgrounds", "augment", "writer"))
+    code = "import sys; sys.argv = ['digitseq', 'generate', '35', '--source', 'builtin']\n"
+    code += (
+        "from digitseq.cli import generate; from digitseq.cli_augment import with_effects; import inspect\n"
+    )
+    code += "print(sorted(inspect.signature(with_effects(generate)).parameters))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "'augment'" in done.stdout
+    assert "'rotate'" not in done.stdout
+
+
+def test_an_augmented_picture_is_made_again_from_its_recipe(in_folder: Path) -> None:
+    command = ("--augment", "heavy", "--writer", "same", "--source", "builtin", "--seed", "4", "--json")
+    facts = json.loads(run("generate", "3502", *command).stdout)
+    assert facts["recipe"]["augment"]["noise"] == [0, 25]
+    assert isinstance(facts["writer"], int)
+    again = next(digitseq.draw(Recipe.from_dict(facts["recipe"])))
+    assert (again.image == _pixels(Path("3502.png"))).all()
+    assert facts["boxes"] == again.boxes.tolist()
+
+
 def test_a_style_seed_is_another_handwriting_and_is_recorded(in_folder: Path) -> None:
     for seed, name in (("0", "builtin"), ("5", "builtin:5")):
         done = run("generate", "3502", "--style-seed", seed, "--seed", "1", "--json", "-o", f"{seed}.png")
@@ -317,6 +366,23 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
             "error: Invalid value: --style-seed goes with --source builtin",
         ),
         ("generate 35 --style-seed x", 2, "error: Invalid value for '--style-seed'"),
+        (
+            "generate 35 --augment hard",
+            2,
+            "error: --augment: expected one of none, light, medium, heavy, touching",
+        ),
+        ("generate 35 --rotate x", 2, "error: --rotate: expected a number or LOW:HIGH, got 'x'"),
+        ("generate 35 --rotate 60", 2, "error: --rotate: expected strengths from -45 to 45, got -60 to 60"),
+        ("generate 35 --slant 5:", 2, "error: --slant: expected a number or LOW:HIGH, got '5:'"),
+        ("generate 35 --occlude 0.5", 2, "error: --occlude: expected whole numbers"),
+        (
+            "generate 35 --backgrounds sky",
+            2,
+            "error: --backgrounds: expected some of plain, gradient, paper, lines",
+        ),
+        ("generate 35 --rotat 5", 2, "--rotate"),
+        ("generate 35 --writer one", 2, "'one' is not one of 'mixed', 'same'"),
+        ("generate 35 --augment light --width 40 --source builtin", 2, "hint: 64 always fits"),
         (
             "generate 35 --source builtin -o a/b.png",
             1,

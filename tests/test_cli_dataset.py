@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from digitseq import Recipe, api, cli
+from digitseq.augment.settings import PRESETS
 from tests.test_cli import _on_a_terminal, run
 
 _BASE: dict[str, Any] = {"spacing_range": (2, 8), "image_width": None, "seed": 1, "source": "builtin"}
@@ -20,6 +21,9 @@ _OWN: dict[str, Any] = {
     "seed": 9,
     "source": "builtin",
 }
+
+
+_MEDIUM = PRESETS["medium"].to_dict() | {"noise": (0, 3)}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,12 @@ _OWN: dict[str, Any] = {
         ("--recipe own.json --max 4", _OWN | {"spacing_range": (0, 4)}),
         ("--sequence 7 --style-seed 3", _BASE | {"sequences": ("7",), "source": "builtin:3"}),
         ("--recipe own.json --style-seed 3", _OWN | {"source": "builtin:3"}),
+        ("--sequence 7 --augment medium --noise 3", _BASE | {"sequences": ("7",), "augment": _MEDIUM}),
+        ("--recipe own.json --rotate 3 --writer same", _OWN | {"augment": {"rotate": 3}, "writer": "same"}),
+        (
+            "--recipe own.json --augment touching",
+            _OWN | {"augment": "touching", "spacing_from": "contour", "spacing_range": (-2, 0)},
+        ),
     ],
 )
 def test_options_become_exactly_this_recipe(
@@ -222,3 +232,18 @@ def test_the_bank_of_built_in_digits_is_announced_and_drawn_once(in_folder: Path
     assert Path("one/labels.csv").read_bytes() == Path("two/labels.csv").read_bytes()
     assert json.loads(Path("one/dataset.json").read_text())["source"]["name"] == "builtin:21"
     assert run("verify", "one").returncode == 0
+
+
+def test_an_augmented_dataset_in_one_hand_is_right_and_finished_by_the_same_command(in_folder: Path) -> None:
+    command = ("-n", "30", "--length", "2-5", "--augment", "heavy", "--writer", "same", "--source", "builtin")
+    run("batch", "out", *command, "--seed", "1", "--width", "180")
+    assert run("verify", "out").returncode == 0
+    lines = [json.loads(line) for line in Path("out/metadata.jsonl").read_text().splitlines()]
+    assert all(isinstance(line["writer"], int) for line in lines)
+    assert len({line["writer"] for line in lines}) > 20
+    run("batch", "again", "--recipe", "out/dataset.json")
+    assert Path("again/dataset.json").read_bytes() == Path("out/dataset.json").read_bytes()
+    whole = Path("out/images/000/000003.png").read_bytes()
+    Path("out/images/000/000003.png").write_bytes(whole[:50])
+    assert "1 images written" in run("batch", "out", "--recipe", "out/dataset.json").stderr
+    assert Path("out/images/000/000003.png").read_bytes() == whole

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from digitseq.api import draw, load_glyphs
+from digitseq.augment.settings import EFFECTS, PRESETS
 from digitseq.recipe import Recipe
 
 _MIXED = ("3502", "0", "00000000", "9876543210", "7")
@@ -41,12 +42,42 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }
 
+_ROUGH: dict[str, Any] = {"spacing_range": (-2, 8), "image_width": 360, "seed": 8, "sequences": _MIXED * 6}
+RECIPES |= {f"preset {name}": _ROUGH | {"augment": name} for name in PRESETS if name != "none"}
+RECIPES |= {
+    f"strongest {name}": _ROUGH | {"augment": {name: (effect.low, effect.high)}}
+    for name, effect in EFFECTS.items()
+}
+RECIPES["contour"] = _ROUGH | {"spacing_from": "contour"}
+RECIPES["one hand"] = _ROUGH | {"writer": "same"}
+
 BUILTIN: dict[str, str] = {
     "plain": "59176864baf431bf17b72c44088f0bc6ad802784a48793ccb4731f70b7f5cbb4",
     "natural width": "46c333750bccdc033b1a297f7018958f21b8df02d9421863aa4985eb147fedca",
     "overlap": "8a22e5d4cd1421745faa2ab5115aa68b6731c27f7ba26bb83be9fae467a799a7",
     "tiles": "f058cdccf189840b615442eba2e22b33aa9c43922e9411d77a52e183dd2f266e",
     "random place, inverted": "080062ad5e3276717c9a499e04a918446b5f9406060d240f1771c77d020d9f19",
+    "preset light": "a0d11436f98fac0dc74ee3c5d453aba327611379527d672e4de5938e0fb1143f",
+    "preset medium": "0d7648c54cd7d4f5911b0864f539cbc0459e756a80cd2ba644696a2c9fc0f8ed",
+    "preset heavy": "27967cd744ddb685845eb39db84c405136a38c7acc86b7fbbb0ec689905dc017",
+    "preset touching": "9bb38546668e554c6e7b536ba0d498c3d756b7b085a13a31b16e72115ef95fda",
+    "strongest rotate": "e93b5c9e717b5967a361d1bf7a56d4cb15d096d9a378b74d0864dde20c2e20c6",
+    "strongest slant": "38a87c197cb1e8622217035642d943c5025a12d3d578b31f511ff13c4c19e613",
+    "strongest scale": "03834cc870c256dae5780d229d0cb1ec1064fee60d78b748f3b0b17862d4940a",
+    "strongest elastic": "37130b92196a9b68e4b32173a9d9982aef2081666241b0e65518f46643dd41e9",
+    "strongest thickness": "85259888f717e90f0595f4b7c0646b796406224f334dfc07aa66e368eb171b5b",
+    "strongest shift": "9456a0940b05bde1b6b34793b4451ec3f0dc48cfc4d5cdd341f7a50d73c2bfdf",
+    "strongest slope": "3fc804f8cb89c48e7089416669c4c534c5f737b9d2c21893b708abfe1aa6e7fc",
+    "strongest wave": "4ff49db0e31efd1e11d6831cdc0d6c40897353a52dacd6b6bd859822b985c754",
+    "strongest blur": "bd10a53c1bd7bf6bcec9f672e346ac8e53811bcc5d55eb0cd10c67cb4282a71e",
+    "strongest contrast": "433fd8b12657ea35a1cd383b3f35b1327dd033282479056d4056403fa7141163",
+    "strongest background": "3563747e7e4d24d486b8870e3e46ada2d2561c73d7b7561b78ac32045cfaeb38",
+    "strongest noise": "046fc4f767388322a890088efbf318b6af7fc7758d759de731cb2146d7a1c78f",
+    "strongest occlude": "6cdfec0d3f8253d23ff2422f919035d2f9457fabd745d3b1c58cb054ec298296",
+    "strongest specks": "e9faa7046c240dddb3bffa09f51552a59f683f77d59bf18493169f53eefebaaa",
+    "strongest negative": "960846a6bd9c087bf319638a0dcaae3c5e9fbf800dc85a9b18f2bf00cdde0f1e",
+    "contour": "89483134917fbb9ba1481f9b7b19f07ed7562f7f9785a1f5ce10385a7aac16d4",
+    "one hand": "164e5d9371b6922dd64df76e58eae8328fc83bca983d15bfeff408250a168c80",
 }
 
 MNIST: dict[str, str] = {
@@ -55,6 +86,27 @@ MNIST: dict[str, str] = {
     "overlap": "b0954208467a90303c4ebc6fa9ef0d49361d6acf6fa57a88550b0d677a0f670e",
     "tiles": "c25effba39de75e4ca39a51315d049a2330d0862b8b010b30b71ae4a10b1926a",
     "random place, inverted": "c6b1d7f7b0398b1a398e0b564d4b7ed0e44bc5aae3c1371a8206e4310095362f",
+    "preset light": "7968cddad1355b2d274bbd8d8cc932aaabc8f9f5d993dc27bf47d49c20c86fd5",
+    "preset medium": "a8e82fa2401368a945d5ce61255ae82d9a2c1129eab0dd40b99f2a0e9526fa5c",
+    "preset heavy": "48d31dc17b45c7a69bd80f1cd8f7f9aede8d80329a6c6e92e19f2431c12ea4c6",
+    "preset touching": "6317fd0e64cea38bc251f22152a7b9be7bc5fdb21ed1de262333ad9a241215b9",
+    "strongest rotate": "19d6bc7210e64d2100a9c25a567079fb21832419369e413d5c76638743fa0fa7",
+    "strongest slant": "0a44e92bbc580e5f23bf22ded741c8d351e134b29500cd3dc552e6dc3a714024",
+    "strongest scale": "c888fcd2d9ebc1fe93956f09fa03b6282a006b6734337b83f746e77d428ca801",
+    "strongest elastic": "267d535e32afbc55c194050d7898472f3af948df94bb7cda15d310a78d6a7e68",
+    "strongest thickness": "74372f8b43b6d6eb3e039dee5d3b47164bf0e7078f98177c98e718868fb9b9f0",
+    "strongest shift": "ac749c26d32988e60ee490ad67bea78ba33a17066c694f957ab9acd2a7d387fa",
+    "strongest slope": "3bdaf0c36deecf8e4eede6c64cda3d1de1a5eb61c20f09a2ae4dfa00dd6aa86a",
+    "strongest wave": "bfd5f59765650059ba6fc9f4f1b8d7af1dbc9649df8fa89efe46c5593de2479a",
+    "strongest blur": "71cd2cb71d5601bfdbf17fbe2875c9a048a3bf345ed564d090a9033357571bb9",
+    "strongest contrast": "870cfcd7660dab502c674b676b6ff1945d1e2f60d7279045f57f4f38406b7f51",
+    "strongest background": "9e54fd83e30fe3b4ca57bc79034c0a1c7b0294f4c70a988f00dd8c360df277eb",
+    "strongest noise": "ea90d1324c51f56da3495057f2ab30a905e9b8fe9dc113dbdf1f9550da992dc3",
+    "strongest occlude": "3f3bcd065e221fbe05afe3b094684ef9d19b5f7cd658dfed25f1ddd27fd43ad8",
+    "strongest specks": "1f751449126fe319e7685cd21e606d2b9912682f0b5636adb682cba804f18551",
+    "strongest negative": "fed8a86a4edcf0bd56f7d16e9ce48e69caa94bea192b69e38b6df54c7b52f220",
+    "contour": "0cf3079476d01e765c3272debecfe30a7cca0cb9a473a98bade0c5f9adc5f757",
+    "one hand": "80c6fe4812b810fab2ad9fa156ca9a64518b1347f757f9447233b0e580fc21f2",
 }
 
 
@@ -81,4 +133,4 @@ def test_mnist_is_the_same_pixels_as_ever(name: str, with_mnist: Path) -> None:
 if __name__ == "__main__":
     for source in ("builtin", "mnist"):
         for recipe_name in RECIPES:
-            sys.stdout.write(f"{source}: {recipe_name!r}: {digest(recipe_name, source)!r},\n")
+            sys.stdout.write(f'{source}:     "{recipe_name}": "{digest(recipe_name, source)}",\n')

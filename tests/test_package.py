@@ -18,23 +18,29 @@ _PACKAGE = _ROOT / "digitseq"
 
 # DESIGN's arrows: a room may import from the rooms below it and from its own.
 _LAYERS = [
-    {"cli", "cli_dataset", "terminal", "__main__", "preview"},
+    {"cli", "cli_dataset", "cli_augment", "terminal", "__main__", "preview"},
     {"api"},
     {"dataset", "inspection"},
     {"render"},
     {"plan", "labels"},
     {"recipe", "streams", "glyphs", "augment"},
-    {"errors", "arrays", "wholefile"},
+    {"errors", "arrays", "wholefile", "checks"},
 ]
 # Within one layer: who may import whom.
 _SAME_LAYER = {
     ("__main__", "cli"),
     ("cli", "preview"),
     ("cli", "cli_dataset"),
+    ("cli", "cli_augment"),
+    ("cli_dataset", "cli_augment"),
     ("cli", "terminal"),
     ("cli_dataset", "terminal"),
     ("glyphs", "streams"),
+    ("augment", "glyphs"),
+    ("augment", "streams"),
+    ("recipe", "augment"),
     ("plan", "labels"),
+    ("checks", "errors"),
 }
 
 
@@ -77,7 +83,7 @@ def test_imports_point_down_only() -> None:
 
 def test_typer_and_rich_live_in_the_command_line_and_the_network_in_glyphs() -> None:
     homes = {
-        "typer": {"cli", "cli_dataset", "terminal"},
+        "typer": {"cli", "cli_dataset", "cli_augment", "terminal"},
         "rich": {"cli", "terminal", "preview"},
         "pooch": {"glyphs"},
         "requests": {"glyphs"},

@@ -118,7 +118,7 @@ def test_left_edges_always_increase_and_gaps_are_kept_where_they_can_be(
 def test_the_required_width_is_the_worst_that_can_be_drawn(
     solid: GlyphSet, line: str, spacing: tuple[int, int], spacing_from: str
 ) -> None:
-    required = int(required_width(*digit_matrix([line]), spacing[1], spacing_from, solid)[0])
+    required = int(required_width(*digit_matrix([line]), spacing[1], spacing_from == "tile", solid)[0])
     drawn = make_plan(_recipe([line] * 40, spacing, spacing_from=spacing_from), np.arange(40), solid)
     assert drawn.widths_px.max() <= required
     fits = _recipe([line] * 40, spacing, spacing_from=spacing_from, image_width=required)
@@ -135,7 +135,7 @@ def test_the_required_width_is_the_worst_that_can_be_drawn(
 def test_the_worst_case_is_reached(solid: GlyphSet) -> None:
     line = "11"
     plan = make_plan(_recipe([line] * 30_000, (0, 3)), np.arange(30_000), solid)
-    assert plan.widths_px.max() == required_width(*digit_matrix([line]), 3, "ink", solid)[0]
+    assert plan.widths_px.max() == required_width(*digit_matrix([line]), 3, False, solid)[0]
 
 
 def test_a_natural_width_has_an_upper_bound_too(solid: GlyphSet) -> None:
@@ -170,7 +170,7 @@ def test_a_digit_that_the_source_lacks_is_named() -> None:
 def test_lines_stand_inside_the_image_and_where_they_are_aligned(
     solid: GlyphSet, lines: list[str], spacing: tuple[int, int], spacing_from: str, align: str
 ) -> None:
-    width = int(required_width(*digit_matrix(lines), spacing[1], spacing_from, solid).max()) + 13
+    width = int(required_width(*digit_matrix(lines), spacing[1], spacing_from == "tile", solid).max()) + 13
     recipe = _recipe(lines, spacing, spacing_from=spacing_from, align=align, image_width=width)
     plan = make_plan(recipe, np.arange(len(lines)), solid)
     for row, line in enumerate(lines):

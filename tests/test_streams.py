@@ -55,7 +55,31 @@ def test_seeds_are_hashed_from_their_decimal_text() -> None:
 
 
 def test_purposes_never_move() -> None:
-    assert {p.name: p.value for p in streams.Purpose} == {"LABEL": 0, "GLYPH": 1, "GAP": 2, "PLACE": 3}
+    assert {p.name: p.value for p in streams.Purpose} == {
+        "LABEL": 0,
+        "GLYPH": 1,
+        "GAP": 2,
+        "PLACE": 3,
+        "WRITER": 4,
+        "ROTATE": 5,
+        "SLANT": 6,
+        "LINE_SLANT": 7,
+        "SCALE": 8,
+        "ELASTIC": 9,
+        "THICKNESS": 10,
+        "LINE_THICKNESS": 11,
+        "SHIFT": 12,
+        "SLOPE": 13,
+        "BLUR": 14,
+        "CONTRAST": 15,
+        "BACKGROUND": 16,
+        "NOISE": 17,
+        "OCCLUDE": 18,
+        "SPECKS": 19,
+        "NEGATIVE": 20,
+        "BEND": 21,
+        "WAVE": 22,
+    }
 
 
 def test_purposes_have_room_for_every_position() -> None:

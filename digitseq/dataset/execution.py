@@ -168,3 +168,8 @@ def _prepare_worker() -> None:
         os._exit(1)  # nobody waits for what it does; half-written files are swept by the next run
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -105,6 +105,7 @@ class Batch:
         gaps_px: int (images, digits − 1), as drawn.
         boxes: int (images, digits, 4), x, y, w, h in px.
         origins: int (images, digits), each glyph's place in its source's own order.
+        writers: int (images,), who wrote each line; None if it is not one writer's.
 
     Where a label is shorter than the longest of them, what stands behind its digits is without meaning.
     """
@@ -115,6 +116,18 @@ class Batch:
     gaps_px: IntArray
     boxes: IntArray
     origins: IntArray
+    writers: IntArray | None
+
+    def metadata(self, row: int, name: str) -> str:
+        """The line of metadata.jsonl of one of the images."""
+        digits = len(self.labels[row])
+        return metadata_line(
+            name,
+            self.labels[row],
+            self.boxes[row, :digits].tolist(),
+            self.origins[row, :digits].tolist(),
+            None if self.writers is None else int(self.writers[row]),
+        )
 
 
 def draw_batches(recipe: Recipe, glyphs: GlyphSet) -> Iterator[Batch]:
@@ -124,15 +137,16 @@ def draw_batches(recipe: Recipe, glyphs: GlyphSet) -> Iterator[Batch]:
     step = max(1, min(_BATCH, _BATCH_BYTES // largest))
     for start in range(0, len(recipe), step):
         plan = make_plan(recipe, np.arange(start, min(start + step, len(recipe))), glyphs)
-        drawn = render(plan, glyphs, invert=recipe.invert)
+        drawn = render(plan, invert=recipe.invert)
         images = [drawn[row, :, :width] for row, width in enumerate(plan.widths_px.tolist())]
         yield Batch(
             start,
             label_texts(plan.digits),
             images,
             plan.gaps_px,
-            plan.boxes(glyphs),
+            plan.boxes(),
             glyphs.origin[plan.rows],
+            plan.writers,
         )
 
 
@@ -141,7 +155,9 @@ def pixel_digest(state: "HASH", label: str, image: UInt8Array) -> None:
     state.update(b"%b %d " % (label.encode(), image.shape[1]) + image.tobytes())
 
 
-def metadata_line(name: str, label: str, boxes: list[list[int]], origins: list[int]) -> str:
+def metadata_line(
+    name: str, label: str, boxes: list[list[int]], origins: list[int], writer: int | None = None
+) -> str:
     """
     One line of metadata.jsonl.
 
@@ -150,7 +166,8 @@ def metadata_line(name: str, label: str, boxes: list[list[int]], origins: list[i
     """
     # A list of integers is written alike in Python and in JSON.
     objects = f'{{"bbox": {boxes}, "categories": {list(map(int, label))}}}'
-    return f'{{"file_name": "{name}", "label": "{label}", "objects": {objects}, "glyphs": {origins}}}\n'
+    hand = "" if writer is None else f', "writer": {writer}'
+    return f'{{"file_name": "{name}", "label": "{label}", "objects": {objects}, "glyphs": {origins}{hand}}}\n'
 
 
 def write_shard(shard: Shard) -> Written:
@@ -177,13 +194,10 @@ def write_shard(shard: Shard) -> Written:
     def images() -> Iterator[tuple[str, UInt8Array]]:
         number = shard.first
         for batch in draw_batches(shard.recipe, glyphs):
-            boxes, origins = batch.boxes.tolist(), batch.origins.tolist()
             for row, (label, image) in enumerate(zip(batch.labels, batch.images, strict=True)):
                 name = image_name(number)
                 labels.write(f"{name},{label}\r\n")
-                metadata.write(
-                    metadata_line(name, label, boxes[row][: len(label)], origins[row][: len(label)])
-                )
+                metadata.write(batch.metadata(row, name))
                 pixel_digest(state, label, image)
                 yield name, image
                 number += 1

@@ -1,6 +1,6 @@
 """The live twin of a dataset: the same images, drawn when they are asked for, no files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, overload
 
@@ -41,6 +41,7 @@ class DigitSequences:
         *,
         dtype: str = "uint8",
         boxes: bool = False,
+        transform: Callable[[AnyArray], AnyArray] | None = None,
     ) -> None:
         """
         Images of a recipe.
@@ -50,6 +51,8 @@ class DigitSequences:
             source: glyphs to draw from, or a path of them; None opens the recipe's own.
             dtype: "uint8" or "float32".
             boxes: give the boxes of the digits, too.
+            transform: a step of your own: takes images (n, 28, width) and returns as many. It is called with
+                the batches that happen to be asked for, so it should treat images one by one.
 
         Raises:
             ArgumentError: the recipe has splits or cannot be drawn, or the dtype is another.
@@ -63,6 +66,7 @@ class DigitSequences:
         check_recipe(recipe, self.glyphs)
         self.dtype = np.dtype(dtype)
         self._boxes = boxes
+        self._transform = transform
 
     def __len__(self) -> int:
         return len(self.recipe)
@@ -126,11 +130,22 @@ class DigitSequences:
     def _draw(self, indices: IntArray, renderer: Renderer, out: AnyArray | None = None) -> tuple[Any, ...]:
         plan = make_plan(self.recipe, indices, self.glyphs)
         into = None if out is None else out[: len(indices)]
-        images = renderer.draw(plan, self.glyphs, self.dtype, invert=self.recipe.invert, out=into)
+        images = renderer.draw(plan, self.dtype, invert=self.recipe.invert, out=into)
         labels = label_texts(plan.digits)
+        if self._transform is not None:
+            images = self._transform(images)
+            if not hasattr(images, "__len__") or len(images) != len(labels):
+                raise ArgumentError("transform", f"expected {len(labels)} images back, got {_shape(images)}")
+            if into is not None:
+                np.copyto(into, images, casting="same_kind")
+                images = into
         if not self._boxes:
             return images, labels
-        boxes = plan.boxes(self.glyphs)
+        boxes = plan.boxes()
         if plan.inside is not None:
             boxes[~plan.inside] = -1
         return images, labels, boxes
+
+
+def _shape(value: Any) -> str:
+    return f"an array {value.shape}" if hasattr(value, "shape") else type(value).__name__

@@ -31,6 +31,7 @@ class Picture:
         boxes: int (digits, 4): x, y, w, h of each digit's ink in px, tight.
         origins: int (digits,), each glyph's place in the source's own order (for MNIST: 0–59,999
             MNIST-train, 60,000–69,999 MNIST-test).
+        writer: who wrote all the digits, as the source numbers its writers; None if not one writer did.
     """
 
     image: UInt8Array
@@ -39,6 +40,7 @@ class Picture:
     gaps_px: IntArray
     boxes: IntArray
     origins: IntArray
+    writer: int | None = None
 
     @property
     def sequence(self) -> str:
@@ -59,6 +61,7 @@ class Picture:
             "gaps": self.gaps_px.tolist(),
             "boxes": self.boxes.tolist(),
             "glyphs": self.origins.tolist(),
+            "writer": self.writer,
             "recipe": self.recipe.to_dict(),
             "digitseq": __version__,
         }

@@ -15,7 +15,6 @@ from digitseq.dataset.folder import (
     SHARD,
     draw_batches,
     image_name,
-    metadata_line,
     pixel_digest,
 )
 from digitseq.dataset.png import decode_png
@@ -150,17 +149,14 @@ def _check_shard(
     """The digest of the images that are there, and what is wrong with them and their lines."""
     state, wrong, number = sha256(), [], first
     for batch in draw_batches(shard, glyphs.choose(shard.split)):
-        boxes, origins = batch.boxes.tolist(), batch.origins.tolist()
         for row, (label, expected) in enumerate(zip(batch.labels, batch.images, strict=True)):
-            name, digits = image_name(number), len(label)
+            name = image_name(number)
             image, problem = _read(folder / name, expected)
             if problem:
                 wrong.append(f"{folder / name}: {problem}")
             if image is not None:
                 pixel_digest(state, label, image)
-            wrong += lines.check(
-                number, label, metadata_line(name, label, boxes[row][:digits], origins[row][:digits])
-            )
+            wrong += lines.check(number, label, batch.metadata(row, name))
             number += 1
     return state.digest(), wrong
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt64Array
+from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
 from digitseq.errors import ArgumentError, SourceError
+from digitseq.glyphs.tiles import SIDE as SIDE
+from digitseq.glyphs.tiles import Tiles, measure_ink
 
-SIDE = 28
-"""Height and width of a glyph, px."""
 ALL = "all"
 
 
-class GlyphSet:
+class GlyphSet(Tiles):
     """
     Glyphs of one source, and the choice of those that are drawn from.
 
@@ -74,13 +74,12 @@ class GlyphSet:
             writers: integers (rows,) or None.
             widest_ink: int (10,); measured if None.
         """
+        super().__init__(stored, ink.astype(np.int64))
         self.name, self.digest, self.parts = name, digest, parts
         self.origin = origin
         self.folder: Path | None = None
         self.writers = writers
-        self._stored = stored
         self._bounds = bounds
-        self.ink_left, self.ink_width, self.ink_top, self.ink_height = ink.astype(np.int64)
         if widest_ink is None:
             of_digits = [self.ink_width[low:high] for low, high in bounds[:, [0, -1]]]
             widest_ink = np.array([widths.max(initial=0) for widths in of_digits], np.int64)
@@ -198,24 +197,6 @@ class GlyphSet:
     def prepare(self, rows: IntArray) -> None:
         """Make sure that these rows are there; a source that draws its glyphs on demand does it here."""
 
-    def at_left_edge(self, rows: IntArray) -> UInt8Array:
-        """
-        Glyphs moved so that their first inked column is column 0.
-
-        Args:
-            rows: int, any shape, prepared before.
-
-        Returns:
-            uint8 (…, 28, 28), a new array.
-        """
-        # Read from its first inked column on, with the rows 28 apart, a stored glyph is the same picture
-        # moved to the left edge: what slides in at the right is the blank left margin of the next row,
-        # and below the last row lies the blank one. So moving a glyph costs nothing.
-        shape, strides = (len(self._stored), SIDE, SIDE, SIDE), ((SIDE + 1) * SIDE, 1, SIDE, 1)
-        windows = np.ndarray(shape, np.uint8, self._stored.data, 0, strides)
-        moved: UInt8Array = windows[rows, self.ink_left[rows]]
-        return moved
-
 
 def _ranges(low: IntArray, high: IntArray) -> tuple[IntArray, UInt64Array]:
     return low, (high - low).astype(np.uint64)
@@ -267,24 +248,6 @@ def arrange(
     bounds[:, 1:] = ends
     bounds[1:, 0] = ends[:-1, -1]
     return stored, bounds, order.astype(np.int64)
-
-
-def measure_ink(glyphs: UInt8Array) -> IntArray:
-    """
-    Where the ink of each glyph lies.
-
-    Args:
-        glyphs: uint8 (n, height, width), none blank.
-
-    Returns:
-        int (4, n): first inked column, ink width, first inked row, ink height.
-    """
-    measured = np.empty((4, len(glyphs)), np.int64)
-    for row, axis in ((0, 1), (2, 2)):
-        inked: BoolArray = glyphs.any(axis)  # (n, columns) or (n, rows)
-        measured[row] = inked.argmax(1)
-        measured[row + 1] = inked.shape[1] - inked[:, ::-1].argmax(1) - measured[row]
-    return measured
 
 
 def glyph_digest(stored: UInt8Array, bounds: IntArray) -> str:

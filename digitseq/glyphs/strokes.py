@@ -53,12 +53,8 @@ def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
 
 
 def _bell(starts: UInt64Array, purpose: int, count: int) -> IntArray:
-    """(count, n): a bell around 0, standard deviation ONE, at most 3.5 · ONE; the sum of four uniforms."""
-    words = streams.words(starts, streams.addresses(purpose, count)).T
-    total = np.zeros(words.shape, np.int64)
-    for shift in (0, 16, 32, 48):
-        total += ((words >> np.uint64(shift)) & np.uint64(1023)).astype(np.int64)
-    return (total - 2046) * ONE // 591
+    """(count, n): bells around 0, standard deviation ONE."""
+    return streams.bells(streams.words(starts, streams.addresses(purpose, count)).T)
 
 
 def _below(words: UInt64Array, bound: int) -> IntArray:

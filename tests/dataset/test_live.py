@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitseq import ArgumentError, DigitSequences, Recipe, draw
+from digitseq import ArgumentError, DigitSequences, Recipe, draw, make_recipe
 from digitseq.glyphs.glyphset import GlyphSet
 
 
@@ -115,3 +115,35 @@ def test_what_cannot_be_is_refused(solid: GlyphSet) -> None:
     ):
         with pytest.raises(ArgumentError, match="out: expected a C-contiguous uint8 array"):
             next(live.batches(8, bad))
+
+
+def test_a_step_of_ones_own_gets_the_batch_and_its_result_is_given(solid: GlyphSet) -> None:
+    recipe = make_recipe(["12", "3"], (0, 4), 60, seed=1, count=9, augment="light")
+    plain = DigitSequences(recipe, solid, dtype="float32")
+    seen = []
+
+    def double(images: Any) -> Any:
+        seen.append(images.shape)
+        return images * 2
+
+    own = DigitSequences(recipe, solid, dtype="float32", transform=double)
+    assert (own[2:5][0] == plain[2:5][0] * 2).all()
+    assert (own[3][0] == plain[3][0] * 2).all()
+    out = np.empty((4, 28, 60), np.float32)
+    parts = [images.copy() for images, _ in own.batches(4, out)]
+    assert (np.concatenate(parts) == plain[:][0] * 2).all()
+    assert seen == [(3, 28, 60), (1, 28, 60), (4, 28, 60), (4, 28, 60), (1, 28, 60)]
+    with pytest.raises(ArgumentError, match="expected 9 images back"):
+        DigitSequences(recipe, solid, transform=lambda images: images[:2])[:]
+
+
+@pytest.mark.parametrize("augment", ["light", "heavy", "touching"])
+def test_augmented_images_are_the_same_live_and_alone(augment: str) -> None:
+    recipe = make_recipe(length=(1, 4), count=40, seed=2, source="builtin", augment=augment, image_width=150)
+    live = DigitSequences(recipe, boxes=True)
+    images, labels, boxes = live[:]
+    for k in (0, 7, 39):
+        image, label, box = live[k]
+        assert (image == images[k]).all()
+        assert label == labels[k]
+        assert (box == boxes[k, : len(label)]).all()

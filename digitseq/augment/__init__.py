@@ -1,0 +1,1 @@
+"""What makes images rougher: before the digits meet (`ink`), and on the whole line (`lines`)."""

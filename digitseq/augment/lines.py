@@ -1,0 +1,184 @@
+"""
+Effects on whole lines, after the digits have met: background, occlusion, noise, specks, black on white.
+
+What a pixel gets depends on its image and its place in it alone, not on the width of the batch.
+"""
+
+import numpy as np
+
+from digitseq import streams
+from digitseq.arrays import IntArray, UInt8Array, UInt64Array
+from digitseq.augment.draws import Draws
+from digitseq.augment.settings import Augment
+from digitseq.glyphs.tiles import SIDE
+from digitseq.streams import GAMMA, Purpose
+
+EFFECTS = ("background", "noise", "occlude", "specks", "negative")
+
+_CHUNK = 16  # images done at once: what is worked on stays in the processor's cache
+_STRIDE = 1 << 20  # words between two rows of pixels: more than the widest image needs
+_GRAIN_PX = 4  # of paper
+_BOX_PX = ((2, 4, 32), (2, 5, 40))  # of a box: least and greatest width and height; the byte that decides
+_BLOCK = 5  # px: no box is larger
+_TRIANGLE = 104.5  # standard deviation of the sum of two bytes
+
+
+def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, widths_px: IntArray) -> None:
+    """
+    Lines as they are seen, in place.
+
+    Args:
+        images: uint8 (images, 28, widest), white on black; narrower ones are at the left.
+        augment: the ranges.
+        starts: uint64 (images,), the start of each image's stream.
+        widths_px: int (images,).
+    """
+    for first in range(0, len(images), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        draws, width, seen = Draws(augment, starts[part]), widths_px[part], images[part]
+        if augment.uses("background"):
+            _background(seen, draws, width)
+        if augment.uses("occlude"):
+            _occlude(seen, draws, width)
+        if augment.uses("noise"):
+            _noise(seen, draws)
+        if augment.uses("specks"):
+            _specks(seen, draws, width)
+        if augment.uses("negative"):
+            chance = draws.line("negative", Purpose.NEGATIVE, 1 << 16)
+            drawn = streams.below(draws.words(Purpose.NEGATIVE, 2)[:, 1], np.array(1 << 16, np.uint64))
+            chosen = drawn < chance
+            seen[chosen] = 255 - seen[chosen]
+        if (width < images.shape[2]).any():
+            seen *= (np.arange(images.shape[2]) < width[:, None])[:, None, :]
+
+
+# --- Background -----------------------------------------------------------------------------------------
+
+
+def _background(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
+    n, _, widest = images.shape
+    level = draws.line("background", Purpose.BACKGROUND, 1)
+    words = draws.words(Purpose.BACKGROUND, 6)[:, 1:]
+    kinds = draws.augment.backgrounds
+    kind = streams.below(words[:, 0], np.array(len(kinds), np.uint64))
+    behind = np.empty((n, SIDE, widest), np.int64)
+    for number, name in enumerate(kinds):
+        chosen = np.flatnonzero(kind == number)
+        if len(chosen):
+            behind[chosen] = _KINDS[name](level[chosen], words[chosen, 1:], widths_px[chosen], widest)
+    back = behind.astype(np.uint16)
+    images[:] = back + images * (255 - back) // 255
+
+
+def _plain(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
+    return np.broadcast_to(level[:, None, None], (len(level), SIDE, widest))
+
+
+def _gradient(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
+    """From one corner's brightness to another's, linear along both axes."""
+    left, right, top, bottom = (_byte(words[:, 0], shift)[:, None] for shift in (0, 8, 16, 24))
+    x = np.arange(widest) * 256 // widths_px[:, None]
+    y = np.arange(SIDE)[None] * 256 // SIDE
+    across, down = left * 256 + (right - left) * x, top * 256 + (bottom - top) * y  # 0 to 255 · 256
+    light = (across[:, None, :] + down[:, :, None]) >> 9  # 0 to 255
+    return light.clip(0, 255) * level[:, None, None] // 255
+
+
+def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
+    """Grain of a few px and of one, around a middle brightness."""
+    coarse = _bytes(words[:, 1], -(-widest // _GRAIN_PX) + 1, SIDE // _GRAIN_PX + 1).astype(np.int64)
+    x, y = np.arange(widest), np.arange(SIDE)
+    across, down = x % _GRAIN_PX, (y % _GRAIN_PX)[:, None]
+    a, b = coarse[:, y // _GRAIN_PX], coarse[:, y // _GRAIN_PX + 1]
+    rows = a * (_GRAIN_PX - down) + b * down
+    grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
+    fine = _bytes(words[:, 2], widest, SIDE)
+    light: IntArray = (128 + grain // (_GRAIN_PX * _GRAIN_PX) // 2 - fine // 4).astype(np.int64)
+    return light * level[:, None, None] // 255
+
+
+def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
+    """Lines of a form: horizontal ones some px apart, at times upright ones too."""
+    apart = 9 + _byte(words[:, 0], 0) % 12
+    first = _byte(words[:, 0], 8) % apart
+    upright = (18 + _byte(words[:, 0], 16) % 16)[:, None]
+    boxes = _byte(words[:, 0], 24) % 3 == 0
+    drawn = np.zeros((len(level), SIDE, widest), np.bool_)
+    drawn |= (np.arange(SIDE) % apart[:, None] == first[:, None])[:, :, None]
+    drawn |= ((np.arange(widest) % upright == 0) & boxes[:, None])[:, None, :]
+    return np.where(drawn, level[:, None, None], level[:, None, None] // 5)
+
+
+_KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lines}
+
+
+# --- Occlusion ------------------------------------------------------------------------------------------
+
+
+def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
+    """Boxes and strokes, at most one for 28 px of width, each in a part of its own: no digit has two."""
+    low, high = map(int, draws.augment.range("occlude"))
+    words = draws.words(Purpose.OCCLUDE, 1 + high)
+    count = streams.below(words[:, 0], np.array(high - low + 1, np.uint64)) + low
+    count = np.minimum(count, np.maximum(widths_px // SIDE, 1))
+    room = widths_px // np.maximum(count, 1)
+    for number in range(int(count.max(initial=0))):
+        word = words[:, 1 + number]
+        middle_x, middle_y = room * number + _byte(word, 0) * room // 256, 4 + _byte(word, 8) * 20 // 256
+        light = np.where(_byte(word, 16) & 1, 255, 0)
+        is_box = _byte(word, 24) & 1 == 0
+        # A box covers a few px of the whole block; a stroke is a px high, as long as its part of the line.
+        wide, tall = (least + _byte(word, shift) % (most - least + 1) for least, most, shift in _BOX_PX)
+        fall = _byte(word, 48) - 128
+        for chosen, across, down in ((is_box, _BLOCK, _BLOCK), (~is_box, int(room.max()) | 1, 1)):
+            image = np.flatnonzero(chosen & (number < count))[:, None, None]
+            x, y = np.arange(across) - across // 2, (np.arange(down) - down // 2)[:, None]
+            if down == 1:
+                covered = np.abs(x) * 2 <= room[image]
+                columns, rows = x + middle_x[image], x * fall[image] // 512 + middle_y[image]
+            else:
+                covered = (x < wide[image] - across // 2) & (y < tall[image] - down // 2)
+                columns, rows = x + middle_x[image], y + middle_y[image]
+            covered = covered & (columns >= 0) & (columns < widths_px[image]) & (rows >= 0) & (rows < SIDE)
+            number_of, column, row, shade = np.broadcast_arrays(image, columns, rows, light[image])
+            images[number_of[covered], row[covered], column[covered]] = shade[covered]
+
+
+# --- Noise ----------------------------------------------------------------------------------------------
+
+
+def _noise(images: UInt8Array, draws: Draws) -> None:
+    sigma = draws.line("noise", Purpose.NOISE, 64)
+    widest = images.shape[2]
+    drawn = _bytes(draws.words(Purpose.NOISE, 2)[:, 1], 2 * widest, SIDE)
+    both = drawn[:, :, ::2].astype(np.int32) + drawn[:, :, 1::2] - 255  # a triangle around 0
+    factor = (sigma * 1024 // round(_TRIANGLE * 64)).astype(np.int32)  # in 1/1024
+    images[:] = (images + (both * factor[:, None, None] + 512 >> 10)).clip(0, 255)
+
+
+def _specks(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
+    """Salt and pepper at independent places: a share of the pixels, each white or black."""
+    share = draws.line("specks", Purpose.SPECKS, 1 << 16)
+    count = share * SIDE * widths_px >> 16
+    start = draws.words(Purpose.SPECKS, 2)[:, 1]
+    offsets = np.arange(1, int(count.max(initial=0)) + 1).astype(np.uint64) * np.uint64(GAMMA)
+    words = streams.words(start, offsets)
+    row, number = np.nonzero(np.arange(words.shape[1]) < count[:, None])
+    word = words[row, number]
+    place = streams.below(word, (SIDE * widths_px[row]).astype(np.uint64))
+    images[row, place // widths_px[row], place % widths_px[row]] = np.where(_byte(word, 0) & 1, 255, 0)
+
+
+def _byte(words: UInt64Array, shift: int) -> IntArray:
+    """Eight bits of each word, from a place on: int, 0 to 255."""
+    return ((words >> np.uint64(shift)) & np.uint64(255)).astype(np.int64)
+
+
+def _bytes(starts: UInt64Array, width: int, height: int) -> UInt8Array:
+    """Random bytes of a stream, each with an address of its own: uint8 (n, height, width)."""
+    groups = -(-width // 8)
+    rows, columns = np.arange(height)[:, None] * _STRIDE, np.arange(groups)[None]
+    offsets = (rows + columns + 1).astype(np.uint64) * np.uint64(GAMMA)
+    words = streams.mix(starts[:, None, None] + offsets)
+    return words.astype("<u8").view(np.uint8)[:, :, :width]  # in the order of their value, on any machine

@@ -1,0 +1,124 @@
+"""
+The warp: for every pixel of a tile, where it comes from. One map, sampled once, in fixed point.
+
+All geometric effects are composed into one map before a pixel is read, so that ink is blurred by sampling
+only once; a map that changes nothing gives the same bytes.
+"""
+
+import numpy as np
+
+from digitseq.arrays import IntArray, UInt8Array
+from digitseq.augment.draws import ONE
+from digitseq.glyphs.tiles import SIDE
+
+GRID = 6
+"""Control points of an elastic distortion along each axis, `_SPACING` px apart."""
+
+_SPACING = 8
+_UNIT = 2 * ONE  # of a place in a tile: offsets from its middle are counted in half px, times ONE
+_CHUNK = 64  # tiles warped at once: what is worked on stays in the processor's cache
+_PITCH = 32  # of a row with its blank border, so that a place becomes an address by shifts
+_ROWS = SIDE + 2
+_LANES = np.uint32(0x00FF00FF)
+
+
+def warp(
+    tiles: UInt8Array,
+    inverse: IntArray,
+    source: IntArray,
+    target: IntArray,
+    bend: IntArray | None,
+    out: UInt8Array,
+) -> None:
+    """
+    Tiles seen through a map.
+
+    Args:
+        tiles: uint8 (n, 28, 28).
+        inverse: int (2, 2, n), in 1/ONE: an offset in the result is this times an offset in the tile.
+        source: int (2, n), x and y of the point of the tile that is seen …
+        target: int (2, n), … at this point of the result; in 1/_UNIT px from the tile's middle.
+        bend: int (n, 2, GRID, GRID), elastic shifts in 1/_UNIT px, or None.
+        out: uint8 (n, 28, 28), written to.
+    """
+    half_px = (2 * np.arange(SIDE, dtype=np.int32) - (SIDE - 1)).astype(np.int32)
+    offset = half_px * ONE  # of each pixel's middle from the tile's middle
+    for first in range(0, len(tiles), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        places = []
+        for axis in (0, 1):
+            along = [
+                (inverse[axis, k, part, None] * (offset - target[k, part, None]) // ONE).astype(np.int32)
+                for k in (0, 1)
+            ]
+            start = (source[axis, part] + (SIDE + 1) * _UNIT // 2).astype(
+                np.int32
+            )  # from the border's middle
+            place = along[1][:, :, None] + (along[0] + start[:, None])[:, None, :]
+            if bend is not None:
+                place += _smooth(bend[part, axis])
+            places.append(np.clip(place, 0, (SIDE + 1) * _UNIT - 1, out=place))
+        out[part] = _sample(tiles[part], *places)
+
+
+def _smooth(grid: IntArray) -> IntArray:
+    """Quadratic B-splines through (n, GRID, GRID): (n, 28, 28)."""
+    cells, weights = _SPLINE
+    grid = grid.astype(np.int32)
+    rows = grid[:, cells] * weights[0][:, None]
+    for k in (1, 2):
+        rows += grid[:, cells + k] * weights[k][:, None]
+    rows >>= 8
+    bent: IntArray = rows[:, :, cells] * weights[0]
+    for k in (1, 2):
+        bent += rows[:, :, cells + k] * weights[k]
+    bent >>= 8
+    return bent
+
+
+def _spline() -> tuple[IntArray, IntArray]:
+    place = 2 * np.arange(SIDE) + 1  # half px
+    cells, t = place // (2 * _SPACING), place % (2 * _SPACING) * 256 // (2 * _SPACING)
+    before, after = (256 - t) ** 2 // 512, t * t // 512
+    return cells, np.stack([before, 256 - before - after, after]).astype(np.int32)
+
+
+_SPLINE = _spline()
+
+
+def _sample(tiles: UInt8Array, x: IntArray, y: IntArray) -> UInt8Array:
+    """
+    Bilinear samples, to 1/16 px: uint8 (n, 28, 28).
+
+    Each pixel's 2×2 neighbourhood is packed into one integer, so that one look-up fetches it; the upper and
+    lower pair are then mixed at once, in two lanes of 16 bits.
+
+    Args:
+        tiles: uint8 (n, 28, 28).
+        x: int32 (n, 28, 28), columns in 1/_UNIT px; 0 is the middle of a blank border of 1 px.
+        y: int32 (n, 28, 28), rows.
+    """
+    n = len(tiles)
+    padded = np.zeros((n, _ROWS + 1, _PITCH + 1), np.uint32)
+    padded[:, 1 : SIDE + 1, 1 : SIDE + 1] = tiles
+    pairs = padded[:, :, :-1] | padded[:, :, 1:] << 8
+    packed = pairs[:, :-1] | pairs[:, 1:] << 16  # (n, 30, 32): here, right, below, below right
+    shift = _UNIT.bit_length() - 1
+    place = ((y >> shift) * _PITCH + (x >> shift)).astype(np.intp)
+    place += (np.arange(n) * (_ROWS * _PITCH))[:, None, None]
+    left = packed.reshape(-1).take(place)
+    part = shift - 4
+    right = left >> 8 & _LANES
+    left &= _LANES
+    right -= left
+    right *= (x >> part & 15).astype(np.uint32)
+    left <<= 4
+    left += right  # upper in the low 16 bits, lower in the high ones, times 16
+    below = left >> 16
+    left &= 0xFFFF
+    below -= left
+    below *= (y >> part & 15).astype(np.uint32)
+    left <<= 4
+    left += below
+    left += 128
+    return (left >> 8).astype(np.uint8)

@@ -1,0 +1,104 @@
+"""Tiles: pictures of single digits, and where the ink of each lies. What can be set side by side."""
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
+
+SIDE = 28
+"""Height and width of a tile, px."""
+
+NO_INK = -(1 << 20)
+"""In a profile: there is no ink in this row, nor in the next ones; far beyond any column."""
+
+
+class Tiles:
+    """
+    Pictures of digits, 28×28, measured.
+
+    Attributes:
+        ink_left: int (rows,), first inked column.
+        ink_width: int (rows,), last − first inked column + 1; blank columns inside belong to the digit.
+        ink_top: int (rows,), first inked row.
+        ink_height: int (rows,), last − first inked row + 1.
+    """
+
+    def __init__(self, stored: UInt8Array, ink: AnyArray) -> None:
+        """
+        Pictures as they are stored.
+
+        Args:
+            stored: uint8 (rows, 29, 28), each picture's 28 rows and one blank row below.
+            ink: int (4, rows): ink_left, ink_width, ink_top, ink_height.
+        """
+        self._stored = stored
+        self.ink_left, self.ink_width, self.ink_top, self.ink_height = ink
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self._stored)
+
+    def at_left_edge(self, rows: IntArray) -> UInt8Array:
+        """
+        Glyphs moved so that their first inked column is column 0.
+
+        Args:
+            rows: int, any shape, prepared before.
+
+        Returns:
+            uint8 (…, 28, 28), a new array.
+        """
+        # Read from its first inked column on, with the rows 28 apart, a stored glyph is the same picture
+        # moved to the left edge: what slides in at the right is the blank left margin of the next row,
+        # and below the last row lies the blank one. So moving a glyph costs nothing.
+        shape, strides = (len(self._stored), SIDE, SIDE, SIDE), ((SIDE + 1) * SIDE, 1, SIDE, 1)
+        windows = np.ndarray(shape, np.uint8, self._stored.data, 0, strides)
+        moved: UInt8Array = windows[rows, self.ink_left[rows]]
+        return moved
+
+    def pictures(self, rows: IntArray) -> UInt8Array:
+        """Some of the pictures, prepared before: uint8 (…, 28, 28), a new array."""
+        chosen: UInt8Array = self._stored[rows, :SIDE]
+        return chosen
+
+    def profiles(self, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """
+        Where the ink of each digit begins and ends in each row of pixels, seen from its first inked column.
+
+        Args:
+            rows: int, any shape, prepared before.
+
+        Returns:
+            First and last inked column, int (…, 28) each, 0 is the digit's first inked column; −NO_INK and
+            NO_INK where a row has none.
+
+        >>> picture = np.zeros((1, 29, 28), np.uint8)
+        >>> picture[0, 5, 7:9] = picture[0, 6, 10] = 255
+        >>> first, last = Tiles(picture, measure_ink(picture)).profiles(np.array([0]))
+        >>> first[0, 5:7].tolist(), last[0, 5:7].tolist()
+        ([0, 3], [1, 3])
+        """
+        inked = self._stored[rows, :SIDE] > 0  # (…, 28, 28)
+        blank = ~inked.any(-1)
+        offset = self.ink_left[rows][..., None]
+        first = inked.argmax(-1) - offset
+        last = SIDE - 1 - inked[..., ::-1].argmax(-1) - offset
+        first[blank], last[blank] = -NO_INK, NO_INK
+        return first, last
+
+
+def measure_ink(glyphs: UInt8Array) -> IntArray:
+    """
+    Where the ink of each glyph lies.
+
+    Args:
+        glyphs: uint8 (n, height, width), none blank.
+
+    Returns:
+        int (4, n): first inked column, ink width, first inked row, ink height.
+    """
+    measured = np.empty((4, len(glyphs)), np.int64)
+    for row, axis in ((0, 1), (2, 2)):
+        inked: BoolArray = np.bitwise_or.reduce(glyphs, axis=axis) > 0  # (n, columns) or (n, rows)
+        measured[row] = inked.argmax(1)
+        measured[row + 1] = inked.shape[1] - inked[:, ::-1].argmax(1) - measured[row]
+    return measured

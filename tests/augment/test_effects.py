@@ -1,0 +1,206 @@
+"""Effects: properties that each one keeps over hundreds of draws, at its greatest strength."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digitseq.api import make_recipe
+from digitseq.arrays import AnyArray, IntArray, UInt8Array
+from digitseq.augment import ink, lines
+from digitseq.augment.draws import ONE, Draws
+from digitseq.augment.settings import EFFECTS, PRESETS, Augment, preset
+from digitseq.glyphs.builtin import builtin
+from digitseq.plan import Plan, make_plan
+from digitseq.recipe import Recipe
+from digitseq.render import render
+from digitseq.streams import Purpose
+
+_DRAWS = 600
+# The least of its ink that a digit keeps, whatever is drawn within the bounds of an effect.
+FLOOR = 0.15
+
+
+def _settings(**ranges: Any) -> Augment:
+    return preset(ranges) or Augment()
+
+
+STRONGEST = {name: _settings(**{name: (effect.low, effect.high)}) for name, effect in EFFECTS.items()}
+
+
+def _recipe(augment: Any, *, count: int = _DRAWS, **more: Any) -> Recipe:
+    settings = {
+        "spacing_range": (1, 4),
+        "image_width": 170,
+        "seed": 5,
+        "source": "builtin",
+        "augment": augment,
+    }
+    return make_recipe(["3502", "17", "86491", "0"], **{"count": count} | settings | more)
+
+
+def _draw(recipe: Recipe, indices: AnyArray | None = None) -> tuple[Plan, UInt8Array]:
+    plan = make_plan(recipe, np.arange(len(recipe)) if indices is None else indices, builtin())
+    return plan, render(plan, invert=recipe.invert)
+
+
+@pytest.fixture(scope="module")
+def clean() -> tuple[Plan, UInt8Array]:
+    return _draw(_recipe(None))
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_an_effect_changes_images_but_not_what_is_in_them(name: str, clean: tuple[Plan, UInt8Array]) -> None:
+    plan, images = _draw(_recipe(STRONGEST[name]))
+    assert images.shape == (_DRAWS, 28, 170)
+    assert images.dtype == np.uint8
+    assert (images != clean[1]).any((1, 2)).mean() > 0.4
+    for same in ("digits", "rows", "gaps_px", "starts"):
+        assert (getattr(plan, same) == getattr(clean[0], same)).all()
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_strength_nothing_is_the_identity_to_the_byte(name: str, clean: tuple[Plan, UInt8Array]) -> None:
+    """Also beside another effect, so that its own code runs."""
+    neutral = (EFFECTS[name].neutral,) * 2
+    assert (_draw(_recipe({name: neutral}))[1] == clean[1]).all()
+    other = "rotate" if name in ink.EFFECTS else "specks"
+    if name == other:
+        return
+    tiny = EFFECTS[name].neutral + (1e-9 if EFFECTS[name].high > EFFECTS[name].neutral else -1e-9)
+    strength = {name: (0, 0)} if name == "occlude" else {name: sorted((neutral[0], tiny))}
+    alone, beside = _recipe({other: 0.05}), _recipe({other: 0.05} | strength)
+    assert (_draw(alone)[1] == _draw(beside)[1]).all()
+
+
+@pytest.mark.parametrize("settings", [*STRONGEST.values(), *PRESETS.values()], ids=[*EFFECTS, *PRESETS])
+def test_an_image_does_not_depend_on_its_batch(settings: Augment) -> None:
+    recipe = _recipe(settings, count=50)
+    some = np.random.default_rng(3).permutation(50)[:23]
+    whole, part = _draw(recipe), _draw(recipe, some)
+    assert (whole[1][some] == part[1]).all()
+    assert (whole[0].boxes()[some] == part[0].boxes()).all()
+    free = _recipe(settings, count=50, image_width=None)  # in a batch as wide as its widest line
+    wide = _draw(free)
+    for index in some[:9].tolist():
+        plan, alone = _draw(free, np.array([index]))
+        assert (wide[1][index, :, : int(plan.widths_px[0])] == alone[0]).all()
+        assert not wide[1][index, :, int(plan.widths_px[0]) :].any()
+
+
+@pytest.mark.parametrize("settings", [*STRONGEST.values(), *PRESETS.values()], ids=[*EFFECTS, *PRESETS])
+def test_no_digit_is_erased(settings: Augment) -> None:
+    """Against what stands there when the effect spares the ink: the same image without any digits."""
+    before = make_plan(_recipe(None), np.arange(_DRAWS), builtin())
+    plan, images = _draw(_recipe(settings))
+    boxes = plan.boxes()
+    inside = np.ones(boxes.shape[:2], np.bool_) if plan.inside is None else plan.inside
+    source = before.tiles.pictures(before.tile_rows[inside]).sum((1, 2), dtype=np.int64)
+    kept = plan.tiles.pictures(plan.tile_rows[inside])
+    assert (kept.sum((1, 2), dtype=np.int64) >= FLOOR * source).all()
+    # On the finished image, ink is what differs from the same image with no digits in it.
+    if settings.uses(*lines.EFFECTS):
+        empty = np.zeros_like(images)
+        lines.rough_lines(empty, settings, plan.starts, plan.widths_px)
+        differs = np.abs(images.astype(np.int64) - empty) > 0
+        for image, position in np.argwhere(inside)[::7].tolist():
+            x, y, w, h = boxes[image, position].tolist()
+            digit = plan.tiles.pictures(plan.tile_rows[image, position]) > 0
+            assert differs[image, y : y + h, x : x + w].sum() >= FLOOR * digit.sum()
+
+
+@pytest.mark.parametrize("spacing_from", ["ink", "tile", "contour"])
+@pytest.mark.parametrize("name", ink.EFFECTS)
+def test_boxes_hold_all_ink_of_their_digit_and_are_tight(name: str, spacing_from: str) -> None:
+    recipe = _recipe(STRONGEST[name], spacing_range=(1, 9), spacing_from=spacing_from, image_width=210)
+    plan, images = _draw(recipe)
+    boxes = plan.boxes()
+    inside = np.ones(boxes.shape[:2], np.bool_) if plan.inside is None else plan.inside
+    outside = images.copy()
+    for image, position in np.argwhere(inside).tolist():
+        x, y, w, h = boxes[image, position].tolist()
+        assert min(x, y, w, h) >= 0
+        assert max(x + w - 210, y + h - 28) <= 0
+        outside[image, y : y + h, x : x + w] = 0
+        inked = images[image, y : y + h, x : x + w] > 0
+        assert all(edge.any() for edge in (inked[0], inked[-1], inked[:, 0], inked[:, -1]))
+    assert not outside.any()
+
+
+@pytest.mark.parametrize("name", ink.EFFECTS)
+def test_spacing_is_that_of_the_ink_that_is_seen(name: str) -> None:
+    plan, _ = _draw(_recipe(STRONGEST[name]))
+    boxes = plan.boxes()
+    gaps = boxes[:, 1:, 0] - boxes[:, :-1, 0] - boxes[:, :-1, 2]
+    both = np.ones(gaps.shape, np.bool_) if plan.inside is None else plan.inside[:, 1:]
+    assert (gaps[both] == plan.gaps_px[both]).all()
+
+
+def test_an_effect_leaves_the_draws_of_all_others_alone() -> None:
+    """Each strength has a purpose of its own, and with one more effect in use all others draw as before."""
+    drawn: dict[int, set[str]] = {}
+
+    class Recorded(Draws):
+        def line(self, effect: str, purpose: Purpose, unit: int = ONE) -> IntArray:
+            drawn.setdefault(int(purpose), set()).add(effect)
+            return super().line(effect, purpose, unit)
+
+        def each(self, effect: str, purpose: Purpose, digits: int, unit: int = ONE) -> IntArray:
+            drawn.setdefault(int(purpose), set()).add(effect)
+            return super().each(effect, purpose, digits, unit)
+
+        def both(self, effect: str, purpose: Purpose, digits: int) -> tuple[IntArray, IntArray]:
+            drawn.setdefault(int(purpose), set()).add(effect)
+            return super().both(effect, purpose, digits)
+
+    glyphs = builtin()
+    plan = make_plan(_recipe(None, count=9), np.arange(9), glyphs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "Draws", Recorded)
+        for settings in STRONGEST.values():
+            ink.rough_digits(Recorded(settings, plan.starts), glyphs, plan.rows, plan.left_px)
+            lines.rough_lines(np.zeros((9, 28, 170), np.uint8), settings, plan.starts, plan.widths_px)
+    assert all(len(effects) == 1 for effects in drawn.values()), drawn
+    assert set.union(*drawn.values()) == EFFECTS.keys() - {"occlude"}  # a count, drawn on its own
+    few, many = _settings(rotate=9, slant=5), PRESETS["heavy"]
+    for effect, purpose in (("rotate", Purpose.ROTATE), ("slant", Purpose.SLANT)):
+        for settings in (few, many):  # the same word, whatever else is drawn
+            low, high = settings.range(effect)
+            strengths = Draws(settings, plan.starts).each(effect, purpose, 4) / ONE
+            place = (strengths - low) / (high - low)
+            words = Draws(few, plan.starts).words(purpose, 4) / np.float64(2**64)
+            assert np.abs(place - words).max() < 1e-3
+
+
+def test_noise_is_the_same_with_specks_and_without() -> None:
+    noisy, both = (_draw(_recipe(_settings(noise=30, specks=share)))[1] for share in (0, 0.05))
+    same = noisy == both
+    assert 0.9 < same.mean() < 1
+    assert np.isin(both[~same], (0, 255)).all()
+
+
+@pytest.mark.parametrize("name", ["rotate", "slant", "scale", "elastic", "shift"])
+def test_strengths_are_spread_over_their_range(name: str) -> None:
+    """Uniform for a single draw; the mean of the range for all."""
+    settings = STRONGEST[name]
+    draws = Draws(settings, make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
+    low, high = settings.range(name)
+    drawn = draws.each(name, Purpose[name.upper()], 4) / ONE
+    assert low <= drawn.min() < low + (high - low) / 20
+    assert high >= drawn.max() > high - (high - low) / 20
+    assert abs(drawn.mean() - (low + high) / 2) < (high - low) / 30
+
+
+def test_a_line_shares_more_than_half_of_its_slant_and_thickness() -> None:
+    draws = Draws(Augment(slant=20), make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
+    slants = draws.shared("slant", Purpose.LINE_SLANT, Purpose.SLANT, 4, 54).astype(float)
+    within = slants.var(1, ddof=1).mean()
+    assert 0.5 < 1 - within / slants.var() < 0.66  # between MNIST's writers 0.58
+
+
+def test_lines_of_any_width_are_roughened() -> None:
+    recipe = make_recipe(["1"], (0, 0), None, seed=1, source="builtin", augment="heavy", count=40)
+    for picture in make_plan(recipe, np.arange(40), builtin()).widths_px:
+        assert 1 <= picture <= 28
+    everything = _settings(**{name: (effect.neutral, effect.high) for name, effect in EFFECTS.items()})
+    _draw(make_recipe(["7"], (0, 0), None, seed=2, source="builtin", augment=everything, count=60))

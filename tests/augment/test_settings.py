@@ -1,0 +1,98 @@
+"""Augment: ranges are checked once, a number stands for a range, JSON brings them back."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from digitseq.api import make_recipe
+from digitseq.augment.settings import EFFECTS, PRESETS, SPACING, Augment, preset
+from digitseq.errors import ArgumentError
+from digitseq.recipe import Recipe
+
+
+def _made(ranges: Any) -> Augment:
+    return preset(ranges) or Augment()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("rotate", 10, (-10, 10)),
+        ("rotate", -10, (-10, 10)),
+        ("rotate", (-3, 5), (-3, 5)),
+        ("slant", [10, 20], (10, 20)),
+        ("scale", 0.1, (0.9, 1.1)),
+        ("scale", (0.85, 1.15), (0.85, 1.15)),
+        ("elastic", 1.2, (0, 1.2)),
+        ("contrast", 0.4, (0.4, 1)),
+        ("negative", 0.3, (0.3, 0.3)),
+        ("occlude", 2, (0, 2)),
+    ],
+)
+def test_a_number_stands_for_a_range(name: str, given: Any, expected: tuple[float, float]) -> None:
+    assert _made({name: given}).range(name) == pytest.approx(expected)
+
+
+def test_settings_that_change_nothing_are_none() -> None:
+    nothing: Any
+    for nothing in (None, "none", Augment(), {}, Augment(rotate=0, scale=(1, 1))):
+        assert preset(nothing) is None
+    assert make_recipe(["1"], seed=1, augment="none").to_dict()["augment"] is None
+
+
+def test_every_effect_has_a_field_a_neutral_strength_and_an_option() -> None:
+    for name, effect in EFFECTS.items():
+        assert effect.low <= effect.neutral <= effect.high
+        assert Augment().range(name) == (effect.neutral, effect.neutral)
+        assert not Augment().uses(name)
+        assert _made({name: (effect.low, effect.high)}).uses(name)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_recipe_brings_its_augmentation_through_json(name: str) -> None:
+    recipe = make_recipe(["12"], seed=1, augment=name, writer="same")
+    again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
+    assert again == recipe
+    assert again.settings == preset(name)
+    own = make_recipe(["12"], seed=1, augment=Augment(rotate=0.1, backgrounds=("paper",)))
+    assert Recipe.from_dict(json.loads(json.dumps(own.to_dict()))) == own
+
+
+def test_presets_grow_stronger() -> None:
+    light, medium, heavy = (PRESETS[name] for name in ("light", "medium", "heavy"))
+    for name in EFFECTS:
+        for less, more in ((light, medium), (medium, heavy)):
+            assert more.range(name)[0] <= less.range(name)[0] or name == "elastic"
+            assert more.range(name)[1] >= less.range(name)[1]
+    assert set(SPACING) <= set(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("given", "argument", "words"),
+    [
+        ({"rotate": "10"}, "rotate", "expected a number or two"),
+        ({"rotate": True}, "rotate", "expected a number or two"),
+        ({"rotate": (1, 2, 3)}, "rotate", "expected a number or two"),
+        ({"rotate": math.nan}, "rotate", "expected a number or two"),
+        ({"rotate": (5, -5)}, "rotate", "low ≤ high"),
+        ({"rotate": 46}, "rotate", "from -45 to 45"),
+        ({"elastic": -1}, "elastic", "from 0 to 4"),
+        ({"scale": (0, 1)}, "scale", "from 0.5 to 1.5"),
+        ({"occlude": 1.5}, "occlude", "whole numbers"),
+        ({"backgrounds": ("sky",)}, "backgrounds", "plain, gradient, paper, lines"),
+        ({"backgrounds": ()}, "backgrounds", "some of"),
+        ({"turn": 3}, "augment", "unknown effect 'turn'"),
+    ],
+)
+def test_what_is_wrong_is_named(given: dict[str, Any], argument: str, words: str) -> None:
+    with pytest.raises(ArgumentError, match=words) as caught:
+        preset(given)
+    assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize("value", ["strong", 3, ["light"]])
+def test_only_presets_and_settings_augment(value: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"expected one of none|expected a preset's name"):
+        make_recipe(["1"], seed=1, augment=value)
