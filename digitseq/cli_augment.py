@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ Preset = Annotated[
 
 Effects = dict[str, str]
 _PANEL = "Augmentation: N or LOW:HIGH, what is drawn for each image"
-_KINDS = "backgrounds"
+_KINDS, _CHANCE = "backgrounds", "chance"
 
 
 def with_effects(command: Callable[..., None]) -> Callable[..., None]:
@@ -34,19 +35,23 @@ def with_effects(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: has a parameter ``effects``, which gets those that are given: name → text.
     """
-    names = {*EFFECTS, _KINDS}
+    names = {*EFFECTS, _KINDS, _CHANCE}
     options = {word.partition("=")[0].removeprefix("--") for word in sys.argv[1:] if word.startswith("--")}
-    wanted = bool(options & (names | {"help"})) or "-h" in sys.argv or _may_be_short(options, names)
+    completing = any(name.endswith("_COMPLETE") for name in os.environ)
+    wanted = (
+        completing or bool(options & (names | {"help"})) or "-h" in sys.argv or _may_be_short(options, names)
+    )
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        effects = {name: values.pop(name) for name in (*EFFECTS, _KINDS) if name in values}
+        effects = {name: values.pop(name) for name in (*EFFECTS, _KINDS, _CHANCE) if name in values}
         command(**values, effects={name: text for name, text in effects.items() if text is not None})
 
     signature = inspect.signature(command)
     parameters = [p for p in signature.parameters.values() if p.name != "effects"]
     if wanted:
         parameters += [_option(name, effect.meaning, "RANGE") for name, effect in EFFECTS.items()]
+        parameters.append(_option(_CHANCE, "Chance of an image to be roughened at all, 0 to 1.", "N"))
         parameters.append(_option(_KINDS, f"Kinds of background: some of {','.join(BACKGROUNDS)}.", "KINDS"))
     vars(run)["__signature__"] = signature.replace(parameters=parameters)
     run.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}

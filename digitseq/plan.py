@@ -11,13 +11,10 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
-from digitseq.augment.draws import Draws
-from digitseq.augment.ink import EFFECTS, rough_digits
-from digitseq.augment.settings import Augment
+from digitseq.augment.settings import OF_DIGITS, WIDENING, Augment
 from digitseq.errors import WidthError
 from digitseq.glyphs.glyphset import GlyphSet, need_digits
 from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
-from digitseq.glyphs.writers import check_writers, draw_in_one_hand
 from digitseq.labels import digit_matrix, draw_labels
 from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
 from digitseq.streams import Purpose
@@ -97,6 +94,8 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     words = streams.words(starts, _addresses(count))  # (images, 2 · digits): glyphs, gaps, place
     writers = None
     if recipe.writer == "same":
+        from digitseq.glyphs.writers import draw_in_one_hand
+
         writer = streams.words(starts, _WRITER)[:, 0]
         rows, writers = draw_in_one_hand(glyphs, digits, writer, words[:, :count])
     else:
@@ -135,8 +134,11 @@ def _tiles(
     starts: UInt64Array,
 ) -> tuple[Tiles, IntArray]:
     """The digits as they are seen, and the row of each."""
-    if recipe.settings is None or not recipe.settings.uses(*EFFECTS):
+    if recipe.settings is None or not recipe.settings.uses(*OF_DIGITS):
         return glyphs, rows
+    from digitseq.augment.draws import Draws  # only who augments pays for it
+    from digitseq.augment.ink import rough_digits
+
     # Baselines are measured along the line as it would stand without augmentation.
     wide = glyphs.ink_width[rows]
     left, extent = line_up(wide, gaps_px, inside)
@@ -180,6 +182,8 @@ def check_lines(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyp
     if not glyphs.counts.all():
         need_digits(glyphs, digits[digits >= 0])
     if recipe.writer == "same":
+        from digitseq.glyphs.writers import check_writers
+
         check_writers(glyphs, digits)
     _check_fit(recipe, digits, inside, glyphs)
 
@@ -207,6 +211,10 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
     pattern = recipe.pattern or ANY_DIGIT * recipe.longest
     if ANY_DIGIT in pattern:
         need_digits(glyphs, np.arange(10))
+        if recipe.writer == "same":  # any digits may meet in a label
+            from digitseq.glyphs.writers import check_writers
+
+            check_writers(glyphs, np.arange(10)[None])
     check_lines(recipe, *digit_matrix([pattern.replace(ANY_DIGIT, widest)]), glyphs)
 
 
@@ -239,7 +247,7 @@ def line_up(
         steps *= inside[:, 1:]
     left = np.zeros(advances_px.shape, np.int64)
     np.add.accumulate(steps, axis=1, out=left[:, 1:])
-    return left, (left + advances_px).max(axis=1)
+    return left, (left + advances_px).max(axis=1, initial=0)
 
 
 def required_width(
@@ -274,7 +282,7 @@ def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyph
     if SIDE * digits.shape[1] + max(high, 0) * (digits.shape[1] - 1) <= available:
         return
     whole_tiles = recipe.spacing_from == "tile" or (
-        recipe.settings is not None and recipe.settings.uses(*EFFECTS)
+        recipe.settings is not None and recipe.settings.uses(*WIDENING)
     )
     required = required_width(digits, inside, high, whole_tiles, glyphs)
     worst = int(required.argmax())

@@ -59,6 +59,7 @@ class Purpose(IntEnum):
     NEGATIVE = 20
     BEND = 21
     WAVE = 22
+    CHANCE = 23
 
 
 def mix(state: UInt64Array) -> UInt64Array:

@@ -79,6 +79,7 @@ def test_purposes_never_move() -> None:
         "NEGATIVE": 20,
         "BEND": 21,
         "WAVE": 22,
+        "CHANCE": 23,
     }
 
 

@@ -5,18 +5,24 @@ from collections.abc import Callable
 import numpy as np
 
 from digitseq import streams
-from digitseq.arrays import IntArray, UInt64Array
-from digitseq.augment.settings import Augment
+from digitseq.arrays import BoolArray, IntArray, UInt64Array
+from digitseq.augment.settings import EFFECTS, Augment
 from digitseq.streams import Purpose
 
 ONE = 1 << 12
 """Fixed-point 1."""
 
 _HALF = np.uint64(32)
+_FINE = 1 << 16
 
 
 class Draws:
-    """The strengths that some images draw from their settings."""
+    """
+    The strengths that some images draw from their settings.
+
+    Attributes:
+        spared: bool (images,), those that stay as they are; None if none do.
+    """
 
     def __init__(self, augment: Augment, starts: UInt64Array) -> None:
         """
@@ -27,6 +33,11 @@ class Draws:
             starts: uint64 (images,), the start of each image's stream.
         """
         self.augment, self.starts = augment, starts
+        self.spared: BoolArray | None = None
+        if augment.chance < 1:
+            chance = np.array(round(augment.chance * _FINE), np.int64)
+            word = self.words(Purpose.CHANCE)[:, 0]
+            self.spared = streams.below(word, np.array(_FINE, np.uint64)) >= chance
 
     def words(self, purpose: Purpose, count: int = 1) -> UInt64Array:
         """Words of a purpose: uint64 (images, count)."""
@@ -58,4 +69,12 @@ class Draws:
     def _within(self, effect: str, unit: int) -> "Callable[[UInt64Array], IntArray]":
         low, high = (round(end * unit) for end in self.augment.range(effect))
         bound = np.array(high - low + 1, np.uint64)
-        return lambda words: streams.below(words, bound) + low
+        neutral = round(EFFECTS[effect].neutral * unit)
+
+        def strengths(words: UInt64Array) -> IntArray:
+            drawn = streams.below(words, bound) + low
+            if self.spared is not None:
+                drawn[self.spared] = neutral
+            return drawn
+
+        return strengths

@@ -9,13 +9,10 @@ import numpy as np
 from digitseq import streams
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.augment.draws import ONE, Draws
+from digitseq.augment.settings import GEOMETRY
 from digitseq.augment.warp import GRID, warp
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 from digitseq.streams import Purpose
-
-GEOMETRY = ("rotate", "slant", "scale", "elastic", "shift", "slope", "wave")
-EFFECTS = (*GEOMETRY, "thickness", "blur", "contrast")
-"""What is done to digits; with any of them, a digit's ink may be as wide as a tile."""
 
 # How much of what a digit varies is its line's: standard deviations between and within MNIST's writers,
 # slant 10.5° and 8.9°, thickness 0.47 and 0.44 px.
@@ -68,6 +65,8 @@ def rough_digits(draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArra
             _blur(seen[part], blur[part])
         if factor is not None:
             _fade(seen[part], factor[part])
+    erased = ~seen.any((1, 2))  # a dot between two samples, perhaps: it stays as it was
+    seen[erased] = pictures[erased]
     return Tiles(stored, measure_ink(seen))
 
 
@@ -96,7 +95,7 @@ def _maps(
     reach_x = (cosine * sheared + np.abs(sine) * upright) // ONE
     reach_y = (np.abs(sine) * sheared + cosine * upright) // ONE
     strength = draws.each("elastic", Purpose.ELASTIC, count)
-    room = np.maximum((SIDE // 2 - _MARGIN) * ONE - 2 * strength.ravel(), 8 * ONE)
+    room = np.maximum((SIDE // 2 - _MARGIN) * ONE - strength.ravel() * 5 // 2, 8 * ONE)
     # What would leave its tile is made smaller; what filled it from the start may stay as it is.
     fit = np.minimum(
         np.maximum(room, half_x) * ONE // np.maximum(reach_x, 1),
@@ -119,10 +118,17 @@ def _maps(
     drop = draws.each("shift", Purpose.SHIFT, count)
     if draws.augment.uses("slope", "wave"):
         drop = drop + _baseline(draws, middles_px)
-    most_x, most_y = (np.maximum(SIDE * ONE // 2 - reach, 0) for reach in (reach_x, reach_y))
+    most_x, most_y = _room_to_move(x, reach_x), _room_to_move(y, reach_y)
     target = np.stack([x.clip(-most_x, most_x), (y + drop.ravel()).clip(-most_y, most_y)])
     bend = _bend(draws, strength) if draws.augment.uses("elastic") else None
     return inverse, np.stack([x, y]) * 2, target * 2, bend
+
+
+def _room_to_move(middle: IntArray, reach: IntArray) -> IntArray:
+    """How far from the tile's middle a digit may stand: with a margin, unless it stood farther out before."""
+    edge = np.maximum(SIDE * ONE // 2 - reach, 0)
+    room: IntArray = np.minimum(edge, np.maximum(edge - _MARGIN * ONE, np.abs(middle)))
+    return room
 
 
 def _bend(draws: Draws, strength: IntArray) -> IntArray:
@@ -198,7 +204,8 @@ def _thicken(tiles: UInt8Array, amount: IntArray) -> None:
         change *= share[:, None, None]
         change += _EDGE // 2
         change //= _EDGE
-        tiles[chosen] = (here + change).astype(np.uint8)
+        here += change
+        tiles[chosen] = np.maximum(here.astype(np.uint8), tiles[chosen] > 0)  # what is inked stays inked
 
 
 def _fade(tiles: UInt8Array, factor: IntArray) -> None:

@@ -13,8 +13,6 @@ from digitseq.augment.settings import Augment
 from digitseq.glyphs.tiles import SIDE
 from digitseq.streams import GAMMA, Purpose
 
-EFFECTS = ("background", "noise", "occlude", "specks", "negative")
-
 _CHUNK = 16  # images done at once: what is worked on stays in the processor's cache
 _STRIDE = 1 << 20  # words between two rows of pixels: more than the widest image needs
 _GRAIN_PX = 4  # of paper
@@ -117,10 +115,9 @@ _KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lin
 
 
 def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
-    """Boxes and strokes, at most one for 28 px of width, each in a part of its own: no digit has two."""
-    low, high = map(int, draws.augment.range("occlude"))
-    words = draws.words(Purpose.OCCLUDE, 1 + high)
-    count = streams.below(words[:, 0], np.array(high - low + 1, np.uint64)) + low
+    """Boxes and strokes, at most one for 28 px of width, each within a part of its own."""
+    words = draws.words(Purpose.OCCLUDE, 1 + int(draws.augment.range("occlude")[1]))
+    count = draws.line("occlude", Purpose.OCCLUDE, 1)
     count = np.minimum(count, np.maximum(widths_px // SIDE, 1))
     room = widths_px // np.maximum(count, 1)
     for number in range(int(count.max(initial=0))):
@@ -131,11 +128,12 @@ def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
         # A box covers a few px of the whole block; a stroke is a px high, as long as its part of the line.
         wide, tall = (least + _byte(word, shift) % (most - least + 1) for least, most, shift in _BOX_PX)
         fall = _byte(word, 48) - 128
-        for chosen, across, down in ((is_box, _BLOCK, _BLOCK), (~is_box, int(room.max()) | 1, 1)):
+        for chosen, across, down in ((is_box, _BLOCK, _BLOCK), (~is_box, 2 * int(room.max()) + 1, 1)):
             image = np.flatnonzero(chosen & (number < count))[:, None, None]
             x, y = np.arange(across) - across // 2, (np.arange(down) - down // 2)[:, None]
             if down == 1:
-                covered = np.abs(x) * 2 <= room[image]
+                start = room[image] * number
+                covered = (x + middle_x[image] >= start) & (x + middle_x[image] < start + room[image])
                 columns, rows = x + middle_x[image], x * fall[image] // 512 + middle_y[image]
             else:
                 covered = (x < wide[image] - across // 2) & (y < tall[image] - down // 2)

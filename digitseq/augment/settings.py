@@ -41,7 +41,7 @@ EFFECTS: dict[str, Effect] = {
     "scale": Effect(1, 0.5, 1.5, "around", "Width and height of each digit, factors drawn apart."),
     "elastic": Effect(0, 0, 4, "to", "Elastic distortion of each digit, px (rms shift along each axis)."),
     "thickness": Effect(
-        0, -1, 1, "around", "Thinner or thicker strokes, px at the edge; half shared by the line."
+        0, -0.7, 1, "around", "Thinner or thicker strokes, px at the edge; half shared by the line."
     ),
     "shift": Effect(0, -4, 4, "around", "Move each digit up or down, px."),
     # of the line
@@ -55,6 +55,14 @@ EFFECTS: dict[str, Effect] = {
     "specks": Effect(0, 0, 0.2, "to", "Salt and pepper, share of the pixels."),
     "negative": Effect(0, 0, 1, "exactly", "Chance of black on white."),
 }
+
+GEOMETRY = ("rotate", "slant", "scale", "elastic", "shift", "slope", "wave")
+OF_DIGITS = (*GEOMETRY, "thickness", "blur", "contrast")
+"""What is done to digits, before they meet."""
+OF_LINES = ("background", "noise", "occlude", "specks", "negative")
+"""What is done to whole lines."""
+WIDENING = ("rotate", "slant", "scale", "elastic", "slope", "thickness", "blur")
+"""With any of these, a digit's ink may be as wide as a tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,7 @@ class Augment:
         specks: share of the pixels that become black or white.
         negative: chance that the image is black on white.
         backgrounds: the kinds to choose from: plain, gradient, paper, lines.
+        chance: of an image to be roughened at all; the others stay as they are.
 
     Raises:
         ArgumentError: a range is not two numbers in order, or beyond what the effect can do.
@@ -110,6 +119,7 @@ class Augment:
     specks: Strength = (0, 0)
     negative: Strength = (0, 0)
     backgrounds: tuple[str, ...] = BACKGROUNDS
+    chance: float = 1
 
     def __post_init__(self) -> None:
         for name, effect in EFFECTS.items():
@@ -117,10 +127,14 @@ class Augment:
         if any(count != int(count) for count in self.range("occlude")):
             raise ArgumentError("occlude", f"expected whole numbers, got {self.occlude}")
         kinds = self.backgrounds
-        if not isinstance(kinds, list | tuple) or not kinds or set(kinds) - set(BACKGROUNDS):
+        if not isinstance(kinds, list | tuple) or not kinds or any(k not in BACKGROUNDS for k in kinds):
             expected = f"some of {', '.join(BACKGROUNDS)}"
             raise ArgumentError("backgrounds", f"expected {expected}, got {short(kinds)}")
         object.__setattr__(self, "backgrounds", tuple(kinds))
+        chance = _numbers(self.chance)
+        if chance is None or len(chance) != 1 or not 0 <= chance[0] <= 1:
+            raise ArgumentError("chance", f"expected a number from 0 to 1, got {short(self.chance)}")
+        object.__setattr__(self, "chance", chance[0])
 
     def range(self, name: str) -> Range:
         """
@@ -145,7 +159,11 @@ class Augment:
         """What differs from ``Augment()``, as plain JSON types; ``Augment(**…)`` restores it."""
         plain = Augment()
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(value) for name, value in values.items() if value != getattr(plain, name)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value != getattr(plain, name)
+        }
 
 
 def _range(name: str, value: Any, effect: Effect) -> Range:
@@ -159,7 +177,10 @@ def _range(name: str, value: Any, effect: Effect) -> Range:
         raise ArgumentError(name, f"expected low ≤ high, got {low:g} and {high:g}")
     if low < effect.low or high > effect.high:
         allowed = f"from {effect.low:g} to {effect.high:g}"
-        raise ArgumentError(name, f"expected strengths {allowed}, got {low:g} to {high:g}")
+        hint = ""
+        if name == "scale":
+            hint = "a single number is the way to either side of 1: 0.1 is 0.9 to 1.1"
+        raise ArgumentError(name, f"expected strengths {allowed}, got {low:g} to {high:g}", hint=hint)
     return float(low), float(high)
 
 
@@ -191,11 +212,12 @@ PRESETS: dict[str, Augment] = {
         slope=1.5, wave=1, blur=0.5, contrast=0.7, noise=8,
     ),
     "heavy": Augment(
-        rotate=12, slant=22, scale=0.2, elastic=(0.4, 1.2), thickness=0.7, shift=2,
+        chance=0.75, rotate=12, slant=28, scale=0.2, elastic=(0.4, 1.2), thickness=0.7, shift=2,
         slope=2.5, wave=1.5, blur=0.9, contrast=0.45, background=70, noise=25, occlude=1, specks=0.02,
     ),
     "touching": Augment(
-        rotate=10, slant=18, scale=0.2, elastic=(0.3, 0.9), thickness=0.6, shift=2, slope=2, wave=1,
+        chance=0.75, rotate=10, slant=22, scale=0.2, elastic=(0.3, 0.9), thickness=0.6, shift=2,
+        slope=2, wave=1,
     ),
 }  # fmt: skip
 """Named settings."""
@@ -214,8 +236,10 @@ def preset(value: Any) -> Augment | None:
     Raises:
         ArgumentError: there is no such preset, or no such effect.
     """
-    if value is None or isinstance(value, Augment):
-        return None if value == Augment() else value
+    if value is None or value == PRESETS["none"]:
+        return None
+    if isinstance(value, Augment):
+        return value
     if isinstance(value, str):
         if value not in PRESETS:
             raise ArgumentError("augment", f"expected one of {', '.join(PRESETS)}, got {value!r}")

@@ -57,7 +57,7 @@ def warp(
             place = along[1][:, :, None] + (along[0] + start[:, None])[:, None, :]
             if bend is not None:
                 place += _smooth(bend[part, axis])
-            places.append(np.clip(place, 0, (SIDE + 1) * _UNIT - 1, out=place))
+            places.append(np.clip(place, 0, (SIDE + 1) * _UNIT, out=place))
         out[part] = _sample(tiles[part], *places)
 
 

@@ -137,7 +137,11 @@ class DigitSequences:
             if not hasattr(images, "__len__") or len(images) != len(labels):
                 raise ArgumentError("transform", f"expected {len(labels)} images back, got {_shape(images)}")
             if into is not None:
-                np.copyto(into, images, casting="same_kind")
+                if getattr(images, "shape", None) != into.shape or images.dtype != into.dtype:
+                    raise ArgumentError(
+                        "out", f"is {into.dtype} {into.shape}; transform gave {_shape(images)}"
+                    )
+                np.copyto(into, images)
                 images = into
         if not self._boxes:
             return images, labels
@@ -148,4 +152,4 @@ class DigitSequences:
 
 
 def _shape(value: Any) -> str:
-    return f"an array {value.shape}" if hasattr(value, "shape") else type(value).__name__
+    return f"{value.dtype} {value.shape}" if hasattr(value, "shape") else type(value).__name__

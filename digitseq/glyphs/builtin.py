@@ -24,6 +24,7 @@ PER_DIGIT = (5_000, 500, 500)
 """Glyphs of each digit in train, validation and test: 60,000 in all. Numbers, and so hands, are disjoint."""
 
 _VERSION = 2  # of the drawing; part of the digest
+_SEED_BITS = 256
 _CHUNK = 512  # glyphs drawn at once: what is worked on stays in the processor's cache
 _WIDEST = 20  # px; what fits must not depend on what has been drawn, so it is the box, not the widest ink
 
@@ -89,6 +90,8 @@ def builtin(style_seed: int = 0) -> GlyphSet:
     """
     if type(style_seed) is not int:
         raise ArgumentError("style_seed", f"expected an integer, got {style_seed!r}")
+    if style_seed.bit_length() > _SEED_BITS:
+        raise ArgumentError("style_seed", f"expected an integer of at most {_SEED_BITS} bits")
     return _opened(style_seed, os.environ.get(CACHE_VARIABLE, ""))
 
 

@@ -8,7 +8,7 @@ written last: without it the set does not exist.
 import json
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,21 +123,29 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
     if glyphs.folder is not None:
         return glyphs.folder
     folder = glyphs_folder(glyphs)
-    try:
+    with suppress(CacheError):  # a damaged one is made again
         if open_glyphs(folder) is not None:
             return folder
-    except CacheError:
-        pass  # damaged, and made again here
+    from filelock import FileLock  # 54 ms, only where something is stored
+
     with cache_errors():
         folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    for first in range(0, len(glyphs), _DRAWN):
+        lock = FileLock(folder.with_suffix(".lock"))
+        lock.acquire()
+    try:
+        with suppress(CacheError):
+            if open_glyphs(folder) is not None:  # another process was quicker
+                return folder
+        for first in range(0, len(glyphs), _DRAWN):
+            if progress is not None and glyphs.drawn_on_demand:
+                progress(first, len(glyphs))
+            glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs))))
         if progress is not None and glyphs.drawn_on_demand:
-            progress(first, len(glyphs))
-        glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs))))
-    if progress is not None and glyphs.drawn_on_demand:
-        progress(len(glyphs), len(glyphs))
-    with cache_errors():
-        save_glyphs(folder, glyphs)
+            progress(len(glyphs), len(glyphs))
+        with cache_errors():
+            save_glyphs(folder, glyphs)
+    finally:
+        lock.release()
     return folder
 
 

@@ -191,7 +191,11 @@ class GlyphSet(Tiles):
         return chosen
 
     def is_intact(self) -> bool:
-        """Whether the glyphs still have the digest that they had when they were stored."""
+        """
+        Whether the glyphs still have the digest that they had when they were stored.
+
+        Not for the built-in digits: their digest is that of how they are drawn.
+        """
         return glyph_digest(self._stored, self._bounds) == self.digest
 
     def prepare(self, rows: IntArray) -> None:

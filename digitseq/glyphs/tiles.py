@@ -77,11 +77,15 @@ class Tiles:
         >>> first[0, 5:7].tolist(), last[0, 5:7].tolist()
         ([0, 3], [1, 3])
         """
-        inked = self._stored[rows, :SIDE] > 0  # (…, 28, 28)
-        blank = ~inked.any(-1)
+        pictures = self.pictures(rows)
+        # Columns first, so that each step works on all rows of pixels of all digits.
+        inked = (pictures.reshape(-1, SIDE).T > 0).astype(np.uint8)  # (columns, digits · 28)
+        ramp = np.arange(1, SIDE + 1, dtype=np.uint8)[:, None]
         offset = self.ink_left[rows][..., None]
-        first = inked.argmax(-1) - offset
-        last = SIDE - 1 - inked[..., ::-1].argmax(-1) - offset
+        last = np.maximum.reduce(inked * ramp, 0).reshape(pictures.shape[:-1]).astype(np.int64)
+        first = np.maximum.reduce(inked * ramp[::-1], 0).reshape(last.shape).astype(np.int64)
+        blank = last == 0
+        first, last = SIDE - first - offset, last - 1 - offset
         first[blank], last[blank] = -NO_INK, NO_INK
         return first, last
 

@@ -1,6 +1,7 @@
 """Spacing between contours: exactly the nearest that two inks come, rows beside each other included."""
 
 import numpy as np
+import pytest
 
 from digitseq.api import make_recipe
 from digitseq.arrays import UInt8Array
@@ -20,13 +21,13 @@ def _nearest(left: UInt8Array, right: UInt8Array, x_left: int, x_right: int) -> 
     return nearest
 
 
-def test_the_gap_is_what_a_slow_search_finds() -> None:
-    glyphs = builtin()
+@pytest.mark.parametrize("augment", [None, "heavy"])
+def test_the_gap_is_what_a_slow_search_finds(augment: str | None) -> None:
     recipe = make_recipe(
-        length=(2, 2), count=1_000, seed=3, spacing_range=(-3, 5), spacing_from="contour", source="builtin"
+        length=(2, 2), count=1_000, seed=3, spacing_range=(-3, 5), spacing_from="contour", augment=augment
     )
-    plan = make_plan(recipe, np.arange(1_000), glyphs)
-    ink = glyphs.at_left_edge(plan.rows)
+    plan = make_plan(recipe, np.arange(1_000), builtin())
+    ink = plan.tiles.at_left_edge(plan.tile_rows)
     exact = 0
     for k in range(1_000):
         a, b = ink[k]

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +84,9 @@ def test_presets_grow_stronger() -> None:
         ({"occlude": 1.5}, "occlude", "whole numbers"),
         ({"backgrounds": ("sky",)}, "backgrounds", "plain, gradient, paper, lines"),
         ({"backgrounds": ()}, "backgrounds", "some of"),
+        ({"backgrounds": [["plain"]]}, "backgrounds", "some of"),
+        ({"chance": 1.5}, "chance", "from 0 to 1"),
+        ({"scale": 1.1}, "scale", "from 0.5 to 1.5"),
         ({"turn": 3}, "augment", "unknown effect 'turn'"),
     ],
 )
@@ -96,3 +100,13 @@ def test_what_is_wrong_is_named(given: dict[str, Any], argument: str, words: str
 def test_only_presets_and_settings_augment(value: Any) -> None:
     with pytest.raises(ArgumentError, match=r"expected one of none|expected a preset's name"):
         make_recipe(["1"], seed=1, augment=value)
+
+
+def test_the_docs_list_the_presets_as_they_are() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "augmentation.md").read_text(encoding="utf-8")
+    names = [name for name in PRESETS if name != "none"]
+    for effect in EFFECTS:
+        used = [PRESETS[name].uses(effect) for name in names]
+        ranges = [PRESETS[name].range(effect) for name in names]
+        cells = [f"{low:g}:{high:g}" if use else "" for use, (low, high) in zip(used, ranges, strict=True)]
+        assert (f"| `{effect}` | {' | '.join(cells)} |" in docs) == any(used)

@@ -73,3 +73,15 @@ def test_sines_are_exact() -> None:
     assert np.abs(sine - np.sin(angle) * ONE).max() <= 1
     assert np.abs(cosine - np.cos(angle) * ONE).max() <= 1
     assert np.abs(_circle() - np.sin(np.arange(64) / 64 * 2 * np.pi) * ONE).max() <= 1.5
+
+
+def test_what_is_moved_leaves_nothing_behind() -> None:
+    """Beyond the tile there is no ink: a picture that fills it, moved inwards, has blank edges."""
+    tiles = np.full((4, 28, 28), 255, np.uint8)
+    eye = np.broadcast_to((np.eye(2, dtype=np.int64) * ONE)[..., None], (2, 2, 4))
+    target = np.array([[6, -6, 0, 0], [0, 0, 6, -6]]) * 2 * ONE
+    out = np.empty_like(tiles)
+    warp(tiles, eye, np.zeros((2, 4), np.int64), target, None, out)
+    for picture in (out[0][:, :6], out[1][:, -6:], out[2][:6], out[3][-6:]):
+        assert not picture.any()
+    assert (out == 255).sum() == 4 * 28 * 22
