@@ -52,8 +52,8 @@ def generate_numbers_sequence(
     An image of a sequence of handwritten digits.
 
     Each digit is drawn uniformly from all glyphs of that digit in the source and split; each gap is an
-    independent uniform integer. Gaps are never rescaled, digits never resampled or cut to fit; surplus
-    width is margin.
+    independent uniform integer. Gaps are never rescaled, digits never resampled or cut to fit (unless
+    ``augment`` asks for it); surplus width is margin.
 
     Args:
         digits: a text of ASCII digits, or any iterable of integers 0–9.

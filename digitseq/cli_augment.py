@@ -17,12 +17,12 @@ Preset = Annotated[
     typer.Option(
         "--augment",
         metavar="PRESET",
-        help="none, light, medium, heavy or touching; each effect can be set on its own, too: see --help.",
+        help="none, light, medium, heavy or touching; --help lists the effects, which can each be set, too.",
     ),
 ]
 
 Effects = dict[str, str]
-_PANEL = "Augmentation: N or LOW:HIGH, what is drawn for each image"
+_PANEL = "Augmentation: LOW:HIGH, or N for the range from nothing to N (or −N to N)"
 _KINDS, _CHANCE = "backgrounds", "chance"
 
 
@@ -50,8 +50,15 @@ def with_effects(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(command)
     parameters = [p for p in signature.parameters.values() if p.name != "effects"]
     if wanted:
-        parameters += [_option(name, effect.meaning, "RANGE") for name, effect in EFFECTS.items()]
-        parameters.append(_option(_CHANCE, "Chance of an image to be roughened at all, 0 to 1.", "N"))
+        parameters += [
+            _option(name, f"{effect.meaning} {effect.low:g} to {effect.high:g}.", "RANGE")
+            for name, effect in EFFECTS.items()
+        ]
+        parameters.append(
+            _option(
+                _CHANCE, "Chance of an image to be roughened at all, 0 to 1; 0.75 in heavy and touching.", "N"
+            )
+        )
         parameters.append(_option(_KINDS, f"Kinds of background: some of {','.join(BACKGROUNDS)}.", "KINDS"))
     vars(run)["__signature__"] = signature.replace(parameters=parameters)
     run.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
@@ -85,10 +92,19 @@ def settings(name: str | None, effects: Effects, base: Augment | None = None) ->
     start = preset(name) if name is not None else base
     if not effects:
         return start
-    given: dict[str, Any] = {key: strengths(key, text) for key, text in effects.items() if key != _KINDS}
+    given: dict[str, Any] = {key: strengths(key, text) for key, text in effects.items() if key in EFFECTS}
+    if _CHANCE in effects:
+        given[_CHANCE] = _number(_CHANCE, effects[_CHANCE])
     if _KINDS in effects:
         given[_KINDS] = tuple(effects[_KINDS].split(","))
     return preset((start or Augment()).to_dict() | given)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentError(name, f"expected a number, got {text!r}") from None
 
 
 def strengths(name: str, text: str) -> float | tuple[float, float]:

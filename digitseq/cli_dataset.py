@@ -147,9 +147,9 @@ def batch(
     if recipe_file is None and not given.keys() & {"sequences", "length", "pattern"}:
         raise typer.BadParameter("give one of --sequence, --sequences, --length and --pattern")
     measured, usual = SPACING.get(augment or "", (None, (2, 8)))
-    if measured is not None:
-        given.setdefault("spacing_from", measured)
     if recipe_file is None:
+        if measured is not None:
+            given.setdefault("spacing_from", measured)
         given["spacing_range"] = terminal.spacing(minimum, maximum, usual)
         given["augment"] = settings(augment, effects)
 
@@ -161,7 +161,7 @@ def batch(
     else:
         base, digest = api.read_recipe(recipe_file)
         given["augment"] = settings(augment, effects, base.settings)
-        low, high = base.spacing_range if measured is None else usual
+        low, high = base.spacing_range
         given["spacing_range"] = (low if minimum is None else minimum, high if maximum is None else maximum)
         recipe = base.changed(**given)
     glyphs = _open(recipe, source, digest, quiet)

@@ -38,7 +38,8 @@ HandOption = Annotated[
     Writer, typer.Option("--writer", help="same: all digits of an image from one writer; or mixed.")
 ]
 StyleSeed = Annotated[
-    int | None, typer.Option(help="Draw with the built-in digits, in the handwriting of this number.")
+    int | None,
+    typer.Option(help="Draw with the built-in digits, from the collection of handwriting of this number."),
 ]
 
 
@@ -47,7 +48,9 @@ def source_name(source: str | None, style_seed: int | None) -> str | None:
     if style_seed is None:
         return source
     if source not in (None, "builtin"):
-        raise typer.BadParameter("--style-seed goes with --source builtin, which it stands for")
+        raise typer.BadParameter(
+            "--style-seed is for the built-in digits; leave --source out, or write builtin"
+        )
     return f"builtin:{style_seed}"
 
 

@@ -61,7 +61,7 @@ _MEDIUM = PRESETS["medium"].to_dict() | {"noise": (0, 3)}
         ("--recipe own.json --rotate 3 --writer same", _OWN | {"augment": {"rotate": 3}, "writer": "same"}),
         (
             "--recipe own.json --augment touching",
-            _OWN | {"augment": "touching", "spacing_from": "contour", "spacing_range": (-2, 0)},
+            _OWN | {"augment": "touching"},  # its spacing stays the recipe's
         ),
     ],
 )
@@ -243,6 +243,9 @@ def test_an_augmented_dataset_in_one_hand_is_right_and_finished_by_the_same_comm
     assert len({line["writer"] for line in lines}) > 20
     run("batch", "again", "--recipe", "out/dataset.json")
     assert Path("again/dataset.json").read_bytes() == Path("out/dataset.json").read_bytes()
+    other = run("batch", "out", "--recipe", "out/dataset.json", "--noise", "0:30")
+    assert other.returncode == 1
+    assert "(noise: [0.0, 25.0] there, [0.0, 30.0] wanted)" in other.stderr
     whole = Path("out/images/000/000003.png").read_bytes()
     Path("out/images/000/000003.png").write_bytes(whole[:50])
     assert "1 images written" in run("batch", "out", "--recipe", "out/dataset.json").stderr

@@ -77,7 +77,7 @@ class Augment:
 
     Args:
         rotate: degrees, clockwise; of each digit.
-        slant: degrees, to the right. Half the range's freedom is the line's, a little less each digit's.
+        slant: degrees, to the right; 58 % of its variance is the line's, the rest each digit's own.
         scale: factors of width and of height, drawn apart; of each digit.
         elastic: rms shift along each axis, px; of each digit.
         thickness: px at the edge of a stroke, negative is thinner; part the line's, part each digit's.
@@ -90,7 +90,7 @@ class Augment:
         noise: standard deviation of 255.
         occlude: how many small boxes and strokes.
         specks: share of the pixels that become black or white.
-        negative: chance that the image is black on white.
+        negative: chance that the image is black on white (with ``invert``, white on black).
         backgrounds: the kinds to choose from: plain, gradient, paper, lines.
         chance: of an image to be roughened at all; the others stay as they are.
 
@@ -125,11 +125,13 @@ class Augment:
         for name, effect in EFFECTS.items():
             object.__setattr__(self, name, _range(name, getattr(self, name), effect))
         if any(count != int(count) for count in self.range("occlude")):
-            raise ArgumentError("occlude", f"expected whole numbers, got {self.occlude}")
+            low, high = self.range("occlude")
+            raise ArgumentError("occlude", f"expected whole numbers, got {low:g} to {high:g}")
         kinds = self.backgrounds
         if not isinstance(kinds, list | tuple) or not kinds or any(k not in BACKGROUNDS for k in kinds):
             expected = f"some of {', '.join(BACKGROUNDS)}"
-            raise ArgumentError("backgrounds", f"expected {expected}, got {short(kinds)}")
+            found = ",".join(map(str, kinds)) if isinstance(kinds, list | tuple) else short(kinds)
+            raise ArgumentError("backgrounds", f"expected {expected}, as a list, got {found}")
         object.__setattr__(self, "backgrounds", tuple(kinds))
         chance = _numbers(self.chance)
         if chance is None or len(chance) != 1 or not 0 <= chance[0] <= 1:

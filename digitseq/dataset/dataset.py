@@ -307,6 +307,10 @@ def _difference(found: dict[str, Any], manifest: dict[str, Any]) -> str:
     """The first thing in which two recipes differ, in words."""
     for name, wanted in manifest["recipe"].items():
         there = found["recipe"].get(name)
+        if there != wanted and name == "augment":
+            there, wanted = there or {}, wanted or {}
+            name = next(key for key in {**there, **wanted} if there.get(key) != wanted.get(key))
+            there, wanted = there.get(name, "nothing"), wanted.get(name, "nothing")
         if there != wanted:
             return f"{name}: {str(there)[:40]} there, {str(wanted)[:40]} wanted"
     return "its source has other glyphs"

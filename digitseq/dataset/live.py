@@ -65,6 +65,8 @@ class DigitSequences:
         self.recipe, self.glyphs = recipe, glyphs_for(source, recipe.source).choose(recipe.split)
         check_recipe(recipe, self.glyphs)
         self.dtype = np.dtype(dtype)
+        if transform is not None and not callable(transform):
+            raise ArgumentError("transform", f"expected a function of images, got {transform!r}")
         self._boxes = boxes
         self._transform = transform
 

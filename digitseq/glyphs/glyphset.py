@@ -97,6 +97,7 @@ class GlyphSet(Tiles):
         name: str = "custom",
         part: AnyArray | None = None,
         parts: tuple[str, ...] = ("train",),
+        writers: AnyArray | None = None,
     ) -> "GlyphSet":
         """
         A set of glyphs from images and their labels, in any order.
@@ -107,6 +108,7 @@ class GlyphSet(Tiles):
             name: what the source is called.
             part: integers (rows,), which of ``parts`` each image belongs to; all to the first if None.
             parts: names of the parts.
+            writers: integers (rows,), who wrote each image; None if that is not known.
 
         Returns:
             The set, its split "all"; rows keep their order within a digit and part.
@@ -118,14 +120,22 @@ class GlyphSet(Tiles):
         [0, 1, 0, 0, 0, 0, 0, 2, 0, 0]
         """
         stored, bounds, order = arrange(images, labels, part, len(parts), name)
+        digest = glyph_digest(stored, bounds)
+        if writers is not None:
+            writers = np.asarray(writers)
+            if writers.shape != order.shape or writers.dtype.kind not in "iu":
+                raise SourceError(f"{name}: expected {len(order)} integers, the writer of each image")
+            writers = writers[order].astype(np.int64)
+            digest = sha256(digest.encode() + writers.astype("<i8").tobytes()).hexdigest()
         return cls(
             stored,
             measure_ink(stored),
             bounds,
             order,
             name=name,
-            digest=glyph_digest(stored, bounds),
+            digest=digest,
             parts=parts,
+            writers=writers,
         )
 
     def __len__(self) -> int:

@@ -20,8 +20,7 @@ from tests.evidence import assert_uniform
 
 _DRAWS = 600
 # The least of its ink that a digit keeps, whatever is drawn within the bounds of an effect.
-FLOOR = 0.15
-FLOOR_OF_PRESETS = 0.1
+FLOOR = 0.1
 
 
 def _settings(**ranges: Any) -> Augment:
@@ -100,8 +99,7 @@ def test_no_digit_is_erased(settings: Augment) -> None:
     inside = np.ones(boxes.shape[:2], np.bool_) if plan.inside is None else plan.inside
     source = before.tiles.pictures(before.tile_rows[inside]).sum((1, 2), dtype=np.int64)
     kept = plan.tiles.pictures(plan.tile_rows[inside])
-    floor = FLOOR if settings in STRONGEST.values() else FLOOR_OF_PRESETS
-    assert (kept.sum((1, 2), dtype=np.int64) >= floor * source).all()
+    assert (kept.sum((1, 2), dtype=np.int64) >= FLOOR * source).all()
     # On the finished image, ink is what differs from the same image with no digits in it.
     if settings.uses(*OF_LINES):
         empty = np.zeros_like(images)

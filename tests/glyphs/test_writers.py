@@ -50,10 +50,9 @@ def test_all_digits_come_from_all_glyphs_of_the_writer() -> None:
 def test_only_those_are_drawn_who_wrote_what_is_needed(labels: list[str], seed: int) -> None:
     images = np.full((9, 28, 28), 255, np.uint8)
     digits = np.array([0, 0, 1, 1, 2, 2, 1, 2, 0])
-    glyphs = GlyphSet.from_arrays(images, digits)
+    glyphs = GlyphSet.from_arrays(images, digits, writers=np.array([10, 11, 10, 12, 12, 13, 13, 13, 14]))
     order = glyphs.origin
-    writers = np.array([10, 11, 10, 12, 12, 13, 13, 13, 14])
-    glyphs.writers = writers[order]
+    assert glyphs.writers is not None
     recipe = make_recipe(labels, (0, 0), None, seed=seed, writer="same")
     plan = make_plan(recipe, np.arange(len(labels)), glyphs)
     able = {"0": {10, 11, 14}, "12": {12, 13}, "121": {12, 13}, "2": {12, 13}}
@@ -65,10 +64,33 @@ def test_only_those_are_drawn_who_wrote_what_is_needed(labels: list[str], seed: 
 
 
 def test_nobody_who_wrote_all_of_it_is_told_before_drawing() -> None:
-    glyphs = GlyphSet.from_arrays(np.full((2, 28, 28), 255, np.uint8), np.array([3, 4]))
-    glyphs.writers = np.array([1, 2])
+    glyphs = GlyphSet.from_arrays(
+        np.full((2, 28, 28), 255, np.uint8), np.array([3, 4]), writers=np.array([1, 2])
+    )
     with pytest.raises(ArgumentError, match=r"nobody in 'custom' .* wrote all digits of 34"):
         next(draw(_recipe("34", 1, spacing_range=(0, 0)), glyphs))
+
+
+def test_random_labels_need_a_writer_of_all_digits() -> None:
+    images, digits = np.full((20, 28, 28), 255, np.uint8), np.arange(20) % 10
+    for writers, able in ((np.arange(20) // 10, True), (np.arange(20) % 2, False)):
+        glyphs = GlyphSet.from_arrays(images, digits, writers=writers)
+        recipe = make_recipe(length=(1, 3), count=5, seed=1, writer="same")
+        if able:
+            assert len(list(draw(recipe, glyphs))) == 5
+        else:
+            with pytest.raises(ArgumentError, match="nobody in 'custom'"):
+                draw(recipe, glyphs)
+
+
+def test_writers_are_part_of_the_digest() -> None:
+    images, digits = np.full((4, 28, 28), 255, np.uint8), np.array([3, 4, 3, 4])
+    sets = [
+        GlyphSet.from_arrays(images, digits, writers=np.array(who)) for who in ([1, 1, 2, 2], [1, 2, 1, 2])
+    ]
+    assert sets[0].digest != sets[1].digest
+    with pytest.raises(SourceError, match="the writer of each image"):
+        GlyphSet.from_arrays(images, digits, writers=np.arange(3))
 
 
 def test_without_writer_ids_the_fix_is_named(solid: GlyphSet) -> None:
