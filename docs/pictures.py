@@ -71,7 +71,7 @@ def gallery(folder: Path) -> None:
         strengths = {"occlude": [1, 2, 4], "elastic": [0.5, 1, 2]}.get(name, strengths)
         rows: list[dict[str, Any]] = [{"augment": {name: (s, s)}} for s in strengths]
         if name in ("rotate", "slant", "thickness", "shift", "slope"):  # to both sides
-            rows = [{"augment": {name: (-abs(s), abs(s))}} for s in strengths]
+            rows = [{"augment": {name: (max(-abs(s), effect.low), abs(s))}} for s in strengths]
         strips(rows).save(folder / f"{name}.png", optimize=True)
     for name in PRESETS:
         spacing_from, spacing_range = SPACING.get(name, ("ink", (2, 8)))

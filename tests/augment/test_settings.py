@@ -2,10 +2,12 @@
 
 import json
 import math
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from digitseq.api import make_recipe
 from digitseq.augment.settings import EFFECTS, PRESETS, SPACING, Augment, preset
@@ -110,3 +112,15 @@ def test_the_docs_list_the_presets_as_they_are() -> None:
         ranges = [PRESETS[name].range(effect) for name in names]
         cells = [f"{low:g}:{high:g}" if use else "" for use, (low, high) in zip(used, ranges, strict=True)]
         assert (f"| `{effect}` | {' | '.join(cells)} |" in docs) == any(used)
+
+
+def test_the_gallery_of_the_docs_is_of_every_effect_and_can_be_made(tmp_path: Path) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    runpy.run_path(str(docs / "pictures.py"))["gallery"](tmp_path / "made")
+    made = {path.name: path for path in (tmp_path / "made").iterdir()}
+    there = {path.name: path for path in (docs / "augmentation").iterdir()}
+    assert made.keys() == there.keys()
+    assert {f"{name}.png" for name in EFFECTS} <= made.keys()
+    for name, path in made.items():
+        with Image.open(path) as new, Image.open(there[name]) as old:
+            assert new.tobytes() == old.tobytes(), f"{name} is out of date: python docs/pictures.py"
