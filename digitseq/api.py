@@ -96,7 +96,7 @@ def generate_numbers_sequence(
         writer=writer,
         augment=augment,
     )
-    glyphs = _glyphs(source, recipe.split)
+    glyphs = (source if isinstance(source, GlyphSet) else open_source(source)).choose(recipe.split)
     plan = make_plan(recipe, _FIRST, glyphs)
     return to_float(render(plan, invert=recipe.invert)[0])
 
@@ -297,10 +297,13 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     Raises:
         FormatError: there is no dataset.json, or it is damaged.
     """
-    from digitseq.dataset.reading import MANIFEST, read_manifest
+    from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
 
     path = Path(path)
     with system_errors(FormatError, f"{path} cannot be read"):
+        if (path / UNFINISHED).exists() and not (path / MANIFEST).exists():
+            hint = "the same `digitseq batch` command again finishes it"
+            raise FormatError(f"the dataset in {path} is not finished", hint=hint)
         path = path / MANIFEST if path.is_dir() else path
     with system_errors(FormatError, f"{path} cannot be read"):
         manifest = read_manifest(path)
@@ -400,11 +403,6 @@ def fetch_mnist(
     fetch(force=force, from_dir=None if from_dir is None else Path(from_dir), progress=progress)
     forget_mnist()
     return mnist_dir()
-
-
-def _glyphs(source: str | Path | GlyphSet, split: str) -> GlyphSet:
-    glyphs = source if isinstance(source, GlyphSet) else open_source(source)
-    return glyphs.choose(split)
 
 
 def _split(source: str | Path | GlyphSet, split: str | None) -> str:

@@ -250,3 +250,16 @@ def test_an_augmented_dataset_in_one_hand_is_right_and_finished_by_the_same_comm
     Path("out/images/000/000003.png").write_bytes(whole[:50])
     assert "1 images written" in run("batch", "out", "--recipe", "out/dataset.json").stderr
     assert Path("out/images/000/000003.png").read_bytes() == whole
+
+
+def test_a_dataset_that_is_not_finished_says_so(in_folder: Path) -> None:
+    run("batch", "out", "-n", "3", "--length", "1", "--source", "builtin", "--seed", "1")
+    Path("out/dataset.json").rename("out/.digitseq-unfinished.json")
+    for command in (("verify", "out"), ("batch", "again", "--recipe", "out")):
+        done = run(*command)
+        assert done.returncode == 1
+        assert done.stderr.startswith(
+            "error: the dataset in out is not finished\nhint: the same `digitseq batch`"
+        )
+    run("batch", "out", "-n", "3", "--length", "1", "--source", "builtin", "--seed", "1")
+    assert run("verify", "out").returncode == 0
