@@ -1,6 +1,7 @@
 """Fixtures: every test has an empty cache of its own, and no network."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,10 @@ from digitseq.glyphs.glyphset import GlyphSet
 
 settings.register_profile("digitseq", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("digitseq")
+
+# Started in the background of a script, a process ignores Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _CLEAN = ("DIGITSEQ_MNIST_MIRROR", "HF_HUB_OFFLINE", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS")
 
