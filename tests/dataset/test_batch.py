@@ -188,7 +188,7 @@ def test_killed_at_twenty_moments_and_run_again_it_is_the_same(
 def test_ctrl_c_stops_at_once_and_leaves_nothing_half(tmp_path: Path, bank: Path) -> None:
     for workers in (1, 2):
         out = tmp_path / str(workers)
-        process = _start(out, workers, "--train", "60000")  # more than is written before it is noticed
+        process = _start(out, workers, "--train", "60000", "-q")  # more than is written before it is noticed
         wait_until(lambda out=out: (out / "train" / "images" / "000").exists())
         start = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
