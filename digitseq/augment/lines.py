@@ -7,7 +7,7 @@ What a pixel gets depends on its image and its place in it alone, not on the wid
 import numpy as np
 
 from digitseq import streams
-from digitseq.arrays import IntArray, UInt8Array, UInt64Array
+from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
 from digitseq.augment.draws import Draws
 from digitseq.augment.settings import Augment
 from digitseq.glyphs.tiles import SIDE
@@ -56,17 +56,16 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
 
 def _background(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
     n, _, widest = images.shape
-    level = draws.line("background", Purpose.BACKGROUND, 1)
+    level: AnyArray = draws.line("background", Purpose.BACKGROUND, 1).astype(np.int32)
     words = draws.words(Purpose.BACKGROUND, 6)[:, 1:]
     kinds = draws.augment.backgrounds
     kind = streams.below(words[:, 0], np.array(len(kinds), np.uint64))
-    behind = np.empty((n, SIDE, widest), np.int64)
+    behind = np.empty((n, SIDE, widest), np.uint16)
     for number, name in enumerate(kinds):
         chosen = np.flatnonzero(kind == number)
         if len(chosen):
             behind[chosen] = _KINDS[name](level[chosen], words[chosen, 1:], widths_px[chosen], widest)
-    back = behind.astype(np.uint16)
-    images[:] = back + images * (255 - back) // 255
+    images[:] = behind + images * (255 - behind) // 255
 
 
 def _plain(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
@@ -75,9 +74,11 @@ def _plain(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
 
 def _gradient(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
     """From one corner's brightness to another's, linear along both axes."""
-    left, right, top, bottom = (_byte(words[:, 0], shift)[:, None] for shift in (0, 8, 16, 24))
-    x = np.arange(widest) * 256 // widths_px[:, None]
-    y = np.arange(SIDE)[None] * 256 // SIDE
+    left, right, top, bottom = (
+        _byte(words[:, 0], shift).astype(np.int32)[:, None] for shift in (0, 8, 16, 24)
+    )
+    x = (np.arange(widest) * 256 // widths_px[:, None]).astype(np.int32)
+    y = (np.arange(SIDE, dtype=np.int32) * 256 // SIDE)[None]
     across, down = left * 256 + (right - left) * x, top * 256 + (bottom - top) * y  # 0 to 255 · 256
     light = (across[:, None, :] + down[:, :, None]) >> 9  # 0 to 255
     return light.clip(0, 255) * level[:, None, None] // 255
@@ -85,14 +86,14 @@ def _gradient(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: 
 
 def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
     """Grain of a few px and of one, around a middle brightness."""
-    coarse = _bytes(words[:, 1], -(-widest // _GRAIN_PX) + 1, SIDE // _GRAIN_PX + 1).astype(np.int64)
-    x, y = np.arange(widest), np.arange(SIDE)
+    coarse = _bytes(words[:, 1], -(-widest // _GRAIN_PX) + 1, SIDE // _GRAIN_PX + 1).astype(np.int32)
+    x, y = np.arange(widest, dtype=np.int32), np.arange(SIDE, dtype=np.int32)
     across, down = x % _GRAIN_PX, (y % _GRAIN_PX)[:, None]
     a, b = coarse[:, y // _GRAIN_PX], coarse[:, y // _GRAIN_PX + 1]
     rows = a * (_GRAIN_PX - down) + b * down
     grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
     fine = _bytes(words[:, 2], widest, SIDE)
-    light: IntArray = (128 + grain // (_GRAIN_PX * _GRAIN_PX) // 2 - fine // 4).astype(np.int64)
+    light: IntArray = (128 + grain // (_GRAIN_PX * _GRAIN_PX) // 2 - fine // 4).astype(np.int32)
     return light * level[:, None, None] // 255
 
 
