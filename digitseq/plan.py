@@ -15,6 +15,7 @@ from digitseq.augment.settings import OF_DIGITS, WIDENING, Augment
 from digitseq.errors import WidthError
 from digitseq.glyphs.glyphset import GlyphSet, need_digits
 from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
+from digitseq.glyphs.writers import check_writers, draw_in_one_hand
 from digitseq.labels import digit_matrix, draw_labels
 from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
 from digitseq.streams import Purpose
@@ -94,8 +95,6 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     words = streams.words(starts, _addresses(count))  # (images, 2 · digits): glyphs, gaps, place
     writers = None
     if recipe.writer == "same":
-        from digitseq.glyphs.writers import draw_in_one_hand
-
         writer = streams.words(starts, _WRITER)[:, 0]
         rows, writers = draw_in_one_hand(glyphs, digits, writer, words[:, :count])
     else:
@@ -182,8 +181,6 @@ def check_lines(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyp
     if not glyphs.counts.all():
         need_digits(glyphs, digits[digits >= 0])
     if recipe.writer == "same":
-        from digitseq.glyphs.writers import check_writers
-
         check_writers(glyphs, digits)
     _check_fit(recipe, digits, inside, glyphs)
 
@@ -212,8 +209,6 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
     if ANY_DIGIT in pattern:
         need_digits(glyphs, np.arange(10))
         if recipe.writer == "same":  # any digits may meet in a label
-            from digitseq.glyphs.writers import check_writers
-
             check_writers(glyphs, np.arange(10)[None])
     check_lines(recipe, *digit_matrix([pattern.replace(ANY_DIGIT, widest)]), glyphs)
 

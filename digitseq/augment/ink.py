@@ -20,7 +20,6 @@ _LINE_SLANT, _LINE_THICKNESS = 54, 52
 _RADIAN = 1_000_000  # in 57,295,780 degrees · 10⁻⁶
 _MARGIN = 1  # px that digits keep from the edges of their tiles, where they are made larger
 _EDGE = 128  # fixed-point 1 of a stroke's edge: times 255 it fits in 16 bits
-_LOST = 90  # of _EDGE: what a thinner stroke may lose of each pixel at most
 _CHUNK = 64  # tiles worked on at once: they stay in the processor's cache
 _WAVES = 64  # steps of a wave's circle
 
@@ -90,7 +89,7 @@ def _maps(
     # Half the size of the box around the ink, before and after, in 1/ONE px.
     flat = rows.ravel()
     half_x, half_y = tiles.ink_width[flat] * ONE // 2, tiles.ink_height[flat] * ONE // 2
-    sheared = (np.abs(wide) * half_x + np.abs(slant * high // ONE) * half_y) // ONE
+    sheared = (wide * half_x + np.abs(slant * high // ONE) * half_y) // ONE
     upright = high * half_y // ONE
     reach_x = (cosine * sheared + np.abs(sine) * upright) // ONE
     reach_y = (np.abs(sine) * sheared + cosine * upright) // ONE
@@ -177,9 +176,8 @@ def sine_cosine(degrees: IntArray) -> tuple[IntArray, IntArray]:
     square = angle * angle // fine
     sine = angle - angle * square // fine // 6
     sine += angle * (square * square // fine) // fine // 120
-    cosine = (
-        fine - square // 2 + square * square // fine // 24 - square * square // fine * square // fine // 720
-    )
+    fourth = square * square // fine
+    cosine = fine - square // 2 + fourth // 24 - fourth * square // fine // 720
     half = fine // ONE // 2
     return (sine + half) // (fine // ONE), (cosine + half) // (fine // ONE)
 
@@ -198,7 +196,7 @@ def _thicken(tiles: UInt8Array, amount: IntArray) -> None:
         for near in (ink[:, 1:-1, :-2], ink[:, 1:-1, 2:], ink[:, 1:-1, 1:-1]):
             choose(other, near, out=other)
         here = ink[:, 1:-1, 1:-1].astype(np.int16)
-        share = np.minimum(np.abs(amount[chosen]), _EDGE if choose is np.maximum else _LOST).astype(np.int16)
+        share = np.abs(amount[chosen]).astype(np.int16)
         change = other.astype(np.int16)
         change -= here
         change *= share[:, None, None]

@@ -19,7 +19,8 @@ from digitseq.arrays import IntArray, UInt8Array
 from digitseq.dataset.png import compressor, decode_png, encode_png
 from digitseq.errors import CacheError
 from digitseq.glyphs.cache import open_glyphs
-from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.tiles import SIDE
 from digitseq.labels import label_texts
 from digitseq.plan import make_plan
 from digitseq.recipe import Recipe

@@ -8,8 +8,9 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
 from digitseq.errors import ArgumentError
-from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
+from digitseq.glyphs.tiles import SIDE
 from digitseq.labels import label_texts
 from digitseq.plan import check_recipe, make_plan
 from digitseq.recipe import Recipe

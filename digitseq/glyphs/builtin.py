@@ -15,8 +15,8 @@ from digitseq.arrays import IntArray
 from digitseq.errors import ArgumentError, CacheError
 from digitseq.glyphs import allographs, strokes
 from digitseq.glyphs.cache import CACHE_VARIABLE, glyphs_folder, open_glyphs
-from digitseq.glyphs.glyphset import SIDE, GlyphSet
-from digitseq.glyphs.tiles import measure_ink
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.tiles import SIDE, measure_ink
 
 NAME = "builtin"
 PARTS = ("train", "validation", "test")

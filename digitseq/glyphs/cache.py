@@ -18,7 +18,8 @@ import numpy as np
 
 from digitseq.arrays import AnyArray
 from digitseq.errors import CacheError, system_errors
-from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.tiles import SIDE
 from digitseq.wholefile import sweep_partial, write_whole
 
 CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"

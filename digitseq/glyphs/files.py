@@ -14,9 +14,9 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
 from digitseq.errors import FormatError, SourceError, system_errors
-from digitseq.glyphs.glyphset import SIDE, GlyphSet
+from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import read_idx
-from digitseq.glyphs.tiles import measure_ink
+from digitseq.glyphs.tiles import SIDE, measure_ink
 
 PARTS = ("train", "validation", "test")
 _PART_WORDS = {

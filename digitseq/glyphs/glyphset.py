@@ -10,8 +10,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
 from digitseq.errors import ArgumentError, SourceError
-from digitseq.glyphs.tiles import SIDE as SIDE
-from digitseq.glyphs.tiles import Tiles, measure_ink
+from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
 ALL = "all"
 

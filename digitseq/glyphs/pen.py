@@ -11,7 +11,7 @@ from math import isqrt
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.glyphs.glyphset import SIDE
+from digitseq.glyphs.tiles import SIDE
 
 PX = 256
 """Fixed-point units in a pixel."""
