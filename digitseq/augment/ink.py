@@ -14,9 +14,6 @@ from digitseq.augment.warp import GRID, warp
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 from digitseq.streams import Purpose
 
-# How much of what a digit varies is its line's: standard deviations between and within MNIST's writers,
-# slant 10.5° and 8.9°, thickness 0.47 and 0.44 px.
-_LINE_SLANT, _LINE_THICKNESS = 54, 52
 _RADIAN = 1_000_000  # in 57,295,780 degrees · 10⁻⁶
 _MARGIN = 1  # px that digits keep from the edges of their tiles, where they are made larger
 _EDGE = 128  # fixed-point 1 of a stroke's edge: times 255 it fits in 16 bits
@@ -49,13 +46,12 @@ def rough_digits(draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArra
     count = rows.shape[1]
     thickness = blur = factor = None
     if draws.augment.uses("thickness"):
-        shared = draws.shared("thickness", Purpose.LINE_THICKNESS, Purpose.THICKNESS, count, _LINE_THICKNESS)
-        thickness = shared.ravel() * _EDGE // ONE
+        thickness = draws.shared("thickness", count).ravel() * _EDGE // ONE
     if draws.augment.uses("blur"):
-        sigma = draws.line("blur", Purpose.BLUR)
+        sigma = draws.line("blur")
         blur = np.repeat(sigma * sigma // ONE * 64 // ONE, count)
     if draws.augment.uses("contrast"):
-        factor = np.repeat(draws.line("contrast", Purpose.CONTRAST, 256), count)
+        factor = np.repeat(draws.line("contrast"), count)
     for first in range(0, len(flat), _CHUNK):
         part = slice(first, first + _CHUNK)
         if thickness is not None:
@@ -77,10 +73,10 @@ def _maps(
 ) -> tuple[IntArray, IntArray, IntArray, IntArray | None]:
     """What `warp` takes: one map for all geometric effects of each digit."""
     count = rows.shape[1]
-    slope = draws.line("slope", Purpose.SLOPE)[:, None]
-    turn = draws.each("rotate", Purpose.ROTATE, count) + slope
-    lean = draws.shared("slant", Purpose.LINE_SLANT, Purpose.SLANT, count, _LINE_SLANT)
-    wide, high = draws.both("scale", Purpose.SCALE, count)
+    slope = draws.line("slope")[:, None]
+    turn = draws.each("rotate", count) + slope
+    lean = draws.shared("slant", count)
+    wide, high = draws.both("scale", count)
     sine, cosine = sine_cosine(turn.ravel())
     lean_sine, lean_cosine = sine_cosine(lean.ravel())
     slant = lean_sine * ONE // lean_cosine
@@ -93,7 +89,7 @@ def _maps(
     upright = high * half_y // ONE
     reach_x = (cosine * sheared + np.abs(sine) * upright) // ONE
     reach_y = (np.abs(sine) * sheared + cosine * upright) // ONE
-    strength = draws.each("elastic", Purpose.ELASTIC, count)
+    strength = draws.each("elastic", count)
     room = np.maximum((SIDE // 2 - _MARGIN) * ONE - strength.ravel() * 5 // 2, 8 * ONE)
     # What would leave its tile is made smaller; what filled it from the start may stay as it is.
     fit = np.minimum(
@@ -114,7 +110,7 @@ def _maps(
     # The middle of the ink's box stays where it is, but for the baseline, and for what would leave the tile.
     x = (2 * tiles.ink_left[flat] + tiles.ink_width[flat] - SIDE) * ONE // 2
     y = (2 * tiles.ink_top[flat] + tiles.ink_height[flat] - SIDE) * ONE // 2
-    drop = draws.each("shift", Purpose.SHIFT, count)
+    drop = draws.each("shift", count)
     if draws.augment.uses("slope", "wave"):
         drop = drop + _baseline(draws, middles_px)
     most_x, most_y = _room_to_move(x, reach_x), _room_to_move(y, reach_y)
@@ -141,9 +137,9 @@ def _bend(draws: Draws, strength: IntArray) -> IntArray:
 
 def _baseline(draws: Draws, middles_px: IntArray) -> IntArray:
     """How much lower each digit stands: int (images, digits), in 1/ONE px."""
-    slope = draws.line("slope", Purpose.SLOPE)
+    slope = draws.line("slope")
     sine, cosine = sine_cosine(slope)
-    height = draws.line("wave", Purpose.WAVE)
+    height = draws.line("wave")
     words = draws.words(Purpose.WAVE, 3)
     phase = streams.below(words[:, 1], np.array(_WAVES, np.uint64))[:, None]
     length_px = 40 + streams.below(words[:, 2], np.array(80, np.uint64))[:, None]

@@ -43,9 +43,7 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
         if augment.uses("specks"):
             _specks(seen, draws, width)
         if augment.uses("negative"):
-            chance = draws.line("negative", Purpose.NEGATIVE, 1 << 16)
-            drawn = streams.below(draws.words(Purpose.NEGATIVE, 2)[:, 1], np.array(1 << 16, np.uint64))
-            chosen = drawn < chance
+            chosen = draws.negative()
             seen[chosen] = 255 - seen[chosen]
         if (width < images.shape[2]).any():
             seen *= (np.arange(images.shape[2]) < width[:, None])[:, None, :]
@@ -56,7 +54,7 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
 
 def _background(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
     n, _, widest = images.shape
-    level: AnyArray = draws.line("background", Purpose.BACKGROUND, 1).astype(np.int32)
+    level: AnyArray = draws.line("background").astype(np.int32)
     words = draws.words(Purpose.BACKGROUND, 6)[:, 1:]
     kinds = draws.augment.backgrounds
     kind = streams.below(words[:, 0], np.array(len(kinds), np.uint64))
@@ -118,7 +116,7 @@ _KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lin
 def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
     """Boxes and strokes, at most one for 28 px of width, each within a part of its own."""
     words = draws.words(Purpose.OCCLUDE, 1 + int(draws.augment.range("occlude")[1]))
-    count = draws.line("occlude", Purpose.OCCLUDE, 1)
+    count = draws.line("occlude")
     count = np.minimum(count, np.maximum(widths_px // SIDE, 1))
     room = widths_px // np.maximum(count, 1)
     for number in range(int(count.max(initial=0))):
@@ -148,7 +146,7 @@ def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
 
 
 def _noise(images: UInt8Array, draws: Draws) -> None:
-    sigma = draws.line("noise", Purpose.NOISE, 64)
+    sigma = draws.line("noise")
     widest = images.shape[2]
     drawn = _bytes(draws.words(Purpose.NOISE, 2)[:, 1], 2 * widest, SIDE)
     both = drawn[:, :, ::2].astype(np.int32) + drawn[:, :, 1::2] - 255  # a triangle around 0
@@ -158,7 +156,7 @@ def _noise(images: UInt8Array, draws: Draws) -> None:
 
 def _specks(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
     """Salt and pepper at independent places: a share of the pixels, each white or black."""
-    share = draws.line("specks", Purpose.SPECKS, 1 << 16)
+    share = draws.line("specks")
     count = share * SIDE * widths_px >> 16
     start = draws.words(Purpose.SPECKS, 2)[:, 1]
     offsets = np.arange(1, int(count.max(initial=0)) + 1).astype(np.uint64) * np.uint64(GAMMA)

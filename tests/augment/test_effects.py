@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from digitseq.api import make_recipe
-from digitseq.arrays import AnyArray, IntArray, UInt8Array
-from digitseq.augment import ink, lines
-from digitseq.augment.draws import ONE, Draws
+from digitseq.arrays import AnyArray, UInt8Array
+from digitseq.augment import lines
+from digitseq.augment.draws import ONE, WAYS, Draws
 from digitseq.augment.settings import EFFECTS, OF_DIGITS, OF_LINES, PRESETS, Augment, preset
 from digitseq.glyphs.builtin import builtin
 from digitseq.glyphs.glyphset import GlyphSet
@@ -140,35 +140,17 @@ def test_spacing_is_that_of_the_ink_that_is_seen(name: str) -> None:
 
 def test_an_effect_leaves_the_draws_of_all_others_alone() -> None:
     """Each strength has a purpose of its own, and with one more effect in use all others draw as before."""
-    drawn: dict[int, set[str]] = {}
-
-    class Recorded(Draws):
-        def line(self, effect: str, purpose: Purpose, unit: int = ONE) -> IntArray:
-            drawn.setdefault(int(purpose), set()).add(effect)
-            return super().line(effect, purpose, unit)
-
-        def each(self, effect: str, purpose: Purpose, digits: int, unit: int = ONE) -> IntArray:
-            drawn.setdefault(int(purpose), set()).add(effect)
-            return super().each(effect, purpose, digits, unit)
-
-        def both(self, effect: str, purpose: Purpose, digits: int) -> tuple[IntArray, IntArray]:
-            drawn.setdefault(int(purpose), set()).add(effect)
-            return super().both(effect, purpose, digits)
-
-    glyphs = builtin()
-    plan = make_plan(_recipe(None, count=9), np.arange(9), glyphs)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "Draws", Recorded)
-        for settings in STRONGEST.values():
-            ink.rough_digits(Recorded(settings, plan.starts), glyphs, plan.rows, plan.left_px)
-            lines.rough_lines(np.zeros((9, 28, 170), np.uint8), settings, plan.starts, plan.widths_px)
-    assert all(len(effects) == 1 for effects in drawn.values()), drawn
-    assert set.union(*drawn.values()) == EFFECTS.keys()
+    purposes = [
+        purpose for way in WAYS.values() for purpose in (way.purpose, way.line) if purpose is not None
+    ]
+    assert len(set(purposes)) == len(purposes)
+    assert WAYS.keys() == EFFECTS.keys()
+    plan = make_plan(_recipe(None, count=9), np.arange(9), builtin())
     few, many = _settings(rotate=9, slant=5), PRESETS["medium"]
     for effect, purpose in (("rotate", Purpose.ROTATE), ("slant", Purpose.SLANT)):
         for settings in (few, many):  # the same word, whatever else is drawn
             low, high = settings.range(effect)
-            strengths = Draws(settings, plan.starts).each(effect, purpose, 4) / ONE
+            strengths = Draws(settings, plan.starts).each(effect, 4) / ONE
             place = (strengths - low) / (high - low)
             words = Draws(few, plan.starts).words(purpose, 4) / np.float64(2**64)
             assert np.abs(place - words).max() < 1e-3
@@ -196,8 +178,7 @@ def test_noise_is_the_same_with_specks_and_without() -> None:
 def test_strengths_are_uniform_over_their_range(name: str) -> None:
     settings = STRONGEST[name]
     draws = Draws(settings, make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
-    purpose = Purpose[name.upper()]
-    drawn = draws.both(name, purpose, 4) if name == "scale" else (draws.each(name, purpose, 4),)
+    drawn = draws.both(name, 4) if name == "scale" else (draws.each(name, 4),)
     low, high = settings.range(name)
     for values in drawn:
         place = (values / ONE - low) / (high - low)
@@ -208,7 +189,7 @@ def test_strengths_are_uniform_over_their_range(name: str) -> None:
 
 def test_a_line_shares_more_than_half_of_its_slant_and_thickness() -> None:
     draws = Draws(Augment(slant=20), make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
-    slants = draws.shared("slant", Purpose.LINE_SLANT, Purpose.SLANT, 4, 54).astype(float)
+    slants = draws.shared("slant", 4).astype(float)
     within = slants.var(1, ddof=1).mean()
     assert 0.5 < 1 - within / slants.var() < 0.66  # between MNIST's writers 0.58
 
@@ -236,3 +217,21 @@ def test_an_empty_batch_has_no_images() -> None:
     for name, value in (("align", "left"), ("writer", "same"), ("spacing_from", "contour")):
         recipe = _recipe("heavy", image_width=170, **{name: value})  # type: ignore[arg-type]
         assert _draw(recipe, np.arange(0))[1].shape[0] == 0
+
+
+def test_strengths_tell_what_was_done_to_each_image(clean: tuple[Plan, UInt8Array]) -> None:
+    settings = _settings(noise=(4, 40), negative=0.5, scale=0.3, slant=20, chance=0.6)
+    plan, images = _draw(_recipe(settings))
+    draws = Draws(settings, plan.starts)
+    done = {name: draws.strengths(name, 4) for name in ("noise", "negative", "scale", "slant", "blur")}
+    spared = (done["noise"] == 0)[:, 0]
+    assert ((images == clean[1]).all((1, 2)) == spared).all()
+    assert (done["negative"][:, 0] == (images.mean((1, 2)) > 128)).all()
+    noisy = ~spared & (done["negative"][:, 0] == 0)
+    seen = images[noisy][:, :, :8].astype(float)  # the margin: paper
+    assert np.corrcoef(seen.std((1, 2)), done["noise"][noisy, 0])[0, 1] > 0.95
+    assert (done["scale"][spared] == 1).all()
+    assert done["slant"].shape == done["scale"].shape == (_DRAWS, 4)
+    assert np.abs(done["slant"]).max() <= 20
+    assert 0.9 < np.abs(done["scale"] - 1).max() / 0.3 <= 1.001
+    assert (done["blur"] == 0).all()
