@@ -1,0 +1,17 @@
+"""
+The core API: what programs call, and all that the command line calls.
+
+It wires the rooms; how things are done stands in them.
+"""
+
+from digitseq.api.datasets import outline as outline
+from digitseq.api.datasets import read_dataset as read_dataset
+from digitseq.api.datasets import read_recipe as read_recipe
+from digitseq.api.datasets import seed_in as seed_in
+from digitseq.api.datasets import verify_dataset as verify_dataset
+from digitseq.api.datasets import write_dataset as write_dataset
+from digitseq.api.pictures import draw as draw
+from digitseq.api.pictures import fetch_mnist as fetch_mnist
+from digitseq.api.pictures import generate_numbers_sequence as generate_numbers_sequence
+from digitseq.api.pictures import load_glyphs as load_glyphs
+from digitseq.api.pictures import make_recipe as make_recipe

@@ -1,0 +1,192 @@
+"""Datasets: written, read, verified, outlined."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from digitseq.errors import ArgumentError, FormatError, system_errors
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.sources import Progress, glyphs_for
+from digitseq.recipe import Recipe
+
+if TYPE_CHECKING:  # loaded by the functions that need it
+    from concurrent.futures import Executor
+
+    from digitseq.dataset.dataset import Progress as BatchProgress
+    from digitseq.dataset.dataset import Summary
+    from digitseq.dataset.reading import Dataset
+
+
+def write_dataset(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    source: str | Path | GlyphSet | None = None,
+    workers: int | None = None,
+    force: bool = False,
+    png_level: int = 0,
+    progress: "BatchProgress | None" = None,
+    executor: "Executor | None" = None,
+    drawing: "Progress | None" = None,
+) -> "Summary":
+    """
+    Write the images of a recipe and their labels, or finish a dataset of the same recipe.
+
+    The files are the same bytes for any number of workers. A run that was killed is finished by the same
+    call; what is whole is not touched. In a script, call it under ``if __name__ == "__main__":``, as the
+    workers are fresh processes that import it.
+
+    Args:
+        recipe: what is wanted.
+        out: the folder; made if missing.
+        source: glyphs to draw from, or a path of them; None opens the recipe's own.
+        workers: processes; None for one a core.
+        force: replace a dataset of another recipe. A folder of something else is never touched.
+        png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
+        progress: called with images done, images in all and bytes written.
+        executor: any `concurrent.futures.Executor`; runs the shards instead of processes of our own.
+        drawing: called with glyphs done and glyphs in all, if many images need the built-in digits and these
+            are drawn into the cache first.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ArgumentError: the recipe cannot be drawn, or a value is not what it must be.
+        OutputError: the folder holds something else, or the system refuses.
+        SourceError, FetchError, CacheError: the source cannot be used.
+    """
+    from digitseq.dataset.dataset import write_dataset as write
+    from digitseq.dataset.execution import cores
+
+    for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
+        if value is not None and (type(value) is not int or not low <= value <= high):
+            raise ArgumentError(name, f"expected an integer from {low} to {high}, got {value!r}")
+    glyphs = glyphs_for(source, recipe.source)
+    return write(
+        replace(recipe, source=glyphs.name),
+        Path(out),
+        glyphs,
+        workers=workers or cores(),
+        force=force,
+        png_level=png_level,
+        progress=progress,
+        executor=executor,
+        drawing=drawing,
+    )
+
+
+def read_dataset(out: str | Path) -> "Dataset":
+    """
+    A dataset that `write_dataset` finished.
+
+    Args:
+        out: its folder.
+
+    Returns:
+        The dataset: its recipe, and for each split the labels and the images, read when asked for.
+
+    Raises:
+        FormatError: there is no finished dataset, or its files do not fit together.
+    """
+    from digitseq.dataset.reading import read_dataset as read
+
+    return read(Path(out))
+
+
+def verify_dataset(
+    out: str | Path,
+    *,
+    source: str | Path | GlyphSet | None = None,
+    progress: "BatchProgress | None" = None,
+) -> Iterator[str]:
+    """
+    What is wrong with a dataset: files, counts, labels, boxes and pixels are compared with its recipe.
+
+    Args:
+        out: its folder.
+        source: its glyphs, or a path of them; None opens the recipe's own.
+        progress: called with images done, images in all and 0.
+
+    Returns:
+        An iterator over one sentence for each thing that is wrong, empty if all is well.
+
+    Raises:
+        FormatError: there is no finished dataset, or it is from another source.
+        SourceError, FetchError, CacheError: the source cannot be used.
+    """
+    from digitseq.dataset.verify import verify_dataset as verify
+
+    return verify(Path(out), glyphs_for(source, read_recipe(out)[0].source), progress)
+
+
+def read_recipe(path: str | Path) -> tuple[Recipe, str]:
+    """
+    The recipe of a dataset.
+
+    Args:
+        path: a dataset.json, or the folder of a dataset.
+
+    Returns:
+        The recipe, and the digest of the glyphs that it was drawn from.
+
+    Raises:
+        FormatError: there is no dataset.json, or it is damaged.
+    """
+    from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
+
+    path = Path(path)
+    with system_errors(FormatError, f"{path} cannot be read"):
+        if (path / UNFINISHED).exists() and not (path / MANIFEST).exists():
+            hint = "the same `digitseq batch` command again finishes it"
+            raise FormatError(f"the dataset in {path} is not finished", hint=hint)
+        path = path / MANIFEST if path.is_dir() else path
+    with system_errors(FormatError, f"{path} cannot be read"):
+        manifest = read_manifest(path)
+    return Recipe.from_dict(manifest["recipe"]), str(manifest["source"]["digest"])
+
+
+def seed_in(out: str | Path) -> int | None:
+    """
+    The seed of the dataset in a folder, finished or not.
+
+    Args:
+        out: the folder, which need not exist.
+
+    Returns:
+        The seed, or None if there is no dataset.
+
+    Raises:
+        FormatError: there is one, but its manifest is damaged.
+    """
+    from digitseq.dataset.dataset import found_manifest
+
+    with system_errors(FormatError, f"{out} cannot be read"):
+        manifest = found_manifest(Path(out))
+    return None if manifest is None else int(manifest["recipe"]["seed"])
+
+
+def outline(
+    recipe: Recipe, *, source: str | Path | GlyphSet | None = None, png_level: int = 0
+) -> dict[str, Any]:
+    """
+    What `write_dataset` would write.
+
+    Args:
+        recipe: what is wanted.
+        source: as in `write_dataset`.
+        png_level: as in `write_dataset`.
+
+    Returns:
+        As JSON types: images, splits (split → count), width (px, or the range in a sample of natural ones),
+        the first five labels, source, seed, files, and size_bytes, estimated from up to 200 images.
+
+    Raises:
+        ArgumentError: the recipe cannot be drawn.
+        SourceError, FetchError, CacheError: the source cannot be used.
+    """
+    from digitseq.dataset.dataset import outline as make_outline
+
+    glyphs = glyphs_for(source, recipe.source)
+    return make_outline(replace(recipe, source=glyphs.name), glyphs, png_level)
