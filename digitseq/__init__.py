@@ -9,9 +9,12 @@ Images of handwritten digit sequences: exact, fast and reproducible to the pixel
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from digitseq.api import compare_reports as compare_reports
     from digitseq.api import draw as draw
+    from digitseq.api import draw_sheet as draw_sheet
     from digitseq.api import fetch_mnist as fetch_mnist
     from digitseq.api import generate_numbers_sequence as generate_numbers_sequence
+    from digitseq.api import inspect_dataset as inspect_dataset
     from digitseq.api import load_glyphs as load_glyphs
     from digitseq.api import make_recipe as make_recipe
     from digitseq.api import outline as outline
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from digitseq.api import read_recipe as read_recipe
     from digitseq.api import verify_dataset as verify_dataset
     from digitseq.api import write_dataset as write_dataset
+    from digitseq.api import write_page as write_page
+    from digitseq.api import write_sheet as write_sheet
     from digitseq.augment.settings import Augment as Augment
     from digitseq.dataset.dataset import Summary as Summary
     from digitseq.dataset.live import DigitSequences as DigitSequences
@@ -35,6 +40,9 @@ if TYPE_CHECKING:
     from digitseq.errors import WidthError as WidthError
     from digitseq.glyphs.builtin import builtin as builtin
     from digitseq.glyphs.glyphset import GlyphSet as GlyphSet
+    from digitseq.inspection.choose import Choice as Choice
+    from digitseq.inspection.compare import Comparison as Comparison
+    from digitseq.inspection.report import Report as Report
     from digitseq.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
@@ -45,6 +53,8 @@ _HOME = {
     "ArgumentError": "digitseq.errors",
     "Augment": "digitseq.augment.settings",
     "CacheError": "digitseq.errors",
+    "Choice": "digitseq.inspection.choose",
+    "Comparison": "digitseq.inspection.compare",
     "Dataset": "digitseq.dataset.reading",
     "DigitSeqError": "digitseq.errors",
     "DigitSequences": "digitseq.dataset.live",
@@ -54,27 +64,35 @@ _HOME = {
     "OutputError": "digitseq.errors",
     "Picture": "digitseq.dataset.pictures",
     "Recipe": "digitseq.recipe",
+    "Report": "digitseq.inspection.report",
     "SourceError": "digitseq.errors",
     "SourceWarning": "digitseq.errors",
     "Summary": "digitseq.dataset.dataset",
     "WidthError": "digitseq.errors",
     "builtin": "digitseq.glyphs.builtin",
+    "compare_reports": "digitseq.api",
     "draw": "digitseq.api",
+    "draw_sheet": "digitseq.api",
     "fetch_mnist": "digitseq.api",
     "generate_numbers_sequence": "digitseq.api",
+    "inspect_dataset": "digitseq.api",
     "load_glyphs": "digitseq.api",
-    "outline": "digitseq.api",
     "make_recipe": "digitseq.api",
+    "outline": "digitseq.api",
     "read_dataset": "digitseq.api",
     "read_recipe": "digitseq.api",
     "verify_dataset": "digitseq.api",
     "write_dataset": "digitseq.api",
+    "write_page": "digitseq.api",
+    "write_sheet": "digitseq.api",
 }
 
 __all__ = [
     "ArgumentError",
     "Augment",
     "CacheError",
+    "Choice",
+    "Comparison",
     "Dataset",
     "DigitSeqError",
     "DigitSequences",
@@ -84,15 +102,19 @@ __all__ = [
     "OutputError",
     "Picture",
     "Recipe",
+    "Report",
     "SourceError",
     "SourceWarning",
     "Summary",
     "WidthError",
     "__version__",
     "builtin",
+    "compare_reports",
     "draw",
+    "draw_sheet",
     "fetch_mnist",
     "generate_numbers_sequence",
+    "inspect_dataset",
     "load_glyphs",
     "make_recipe",
     "outline",
@@ -100,6 +122,8 @@ __all__ = [
     "read_recipe",
     "verify_dataset",
     "write_dataset",
+    "write_page",
+    "write_sheet",
 ]
 
 

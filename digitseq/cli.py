@@ -91,10 +91,11 @@ def main() -> NoReturn:
 
 def _add_dataset_commands() -> None:
     # Their many options take a tenth of the time of a whole `generate`, which does not need them.
-    from digitseq import cli_dataset
+    from digitseq import cli_dataset, cli_inspect
 
     app.command()(with_effects(cli_dataset.batch))
     app.command()(cli_dataset.verify)
+    app.command()(cli_inspect.inspect)
 
 
 def _word(argument: str) -> str:
@@ -105,7 +106,9 @@ def _word(argument: str) -> str:
 
 def _program(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    words = [word for word in sys.argv[1:2] if word in ("generate", "batch", "verify", "fetch-mnist")]
+    words = [
+        word for word in sys.argv[1:2] if word in ("generate", "batch", "verify", "inspect", "fetch-mnist")
+    ]
     return getattr(context, "command_path", " ".join(["digitseq", *words]))
 
 

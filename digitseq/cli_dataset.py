@@ -12,7 +12,7 @@ import typer
 from digitseq import terminal
 from digitseq.augment.settings import SPACING
 from digitseq.cli_augment import Effects, Preset, settings
-from digitseq.errors import ArgumentError, SourceError, system_errors
+from digitseq.errors import SourceError, system_errors
 from digitseq.recipe import Align, Recipe, SpacingFrom, Split, Writer
 from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
@@ -119,7 +119,7 @@ def batch(
 
     source = terminal.source_name(source, style_seed)
     given: dict[str, Any] = {
-        "length": None if length is None else _length_range(length),
+        "length": None if length is None else terminal.length_range(length),
         "pattern": pattern,
         "unique": unique,
         "count": count,
@@ -254,14 +254,6 @@ def _sequences(name: str | None) -> Sequence[str] | None:
 
 def _splits(**counts: int | None) -> dict[str, int] | None:
     return {split: count for split, count in counts.items() if count is not None} or None
-
-
-def _length_range(text: str) -> tuple[int, int]:
-    low, dash, high = text.partition("-")
-    try:
-        return int(low), int(high if dash else low)
-    except ValueError:
-        raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}") from None
 
 
 def _show_outline(outline: dict[str, Any], as_json: bool) -> None:

@@ -99,8 +99,7 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
         rows, writers = draw_in_one_hand(glyphs, digits, writer, words[:, :count])
     else:
         rows = glyphs.starts[looked_up] + streams.below(words[:, :count], glyphs.counts[looked_up])
-    low, high = recipe.spacing_range
-    gaps = streams.below(words[:, count:-1], np.array(high - low + 1, np.uint64)) + low
+    gaps = _gaps(recipe, words[:, count:-1])
     glyphs.prepare(rows if inside is None else rows[inside])
 
     tiles, seen = _tiles(recipe, glyphs, rows, gaps, inside, starts)
@@ -118,10 +117,30 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
         left += _margin(recipe.align, widths - extent, words[:, -1])[:, None]
     if inside is not None:
         left = np.where(inside, left, widths[:, None])
-    overlapping = low < 0 or recipe.spacing_from == "contour"
+    overlapping = recipe.spacing_range[0] < 0 or recipe.spacing_from == "contour"
     return Plan(
         digits, inside, rows, gaps, left, widths, overlapping, tiles, seen, writers, starts, recipe.settings
     )
+
+
+def drawn_gaps(recipe: Recipe, starts: UInt64Array, count: int) -> IntArray:
+    """
+    The gaps that some images draw: as a plan has them, without its glyphs.
+
+    Args:
+        recipe: what is wanted.
+        starts: uint64 (images,), the start of each image's stream.
+        count: gaps a line.
+
+    Returns:
+        int (images, count), px.
+    """
+    return _gaps(recipe, streams.words(starts, streams.addresses(Purpose.GAP, count)))
+
+
+def _gaps(recipe: Recipe, words: UInt64Array) -> IntArray:
+    low, high = recipe.spacing_range
+    return streams.below(words, np.array(high - low + 1, np.uint64)) + low
 
 
 def _tiles(

@@ -7,12 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digitseq.errors import ArgumentError, SourceWarning
 from digitseq.recipe import Writer, sequence_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PIPE_WIDTH = 120
 
 # --- Options that several commands have -----------------------------------------------------------------
 
@@ -71,6 +76,15 @@ def width(text: str | None) -> int | None:
         raise ArgumentError("image_width", f"expected an integer or auto, got {text!r}") from None
 
 
+def length_range(text: str) -> tuple[int, int]:
+    """A number of digits, or the range of one."""
+    low, dash, high = text.partition("-")
+    try:
+        return int(low), int(high if dash else low)
+    except ValueError:
+        raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}") from None
+
+
 # --- Words ----------------------------------------------------------------------------------------------
 
 
@@ -104,6 +118,19 @@ def show_warning(message: Warning | str, category: type[Warning], *_args: Any, *
     """A warning of ours as a line for people; stands in for `warnings.showwarning`."""
     if issubclass(category, SourceWarning):
         say("warning", str(message), "yellow")
+
+
+def console() -> "Console":
+    """Standard output for tables; as wide as they need where it is no terminal."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
+    return Console(file=sys.stdout, width=width)
+
+
+def plain(text: str) -> str:
+    """Text from a file, made harmless: a terminal obeys some characters, and others cannot be seen."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:

@@ -18,9 +18,10 @@ _PACKAGE = _ROOT / "digitseq"
 
 # DESIGN's arrows: a room may import from the rooms below it and from its own.
 _LAYERS = [
-    {"cli", "cli_dataset", "cli_augment", "terminal", "__main__", "preview"},
+    {"cli", "cli_dataset", "cli_augment", "cli_inspect", "terminal", "tables", "__main__", "preview"},
     {"api"},
-    {"dataset", "inspection"},
+    {"inspection"},
+    {"dataset"},
     {"render"},
     {"plan", "labels"},
     {"recipe", "streams", "glyphs", "augment"},
@@ -35,6 +36,11 @@ _SAME_LAYER = {
     ("cli_dataset", "cli_augment"),
     ("cli", "terminal"),
     ("cli_dataset", "terminal"),
+    ("cli", "cli_inspect"),
+    ("cli_inspect", "terminal"),
+    ("cli_inspect", "tables"),
+    ("tables", "preview"),
+    ("tables", "terminal"),
     ("glyphs", "streams"),
     ("augment", "glyphs"),
     ("augment", "streams"),
@@ -83,8 +89,8 @@ def test_imports_point_down_only() -> None:
 
 def test_typer_and_rich_live_in_the_command_line_and_the_network_in_glyphs() -> None:
     homes = {
-        "typer": {"cli", "cli_dataset", "cli_augment", "terminal"},
-        "rich": {"cli", "terminal", "preview"},
+        "typer": {"cli", "cli_dataset", "cli_augment", "cli_inspect", "terminal"},
+        "rich": {"cli", "terminal", "tables", "preview"},
         "pooch": {"glyphs"},
         "requests": {"glyphs"},
         "urllib": {"glyphs"},

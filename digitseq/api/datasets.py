@@ -180,7 +180,7 @@ def outline(
 
     Returns:
         As JSON types: images, splits (split → count), width (px, or the range in a sample of natural ones),
-        the first five labels, source, seed, files, and size_bytes, estimated from up to 200 images.
+        the first five labels, source, seed, files, size_bytes (estimated from up to 200 images), the recipe.
 
     Raises:
         ArgumentError: the recipe cannot be drawn.

@@ -220,6 +220,7 @@ def outline(recipe: Recipe, glyphs: GlyphSet, png_level: int) -> dict[str, Any]:
         "seed": recipe.seed,
         "files": len(recipe) + 2 * len(parts) + 1,
         "size_bytes": round(size / max(sampled, 1) * len(recipe)),
+        "recipe": recipe.to_dict(),
     }
 
 

@@ -97,10 +97,10 @@ def folder_name(number: int) -> str:
 @dataclass(frozen=True)
 class Batch:
     """
-    Some neighbouring images of a part.
+    Some images of a part, one after the other.
 
     Attributes:
-        first: number of the first of them in the recipe.
+        first: place of the first of them among those drawn.
         labels: their labels.
         images: uint8, each (28, its width).
         gaps_px: int (images, digits − 1), as drawn.
@@ -131,13 +131,14 @@ class Batch:
         )
 
 
-def draw_batches(recipe: Recipe, glyphs: GlyphSet) -> Iterator[Batch]:
-    """All images of a recipe of one split, in batches of bounded memory."""
+def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = None) -> Iterator[Batch]:
+    """All images of a recipe of one split, or some of them, in batches of bounded memory."""
+    indices = np.arange(len(recipe)) if indices is None else indices
     widest_px = recipe.image_width or recipe.longest * (SIDE + max(0, recipe.spacing_range[1]))
     largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes of its pixels, or of its glyphs
     step = max(1, min(_BATCH, _BATCH_BYTES // largest))
-    for start in range(0, len(recipe), step):
-        plan = make_plan(recipe, np.arange(start, min(start + step, len(recipe))), glyphs)
+    for start in range(0, len(indices), step):
+        plan = make_plan(recipe, indices[start : start + step], glyphs)
         drawn = render(plan, invert=recipe.invert)
         images = [drawn[row, :, :width] for row, width in enumerate(plan.widths_px.tolist())]
         yield Batch(

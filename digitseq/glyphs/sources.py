@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from digitseq.errors import ArgumentError, CacheError, FetchError, SourceWarning
+from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
 from digitseq.glyphs.cache import CACHE_VARIABLE, mnist_dir, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 
@@ -62,6 +62,20 @@ def glyphs_for(source: str | Path | GlyphSet | None, named: str) -> GlyphSet:
         named: the recipe's own.
     """
     return source if isinstance(source, GlyphSet) else open_source(named if source is None else source)
+
+
+def at_hand(source: str) -> GlyphSet:
+    """
+    The glyphs of a source, without a network.
+
+    Raises:
+        DigitSeqError: they are not there.
+    """
+    if source in (AUTO, MNIST):
+        if (glyphs := _cached_mnist()) is None:
+            raise SourceError("MNIST is not cached")
+        return glyphs
+    return open_source(source)
 
 
 def forget_mnist() -> None:

@@ -1,0 +1,229 @@
+"""Looking at images: reports, sheets, pages, comparisons."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digitseq.errors import ArgumentError, OutputError, system_errors
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.sources import at_hand, glyphs_for
+from digitseq.recipe import Recipe
+from digitseq.wholefile import write_whole
+
+if TYPE_CHECKING:  # loaded by the functions that need it
+    from collections.abc import Callable
+    from typing import IO
+
+    from digitseq.arrays import UInt8Array
+    from digitseq.inspection.choose import Choice
+    from digitseq.inspection.compare import Comparison
+    from digitseq.inspection.report import Report
+    from digitseq.inspection.table import Progress
+
+_OF_A_RECIPE = 10_000
+"""Images of a recipe that are looked at, where nobody says how many."""
+
+
+def inspect_dataset(
+    what: str | Path | Recipe,
+    *,
+    predictions: str | Path | None = None,
+    partial: bool = False,
+    split: str | None = None,
+    limit: int | None = None,
+    source: str | Path | GlyphSet | None = None,
+    progress: "Progress | None" = None,
+) -> "Report":
+    """
+    Look at images: what they are, what is wrong with them, and how well a model reads them.
+
+    Nothing is changed. The glyphs of a dataset are not needed: labels and spacing follow from its recipe, and
+    everything else is measured.
+
+    Args:
+        what: the folder of a dataset or of one of its splits, an image, a JSON file with a recipe, or a
+            Recipe that was never written.
+        predictions: a CSV or JSONL file with what a model read.
+        partial: some images may have no prediction.
+        split: look at this split alone.
+        limit: look at so many images, spread evenly. None looks at all, but of a recipe at 10,000 (with
+            predictions, at all).
+        source: glyphs of a recipe, or a path of them; None opens its own.
+        progress: called with images done, images in all and 0.
+
+    Returns:
+        The report: numbers and sentences; `draw_sheet` and `write_page` make pictures of it.
+
+    Raises:
+        FormatError: there is nothing to look at, or the predictions do not fit; the sentence names the line.
+        ArgumentError: a value is not what it must be.
+        SourceError, FetchError, CacheError: the glyphs of a recipe cannot be had.
+
+    >>> from digitseq import make_recipe
+    >>> recipe = make_recipe(length=(2, 4), count=500, seed=1, source="builtin")
+    >>> report = inspect_dataset(recipe)
+    >>> report.spacing.promised_px, min(report.spacing.counts), max(report.spacing.counts), report.faults
+    ((2, 8), 2, 8, 0)
+    """
+    from digitseq.inspection.predictions import read_predictions
+    from digitseq.inspection.report import make_report
+    from digitseq.inspection.scores import score
+    from digitseq.inspection.subject import open_recipe, open_subject
+    from digitseq.inspection.table import gather
+
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise ArgumentError("limit", f"expected an integer ≥ 1, got {limit!r}")
+    if limit is not None and predictions is not None:
+        raise ArgumentError("limit", "predictions are scored on all images; leave the limit out")
+    if isinstance(what, Recipe):
+        subject = open_recipe(what, "recipe", lambda recipe: glyphs_for(source, recipe.source))
+    else:
+        subject = open_subject(
+            Path(what),
+            lambda recipe: glyphs_for(source, recipe.source),
+            lambda recipe: glyphs_for(source, recipe.source) if source else at_hand(recipe.source),
+        )
+    subject = subject.only(split)
+    if limit is None and predictions is None and subject.kind == "recipe":
+        limit = _OF_A_RECIPE
+    with system_errors(OutputError, f"{what} cannot be read"):
+        table = gather(subject, limit, progress)
+    if predictions is None:
+        return make_report(table)
+    return make_report(table, score(table, read_predictions(Path(predictions), table, partial=partial)))
+
+
+def compare_reports(a: "Report", b: "Report") -> "Comparison":
+    """
+    Two reports side by side: of two datasets, or of the predictions of two models.
+
+    Args:
+        a: the first.
+        b: the second. With predictions, both are of the same images.
+
+    Returns:
+        What is the same and what is not.
+
+    Raises:
+        ArgumentError: only one has predictions, or they are of different images.
+    """
+    from digitseq.inspection.compare import compare
+
+    return compare(a, b)
+
+
+def draw_sheet(
+    report: "Report",
+    rows: int = 12,
+    cols: int | None = None,
+    *,
+    choice: "Choice | None" = None,
+    boxes: bool = False,
+) -> "UInt8Array":
+    """
+    A contact sheet: images with their labels.
+
+    Args:
+        report: of the images.
+        rows: of the sheet.
+        cols: of the sheet; None for as many as fit into 1,400 px.
+        choice: which images; None for some at random, always the same.
+        boxes: draw the boxes of the digits.
+
+    Returns:
+        uint8 (height, width, 3), sRGB.
+
+    Raises:
+        ArgumentError: there are no such images, or the sheet would be too large.
+
+    >>> from digitseq import make_recipe
+    >>> report = inspect_dataset(make_recipe(["42"], (0, 0), 60, count=9, seed=1, source="builtin"))
+    >>> draw_sheet(report, 3, 2).shape
+    (248, 264, 3)
+    """
+    from digitseq.inspection.choose import Choice, choose
+    from digitseq.inspection.sheet import draw_sheet as draw
+
+    most = rows * (cols or 64) if isinstance(rows, int) and isinstance(cols, int | None) else 1
+    return draw(report, choose(report, most, choice or Choice()), rows, cols, boxes=boxes)
+
+
+def write_sheet(
+    report: "Report",
+    path: str | Path,
+    rows: int = 12,
+    cols: int | None = None,
+    *,
+    choice: "Choice | None" = None,
+    boxes: bool = False,
+    force: bool = False,
+) -> Path:
+    """
+    A contact sheet as a PNG file.
+
+    Args:
+        report: as in `draw_sheet`.
+        path: where to write it; a name ending in .png.
+        rows: as in `draw_sheet`.
+        cols: as in `draw_sheet`.
+        choice: as in `draw_sheet`.
+        boxes: as in `draw_sheet`.
+        force: replace a file of that name.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file exists, or the system refuses.
+        ArgumentError: as in `draw_sheet`, or the name does not end in .png.
+    """
+    from PIL import Image
+
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ArgumentError("sheet", f"expected a name ending in .png, got {str(path)!r}")
+    sheet = Image.fromarray(draw_sheet(report, rows, cols, choice=choice, boxes=boxes))
+    return _write(path, lambda file: sheet.save(file, "png"), force)
+
+
+def write_page(
+    report: "Report",
+    path: str | Path,
+    *,
+    images: int = 2_000,
+    choice: "Choice | None" = None,
+    force: bool = False,
+) -> Path:
+    """
+    A page for a browser: one file that needs no network.
+
+    Args:
+        report: of the images.
+        path: where to write it.
+        images: at most so many are on the page; fewer, if they would take more than about 8 MB.
+        choice: which images; None for some at random, always the same. With predictions, up to half of them
+            are the worst.
+        force: replace a file of that name.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file exists, or the system refuses.
+        ArgumentError: there are no such images.
+    """
+    from digitseq.inspection.choose import Choice
+    from digitseq.inspection.page import make_page
+
+    path = Path(path)
+    data = make_page(report, images, choice or Choice())
+    return _write(path, lambda file: file.write(data), force)
+
+
+def _write(path: Path, write: "Callable[[IO[bytes]], object]", force: bool) -> Path:
+    with system_errors(OutputError, f"{path} cannot be written"):
+        try:
+            write_whole(path, write, new=not force)
+        except FileExistsError:
+            hint = "--force (force=True) replaces it"
+            raise OutputError(f"{path} exists and is kept", hint=hint) from None
+    return path

@@ -1,0 +1,1 @@
+"""Looking at images, never changing them: numbers first, then tables, sheets and pages made of them."""

@@ -1,0 +1,121 @@
+"""Which images to show: some at random, or those of a kind, or the most extreme."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from digitseq import streams
+from digitseq.arrays import AnyArray, IntArray
+from digitseq.checks import choice, short
+from digitseq.errors import ArgumentError
+from digitseq.inspection.measure import TOUCHING
+from digitseq.inspection.report import Report
+from digitseq.inspection.table import Table
+from digitseq.recipe import ANY_DIGIT
+
+Order: TypeAlias = Literal["random", "first", "widest", "touching", "worst"]
+ORDERS: tuple[str, ...] = get_args(Order)
+ANY_DIGITS = "*"
+_FAR = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """
+    Which images to show.
+
+    Args:
+        order: "random" by the seed; "first" in their order; "widest" by the extent of their ink; "touching"
+            by how many neighbours are 0 px or less apart, then how near the others are; "worst" those that
+            were not read right, the worst first. None is the worst, where there are predictions, and then
+            the others at random.
+        label: show labels of this pattern alone: digits, # for any digit, * for any number of digits.
+        length: show labels of (min, max) digits alone.
+        seed: of the random order.
+
+    Raises:
+        ArgumentError: a value is not what it must be.
+    """
+
+    order: str | None = None
+    label: str | None = None
+    length: tuple[int, int] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.order is not None:
+            choice("order", self.order, ORDERS)
+        if self.label is not None and not re.fullmatch(r"[0-9#*]+", self.label):
+            expected = "expected digits, # for any digit and * for any number of digits"
+            raise ArgumentError("label", f"{expected}, got {short(self.label)}")
+        if self.length is not None and not 0 <= self.length[0] <= self.length[1]:
+            raise ArgumentError("length", f"expected min ≤ max, got {self.length[0]} and {self.length[1]}")
+
+
+def choose(report: Report, count: int, wanted: Choice) -> IntArray:
+    """
+    The first images of a choice.
+
+    Args:
+        report: what to choose from.
+        count: at most so many.
+        wanted: which.
+
+    Returns:
+        int (images,), places in the report's table.
+
+    Raises:
+        ArgumentError: the worst are asked for, and there are no predictions.
+    """
+    table = report.table
+    images = np.flatnonzero(_fits(table, wanted))
+    if wanted.order in (None, "random"):
+        start = streams.seed_start(wanted.seed, "digitseq/1/inspect")
+        images = images[np.argsort(streams.image_starts(start, images), kind="stable")]
+        if wanted.order is None and report.scores is not None:
+            images = np.array(list(dict.fromkeys([*_worst(report, images), *images.tolist()])), np.int64)
+    elif wanted.order == "widest":
+        extent = table.right_px - table.left_px
+        images = images[np.argsort(-extent[images], kind="stable")]
+    elif wanted.order == "touching":
+        near, room = _nearness(table)
+        images = images[np.lexsort((room[images], -near[images]))]
+    elif wanted.order == "worst":
+        if report.scores is None:
+            raise ArgumentError("order", "the worst can be told only with predictions")
+        images = np.array(_worst(report, images), np.int64)
+    return images[:count]
+
+
+def _worst(report: Report, images: IntArray) -> list[int]:
+    """Those of some images that were not read right, the worst first."""
+    inside = set(images.tolist())
+    return [m.image for m in (report.scores.mistakes if report.scores else ()) if m.image in inside]
+
+
+def _fits(table: Table, wanted: Choice) -> AnyArray:
+    sizes = np.diff(table.first)
+    fits: AnyArray = np.ones(len(table), np.bool_)
+    if wanted.length is not None:
+        fits &= (sizes >= wanted.length[0]) & (sizes <= wanted.length[1])
+    if wanted.label is not None:
+        pattern = re.compile(wanted.label.replace(ANY_DIGIT, "[0-9]").replace(ANY_DIGITS, "[0-9]*"))
+        fits &= np.array([pattern.fullmatch(label) is not None for label in table.labels], np.bool_)
+    return fits
+
+
+def _nearness(table: Table) -> tuple[AnyArray, AnyArray]:
+    """Neighbours of each image that are 0 px or less apart, and the sum of all its spacings."""
+    seen = table.seen_px.copy()
+    here, following = np.flatnonzero(table.position[1:] > 0), np.flatnonzero(table.position[1:] > 0) + 1
+    stated = np.full(len(seen), _FAR)
+    known = (table.boxes[here, 0] >= 0) & (table.boxes[following, 0] >= 0)
+    ends = table.boxes[:, 0] + table.boxes[:, 2]
+    stated[here[known]] = (table.boxes[following, 0] - ends[here])[known]
+    seen = np.where(seen > TOUCHING, seen, np.where(seen == TOUCHING, 0, stated))
+    between = seen < _FAR
+    near = np.bincount(table.image[between & (seen <= 0)], minlength=len(table))
+    room = np.bincount(table.image[between], weights=seen[between], minlength=len(table))
+    return near, room

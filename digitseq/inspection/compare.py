@@ -1,0 +1,161 @@
+"""Two reports side by side: two datasets, or two models on the same images."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from digitseq.errors import ArgumentError
+from digitseq.inspection.report import Report, Spread
+
+_NAMED = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    """
+    One thing that is compared.
+
+    Attributes:
+        what: in words.
+        a: its value in the first, a number or a text; None: it has none.
+        b: its value in the second.
+    """
+
+    what: str
+    a: float | str | None
+    b: float | str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """
+    Two reports side by side.
+
+    Attributes:
+        a: name of the first.
+        b: name of the second.
+        lines: thing by thing.
+        settings: settings of the recipes that differ.
+        agreement: with predictions, images that both read right, only the first, only the second, neither.
+        p_value: with predictions, of McNemar's test, exact and two-sided: how probable so uneven a split of
+            the images that one alone reads right would be if both were equally good. None without.
+        only_a: with predictions, names of up to 50 images that only the first reads right.
+        only_b: likewise, only the second.
+    """
+
+    a: str
+    b: str
+    lines: tuple[Line, ...]
+    settings: tuple[Line, ...]
+    agreement: tuple[int, int, int, int] | None = None
+    p_value: float | None = None
+    only_a: tuple[str, ...] = ()
+    only_b: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+def compare(a: Report, b: Report) -> Comparison:
+    """
+    Two reports side by side.
+
+    Args:
+        a: the first.
+        b: the second. With predictions, both are of the same images.
+
+    Returns:
+        What is the same and what is not.
+
+    Raises:
+        ArgumentError: only one has predictions, or they are of different images.
+    """
+    if (a.scores is None) != (b.scores is None):
+        raise ArgumentError("compare", "one has predictions, the other has not")
+    if a.scores is None or b.scores is None:
+        return Comparison(a.name, b.name, tuple(_of_images(a, b)), tuple(_settings(a, b)))
+    if a.name != b.name or a.table.labels != b.table.labels:
+        raise ArgumentError("compare", "the predictions are of different images")
+    one, two = a.scores, b.scores
+    lines = [Line("images", one.images, two.images)]
+    measures = ("sequence_accuracy", "cer", "substitutions", "insertions", "deletions")
+    lines += [Line(name.replace("_", " "), getattr(one, name), getattr(two, name)) for name in measures]
+    for what, unit in (("by_length", "digits"), ("by_digit", "digit"), ("by_position", "position")):
+        shares = [{rate.group: rate.share for rate in getattr(scores, what)} for scores in (one, two)]
+        groups = list(dict.fromkeys([*shares[0], *shares[1]]))
+        for group in groups:
+            said = f"length {group}" if what == "by_length" else f"{unit} {group}"
+            lines.append(Line(f"right, {said}", shares[0].get(group), shares[1].get(group)))
+    rights = [
+        [text == label for text, label in zip(s.texts, a.table.labels, strict=True)] for s in (one, two)
+    ]
+    both = [i for i, pair in enumerate(zip(one.texts, two.texts, strict=True)) if None not in pair]
+    only_a = [i for i in both if rights[0][i] and not rights[1][i]]
+    only_b = [i for i in both if rights[1][i] and not rights[0][i]]
+    right = sum(rights[0][i] and rights[1][i] for i in both)
+    return Comparison(
+        one.name,
+        two.name,
+        tuple(lines),
+        (),
+        (right, len(only_a), len(only_b), len(both) - right - len(only_a) - len(only_b)),
+        mcnemar(len(only_a), len(only_b)),
+        tuple(a.table.name(i) for i in only_a[:_NAMED]),
+        tuple(a.table.name(i) for i in only_b[:_NAMED]),
+    )
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """
+    The p-value of McNemar's test (1947), exact by the binomial distribution, two-sided.
+
+    >>> mcnemar(0, 0), mcnemar(1, 7)
+    (1.0, 0.0703125)
+    """
+    total, less = only_a + only_b, min(only_a, only_b)
+    if only_a == only_b:
+        return 1.0
+    ways = tail = 1
+    for k in range(less):  # integers: exact, however many
+        ways = ways * (total - k) // (k + 1)
+        tail += ways
+    return min(1.0, 2 * tail / (1 << total))
+
+
+def _of_images(a: Report, b: Report) -> list[Line]:
+    lines = [Line("images", a.images, b.images), Line("faults", a.faults, b.faults)]
+    splits = dict.fromkeys([*a.splits, *b.splits])
+    lines += [Line(f"split {split}", a.splits.get(split), b.splits.get(split)) for split in splits]
+    lines += _spread("width, px", a.width_px, b.width_px)
+    for length in sorted({*a.lengths, *b.lengths}):
+        lines.append(Line(f"labels of {length}", a.lengths.get(length, 0), b.lengths.get(length, 0)))
+    totals = sum(a.digits) or 1, sum(b.digits) or 1
+    for digit in range(10):
+        lines.append(Line(f"share of {digit}", a.digits[digit] / totals[0], b.digits[digit] / totals[1]))
+    lines += _spread("width use", a.width_use, b.width_use)
+    lines += _spread("spacing, px", a.spacing.spread, b.spacing.spread)
+    lines.append(Line("gaps outside the recipe", a.spacing.outside, b.spacing.outside))
+    lines += _spread("ink", a.ink, b.ink)
+    lines += [Line("different labels", a.labels, b.labels), Line("images repeated", a.twins, b.twins)]
+    glyphs = [None if r.glyphs is None else r.glyphs[0] for r in (a, b)]
+    return [*lines, Line("different glyphs", *glyphs), Line("labels in both", *[_common(a, b)] * 2)]
+
+
+def _common(a: Report, b: Report) -> int:
+    return len(set(a.table.labels) & set(b.table.labels))
+
+
+def _spread(what: str, a: Spread | None, b: Spread | None) -> list[Line]:
+    return [
+        Line(f"{what}, {name}", getattr(a, name, None), getattr(b, name, None))
+        for name in ("least", "mean", "greatest")
+    ]
+
+
+def _settings(a: Report, b: Report) -> list[Line]:
+    one, two = a.recipe or {}, b.recipe or {}
+    return [
+        Line(name, str(one.get(name)), str(two.get(name)))
+        for name in dict.fromkeys([*one, *two])
+        if one.get(name) != two.get(name)
+    ]

@@ -1,0 +1,328 @@
+"use strict";
+// Everything that comes from files is put on the page as text, never as markup.
+const data = JSON.parse(document.getElementById("data").textContent);
+const report = data.report, scores = report.scores, items = data.items;
+const $ = (id) => document.getElementById(id);
+const count = (n) => n.toLocaleString("en");
+const percent = (x) => (100 * x).toFixed(x > 0 && x < 0.001 ? 3 : x > 0.999 && x < 1 ? 2 : 1) + " %";
+const fixed = (x, digits) => (x === null || x === undefined ? "–" : Number(x).toFixed(digits));
+
+function make(tag, text, className) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (className) element.className = className;
+  return element;
+}
+
+// --- Numbers and findings -------------------------------------------------------------------------------
+
+function number(value, what) {
+  const box = make("div", undefined, "number");
+  box.append(make("b", value), make("span", what));
+  $("numbers").append(box);
+}
+
+function showNumbers() {
+  const some = report.inspected < report.images ? `, ${count(report.inspected)} of them looked at` : "";
+  $("summary").textContent = `${report.kind}, ${count(report.images)} image${report.images === 1 ? "" : "s"}${some}`;
+  if (scores) {
+    number(percent(scores.sequence_accuracy), `of ${count(scores.images)} images read right`);
+    number(percent(scores.cer), "character error rate");
+    number(count(scores.substitutions), "substitutions");
+    number(count(scores.insertions), "insertions");
+    number(count(scores.deletions), "deletions");
+  }
+  const faults = report.findings.filter((f) => f.fault).reduce((sum, f) => sum + f.count, 0);
+  number(count(faults), "faults");
+  for (const [split, images] of Object.entries(report.splits)) number(count(images), `in ${split}`);
+  number(count(report.labels), "different labels");
+  number(count(report.twins), "images repeated");
+  const spacing = report.spacing, promised = spacing.promised_px;
+  if (spacing.spread) number(`${spacing.spread.least} to ${spacing.spread.greatest} px`, promised ? `spacing; promised ${promised[0]} to ${promised[1]}` : "spacing");
+  if (report.glyphs) number(count(report.glyphs[0]), `different glyphs, the most ${count(report.glyphs[1])} ×`);
+}
+
+function showFindings() {
+  const all = [...report.findings];
+  if (scores && scores.note) all.unshift({ kind: "predictions", fault: true, count: "", sentence: scores.note, examples: [] });
+  if (!all.length) return;
+  $("findings").append(make("h2", "Findings"));
+  for (const finding of all) {
+    const box = make("div", undefined, finding.fault ? "finding fault" : "finding");
+    box.append(make("div", `${finding.fault ? "Fault" : "Note"}: ${finding.count} ${finding.sentence}`));
+    const list = make("ul");
+    for (const example of finding.examples) list.append(make("li", example));
+    if (finding.examples.length) box.append(list);
+    $("findings").append(box);
+  }
+}
+
+// --- Charts ---------------------------------------------------------------------------------------------
+
+function figure(parent, title, note, content) {
+  const box = make("figure"), caption = make("figcaption", title);
+  if (note) caption.append(make("small", note));
+  box.append(caption, content);
+  parent.append(box);
+  return box;
+}
+
+function svg(tag, attributes, text) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+// bars: [name, height, tooltip, mark above it].
+function bars(title, rows) {
+  const width = 320, height = 130, low = 112, step = width / Math.max(rows.length, 1);
+  const chart = svg("svg", { viewBox: `0 -8 ${width} ${height + 8}`, role: "img", "aria-label": title + ": " + rows.map((r) => r[2]).join("; ").slice(0, 2000) });
+  const top = Math.max(1e-9, ...rows.map((r) => r[1])), every = Math.ceil(rows.length / 11);
+  chart.append(svg("line", { x1: 0, x2: width, y1: low, y2: low }));
+  rows.forEach(([name, value, tip, mark], i) => {
+    const tall = Math.max(value > 0 ? 1 : 0, (value / top) * (low - 8));
+    const bar = svg("rect", { x: i * step + step * 0.1, y: low - tall, width: step * 0.8, height: tall });
+    bar.append(svg("title", {}, tip));
+    chart.append(bar);
+    if (rows.length <= 12) chart.append(svg("text", { x: i * step + step / 2, y: low - tall - 3, "text-anchor": "middle" }, mark));
+    if (i % every === 0) chart.append(svg("text", { x: i * step + step / 2, y: height - 4, "text-anchor": "middle" }, name));
+  });
+  return chart;
+}
+
+function histogram(counts) {
+  const total = counts.reduce((sum, row) => sum + row[1], 0) || 1;
+  return counts.map(([name, n]) => [name, n, `${name}: ${count(n)} (${percent(n / total)})`, percent(n / total)]);
+}
+
+function showCharts() {
+  const parent = make("div", undefined, "charts");
+  const add = (title, note, rows) => rows.length && figure(parent, title, note, bars(title, rows));
+  const digits = report.digits.reduce((a, b) => a + b, 0) || 1;
+  add("Digit balance", "share of all digits, %; a tenth each is even", report.digits.map((n, d) => [String(d), n / digits, `${d}: ${count(n)} (${percent(n / digits)})`, (100 * n / digits).toFixed(1)]));
+  add("Label length", "images by digits of their label", histogram(Object.entries(report.lengths)));
+  const spacing = report.spacing, from = spacing.measured_from;
+  const kind = from === "tile" ? "between ink; the recipe means 28 px tiles, so padding comes on top" : from === "contour" ? "where neighbours come nearest" : "between ink";
+  const gaps = Object.entries(spacing.counts).map(([px, n]) => [Number(px), n]).sort((a, b) => a[0] - b[0]);
+  const rows = spacing.touching ? [["touch", spacing.touching], ...gaps] : gaps;
+  add("Spacing, px", `${kind}, measured in the pixels: ${count(spacing.measured)} gaps, ${count(spacing.outside)} outside the recipe, ${count(spacing.unseen)} not to be told`, histogram(rows.map(([px, n]) => [String(px), n])));
+  add("Width use", "share of the width from first to last ink", histogram(report.width_use_counts.map((n, i) => [`${i * 5} %`, n])));
+  add("Ink", "mean brightness of the image, of 255", histogram(report.ink_counts.map((n, i) => [String(Math.round((255 * report.ink.greatest * i) / report.ink_counts.length)), n])));
+  if (data.heat.length) {
+    const canvas = make("canvas");
+    canvas.id = "heat";
+    const height = data.heat.length, width = data.heat[0].length;
+    canvas.width = width;
+    canvas.height = height;
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", "Where ink is in the images, mean brightness of each place");
+    const context = canvas.getContext("2d"), picture = context.createImageData(width, height);
+    data.heat.flat().forEach((v, i) => picture.data.set([Math.min(255, v * 1.6), v, Math.max(0, v * 1.5 - 130), 255], 4 * i));
+    context.putImageData(picture, 0, 0);
+    figure(parent, "Where ink is", `mean brightness at each place, the brightest ${data.heat_most} of 255`, canvas).className = "whole";
+  }
+  $("charts").append(make("h2", "Charts"), parent);
+}
+
+function showScores() {
+  if (!scores) return;
+  const parent = make("div", undefined, "charts");
+  const add = (title, note, rates) => rates.length && figure(parent, title, note, bars(title, rates.map((r) => [r.group, 1 - r.share, `${r.group}: ${count(r.of - r.right)} of ${count(r.of)} wrong (${percent(1 - r.share)})`, percent(1 - r.share)])));
+  add("Wrong by length", "images read wrong, by digits of their label", scores.by_length);
+  add("Wrong by spacing, px", "digits read wrong, by the spacing on their narrower side", scores.by_spacing);
+  add("Wrong by digit", "digits read wrong", scores.by_digit);
+  add("Wrong by position", "digits read wrong, by their place from the left", scores.by_position);
+  if (scores.by_split.length > 1) add("Wrong by split", "images read wrong", scores.by_split);
+  for (const [effect, rates] of Object.entries(scores.by_effect)) add(`Wrong by ${effect}`, "images read wrong, by its mean strength over their digits", rates);
+  const table = make("table"), head = make("tr");
+  head.append(make("th", "shown \\ read"), ..."0123456789".split("").map((d) => make("th", d)), make("th", "other"), make("th", "nothing"));
+  table.append(head);
+  scores.confusion.forEach((row, shown) => {
+    const line = make("tr"), total = row.reduce((a, b) => a + b, 0) || 1;
+    line.append(make("th", shown < 10 ? String(shown) : "nothing"));
+    row.forEach((n, read) => {
+      const cell = make("td", n ? count(n) : "");
+      if (n) cell.style.background = `rgba(var(${shown === read && shown < 10 ? "--heat" : "--hot"}), ${Math.min(0.85, 0.12 + (shown === read && shown < 10 ? 0.25 : 6) * (n / total))})`;
+      line.append(cell);
+    });
+    table.append(line);
+  });
+  figure(parent, "Confusion", "rows: the digit shown; columns: what was read in its place", table).className = "whole";
+  $("scores").append(make("h2", "Predictions"), parent);
+}
+
+// --- Images ---------------------------------------------------------------------------------------------
+
+const PAGE = 60;
+const pictures = data.sprites.map((source) => {
+  const picture = new Image();
+  picture.src = source;
+  return picture;
+});
+const ready = Promise.all(pictures.map((picture) => picture.decode()));
+let chosen = [], drawn = 0;
+
+function draw(canvas, item, scale, boxes) {
+  const [sprite, top, height] = item.at;
+  canvas.width = item.w * scale;
+  canvas.height = height * scale;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(pictures[sprite], 0, top, item.w, height, 0, 0, canvas.width, canvas.height);
+  if (!boxes) return;
+  context.strokeStyle = "#18b4ff";
+  for (const [x, y, w, h] of item.boxes) context.strokeRect(x * scale + 0.5, y * scale + 0.5, w * scale - 1, h * scale - 1);
+}
+
+function reading(item) {
+  const text = make("div", undefined, "text");
+  if (!item.wrong) {
+    text.append(make("span", item.label || item.name, item.read !== null ? "good" : ""));
+    return text;
+  }
+  const above = make("div"), below = make("div");
+  [...item.above].forEach((c, i) => above.append(make("span", c, [...item.below][i] === c ? "" : "bad")));
+  [...item.below].forEach((c, i) => below.append(make("span", c === " " ? "·" : c, [...item.above][i] === c ? "" : "bad")));
+  text.append(above, below);
+  return text;
+}
+
+function card(item) {
+  const box = make("li", undefined, item.wrong ? "wrong" : "");
+  box.tabIndex = -1;
+  const canvas = make("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", item.read === null ? `label ${item.label}` : `label ${item.label}, read as ${item.read || "nothing"}`);
+  draw(canvas, item, Number($("zoom").value), $("boxes").checked);
+  box.append(canvas, reading(item));
+  box.addEventListener("click", () => showOne(item));
+  box.addEventListener("focus", () => current && current !== box && ((current.tabIndex = -1), (current = box), (box.tabIndex = 0)));
+  return box;
+}
+let current = null;
+
+function more() {
+  for (const item of chosen.slice(drawn, drawn + PAGE)) $("grid").append(card(item));
+  drawn = Math.min(chosen.length, drawn + PAGE);
+  $("more").hidden = drawn >= chosen.length;
+  if (!current && $("grid").firstChild) (current = $("grid").firstChild).tabIndex = 0;
+}
+
+function pattern(text) {
+  const clean = text.replace(/[^0-9#*]/g, "");
+  return clean ? new RegExp("^" + clean.replace(/#/g, "[0-9]").replace(/\*/g, "[0-9]*") + "$") : null;
+}
+
+const orders = {
+  "as chosen": null,
+  label: (a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0),
+  "shortest label": (a, b) => a.label.length - b.label.length,
+  "longest label": (a, b) => b.label.length - a.label.length,
+  widest: (a, b) => b.extent - a.extent,
+  narrowest: (a, b) => a.extent - b.extent,
+  "most ink": (a, b) => b.ink - a.ink,
+  "least ink": (a, b) => a.ink - b.ink,
+  "nearest digits": (a, b) => a.room - b.room,
+};
+if (scores) {
+  orders["worst read"] = (a, b) => b.errors / Math.max(1, b.label.length) - a.errors / Math.max(1, a.label.length) || b.confidence - a.confidence;
+  orders["least confident"] = (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2);
+}
+
+function update() {
+  const wanted = pattern($("filter").value), length = $("length").value, split = $("split").value, errors = $("errors").checked;
+  chosen = items.filter((item) => (!wanted || wanted.test(item.label)) && (!length || String(item.label.length) === length) && (!split || item.split === split) && (!errors || item.wrong));
+  const order = orders[$("sort").value];
+  if (order) chosen.sort(order);
+  $("shown").textContent = `${count(chosen.length)} of ${count(items.length)} images`;
+  $("grid").replaceChildren();
+  drawn = 0;
+  current = null;
+  more();
+}
+
+function showOne(item) {
+  $("facts").replaceChildren();
+  const add = (name, value) => value !== null && value !== undefined && value !== "" && $("facts").append(make("dt", name), make("dd", value));
+  add("image", item.name);
+  add("split", item.split);
+  add("label", item.label);
+  if (item.read !== null) add("prediction", item.read || "nothing");
+  add("confidence", item.confidence);
+  add("errors", item.read === null ? null : item.errors);
+  add("width", `${item.w} px`);
+  add("spacing", item.gaps.length ? `${item.gaps.map((g) => (g === null ? "?" : g)).join(", ")} px` : null);
+  add("ink", fixed(item.ink, 3));
+  for (const [effect, strength] of Object.entries(item.effects)) add(effect, fixed(strength, 3));
+  draw($("large"), item, Math.max(2, Math.min(6, Math.floor(1000 / item.w))), true);
+  $("one").showModal();
+}
+
+// --- Tools and keys -------------------------------------------------------------------------------------
+
+function options(select, values, all) {
+  if (all) select.append(Object.assign(make("option", all), { value: "" }));
+  for (const value of values) select.append(make("option", value));
+}
+
+function dark() {
+  const now = document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
+}
+
+function toggle(id) {
+  if ($(id).closest("[hidden]")) return;
+  $(id).checked = !$(id).checked;
+  update();
+}
+
+function move(key) {
+  const cards = [...$("grid").children], here = cards.indexOf(current);
+  if (!cards.length) return;
+  const first = cards[0].offsetTop, row = cards.findIndex((c) => c.offsetTop > first), across = row > 0 ? row : cards.length;
+  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across };
+  const target = key === "Home" ? 0 : key === "End" ? cards.length - 1 : Math.max(0, Math.min(cards.length - 1, here + steps[key]));
+  if (target > cards.length - across - 1 && !$("more").hidden) more();
+  current.tabIndex = -1;
+  current = $("grid").children[target];
+  current.tabIndex = 0;
+  current.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const typing = event.target.matches("input[type=search], select");
+  if (event.key === "Escape" && typing) event.target.blur();
+  if (typing) return;
+  const inGrid = event.target.closest && event.target.closest("#grid");
+  const actions = { "/": () => $("filter").focus(), b: () => toggle("boxes"), e: () => scores && toggle("errors"), d: dark, "?": () => $("keys").showModal() };
+  if (actions[event.key]) {
+    event.preventDefault();
+    actions[event.key]();
+  } else if (["ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "Home", "End"].includes(event.key) && inGrid) {
+    event.preventDefault();
+    move(event.key);
+  } else if (event.key === "Enter" && inGrid) {
+    current.click();
+  }
+});
+
+showNumbers();
+showFindings();
+showScores();
+showCharts();
+$("stated").textContent = data.stated;
+options($("length"), [...new Set(items.map((item) => item.label.length))].sort((a, b) => a - b), "any");
+options($("split"), [...new Set(items.map((item) => item.split))], "any");
+options($("sort"), Object.keys(orders));
+$("only-errors").hidden = !scores;
+$("theme").addEventListener("click", dark);
+$("help").addEventListener("click", () => $("keys").showModal());
+$("more").addEventListener("click", more);
+$("tools").addEventListener("input", update);
+$("tools").addEventListener("submit", (event) => event.preventDefault());
+ready.then(() => {
+  update();
+  document.documentElement.dataset.ready = "yes";
+});
