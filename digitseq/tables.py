@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 _BARS = 24  # cells of the longest bar
 _ROWS = 12  # of a histogram; more are joined
+_MEANS = {
+    "ink": "between ink",
+    "tile": "between 28 px tiles, so blank margins of digits come on top",
+    "contour": "where neighbours come nearest",
+}
+_UNTOLD = dict.fromkeys(("", "ink", "tile"), "shared columns, or no clean paper") | {
+    "contour": "no clean paper, unclear ink, or not among the first 2,000 images"
+}
 _SPARK = "▁▂▃▄▅▆▇█"
 _MISTAKES = 10
 _CELLS = 60  # of one label
@@ -120,7 +128,8 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
     looked = (
         f", {report.inspected:,} of them looked at, spread evenly" if report.inspected < report.images else ""
     )
-    yield report.kind, Text(f"{plain(report.name)}: {report.images:,} images{looked}")
+    images = "1 image" if report.images == 1 else f"{report.images:,} images"
+    yield report.kind, Text(f"{plain(report.name)}: {images}{looked}")
     if len(report.splits) > 1:
         yield "splits", Text(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
     if report.recipe is not None:
@@ -133,6 +142,9 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
             ),
         )
     yield "width", Text(_range(report.width_px, "{:.0f}", " px"))
+    if report.inspected == 1:
+        yield from _one(report)
+        return
     common = ", ".join(f"{label} {count:,} ×" for label, count in list(report.common_labels.items())[:3])
     yield "labels", Text(f"{report.labels:,} different" + (f"; most often {common}" if common else ""))
     yield "length", _bars(console, [(str(n), count) for n, count in report.lengths.items()])
@@ -157,24 +169,46 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
         yield "glyphs", Text(text)
 
 
+def _one(report: "Report") -> Iterator[tuple[str, Text]]:
+    """What is told of a single image."""
+    from digitseq.inspection.measure import TOUCHING, UNSEEN
+
+    table, promised = report.table, report.spacing.promised_px
+    yield "label", Text(plain(table.labels[0]) or "not known: it carries no recipe")
+    if table.left_px[0] >= 0:
+        yield (
+            "ink",
+            Text(
+                f"columns {table.left_px[0]} to {table.right_px[0] - 1}, mean brightness {table.ink[0]:.3f}"
+            ),
+        )
+    gaps = ["touch" if g == TOUCHING else "?" if g == UNSEEN else str(g) for g in table.seen_px[:-1].tolist()]
+    if gaps:
+        asked = (
+            ""
+            if promised is None
+            else f"; promised {promised[0]} to {promised[1]} {_MEANS[report.spacing.measured_from]}"
+        )
+        yield "spacing", Text(f"{', '.join(gaps)} px, as the pixels show it{asked}")
+    if (table.glyph >= 0).any():
+        yield "glyphs", Text(f"{', '.join(map(str, table.glyph.tolist()))} of the source")
+    for effect, strength in table.strengths.items():
+        yield effect, Text(f"{strength[0]:.3g}")
+
+
 def _spacing(console: Console, report: "Report") -> Text:
     spacing = report.spacing
     lines = []
     if spacing.promised_px is not None:
         low, high = spacing.promised_px
-        means = {
-            "ink": "between ink",
-            "tile": "between 28 px tiles, so blank margins of digits come on top",
-            "contour": "where neighbours come nearest",
-        }[spacing.measured_from]
-        lines.append(f"promised {low} to {high} px {means}")
+        lines.append(f"promised {low} to {high} px {_MEANS[spacing.measured_from]}")
     measured = f"{spacing.measured:,} gaps told by their pixels"
     if spacing.spread is not None:
         measured += f": {_range(spacing.spread, '{:g}', ' px', '{:.2f}')}"
     if spacing.touching:
         measured += f"; {spacing.touching:,} touch"
     if spacing.unseen:
-        measured += f"; {spacing.unseen:,} cannot be told (shared columns, or no clean paper)"
+        measured += f"; {spacing.unseen:,} cannot be told ({_UNTOLD[spacing.measured_from]})"
     lines.append(measured)
     if spacing.promised_px is not None and spacing.measured:
         lines.append(

@@ -114,6 +114,11 @@ def _nearness(table: Table) -> tuple[AnyArray, AnyArray]:
     known = (table.boxes[here, 0] >= 0) & (table.boxes[following, 0] >= 0)
     ends = table.boxes[:, 0] + table.boxes[:, 2]
     stated[here[known]] = (table.boxes[following, 0] - ends[here])[known]
+    recipe = table.subject.recipe
+    if (
+        recipe is not None and recipe.spacing_from == "contour"
+    ):  # boxes of digits that interlock share columns
+        stated = np.where(table.drawn_px > TOUCHING, table.drawn_px, stated)
     seen = np.where(seen > TOUCHING, seen, np.where(seen == TOUCHING, 0, stated))
     between = seen < _FAR
     near = np.bincount(table.image[between & (seen <= 0)], minlength=len(table))

@@ -79,7 +79,7 @@ def contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: In
         right: int (pairs, 4), of its right digit.
 
     Returns:
-        int (pairs,), px; TOUCHING where their ink meets, UNSEEN where one has no column of its own.
+        int (pairs,), px; TOUCHING where their ink meets, UNSEEN where it is not clear what is whose.
     """
     found = [np.zeros(0, np.int64)]
     for first in range(0, len(image), _PAIRS):
@@ -100,6 +100,7 @@ def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: I
     told = one.any((1, 2)) & other.any((1, 2))
     one, other = _grown(one, ink), _grown(other, ink)
     touching = (one & other).any((1, 2))
+    told &= ~(ink & ~one & ~other).any((1, 2))  # a piece of ink that could be either's
 
     # The last column of the left digit in each row and the rows beside it, the first of the right one.
     place = np.arange(wide)

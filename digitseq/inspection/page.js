@@ -304,6 +304,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     move(event.key);
   } else if (event.key === "Enter" && inGrid) {
+    event.preventDefault(); // or the same key would press the button that closes what it opens
     current.click();
   }
 });

@@ -26,6 +26,7 @@ from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.report import Report
 
 _SPRITE_ROWS = 2_800  # px: 100 images of a dataset
+_SPRITE_PIXELS = 1_000_000  # about; large ones would overshoot the limit
 _BYTES = 8_000_000  # of all sprites, before base64 makes them a third larger
 _WIDEST_PX = 4_096  # of wider images the page shows the left part
 _HEAT_COLUMNS = 256
@@ -146,7 +147,7 @@ def _items(report: Report, images: IntArray) -> tuple[list[bytes], list[dict[str
         pixels = np.zeros((28, 28), np.uint8) if pixels is None else pixels[:, :_WIDEST_PX]
         rows.append(pixels)
         told.append(_item(report, image, pixels.shape[1], wrong))
-        if sum(map(len, rows)) >= _SPRITE_ROWS or sum(row.size for row in rows) > _BYTES:
+        if sum(map(len, rows)) >= _SPRITE_ROWS or sum(row.size for row in rows) > _SPRITE_PIXELS:
             close()
             if size > _BYTES:
                 break

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -132,13 +133,13 @@ def _columns(path: Path, line: int, header: list[str]) -> tuple[str, str, str]:
 
 
 def _matched(path: Path, rows: Iterator[Entry], table: Table, partial: bool) -> Predictions:
-    places = {table.name(image): image for image in range(len(table))}
+    images = _Images(table)
     texts: list[str | None] = [None] * len(table)
     confidences: list[float | None] = [None] * len(table)
     lines: dict[int, int] = {}
     for line, key, text, confidence in rows:
         where = f"{path}, line {line}"
-        image = _image(where, key, places, table)
+        image = images.find(where, key)
         if image in lines:
             raise FormatError(
                 f"{where}: {table.name(image)} has a prediction already, in line {lines[image]}"
@@ -163,26 +164,56 @@ def _matched(path: Path, rows: Iterator[Entry], table: Table, partial: bool) -> 
     return Predictions(str(path), texts, confidences)
 
 
-def _image(where: str, key: Any, places: dict[str, int], table: Table) -> int:
-    """Which image a name or an index means."""
-    if isinstance(key, str) and key in places:
-        return places[key]
-    if isinstance(key, str) and key.startswith("./") and key[2:] in places:
-        return places[key[2:]]
-    number = key if type(key) is int else int(key) if isinstance(key, str) and key.isdecimal() else None
-    if number is not None:
-        if 0 <= number < len(table):
-            return number
-        raise FormatError(
-            f"{where}: there is no image {number}; the {len(table):,} images are 0 to {len(table) - 1}"
-        )
-    ends = [name for name in places if isinstance(key, str) and name.endswith("/" + key)] if key else []
-    hint = ""
-    if ends:
-        hint = f"is it {ends[0]}? --split names the split" if "/" in str(key) else f"is it {ends[0]}?"
-    raise FormatError(
-        f"{where}: {json.dumps(key)[:80]} is not among the images; the first is {table.name(0)}", hint=hint
-    )
+class _Images:
+    """
+    Finds the image that a file name or an index means.
+
+    A name may lack the folders that are the same for all images, or have the dataset's own before it.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._names = {table.name(image): image for image in range(len(table))}
+        folder = Path(table.subject.name)
+        self._before = ("./", f"{folder.as_posix()}/", f"{folder.absolute().as_posix()}/")
+
+    def find(self, where: str, key: Any) -> int:
+        if isinstance(key, str):
+            for before in ("", *self._before):
+                if key.startswith(before) and (image := self._names.get(key[len(before) :])) is not None:
+                    return image
+        number = key if type(key) is int else int(key) if isinstance(key, str) and _is_number(key) else None
+        if number is not None:
+            if 0 <= number < len(self._table):
+                return number
+            last = len(self._table) - 1
+            raise FormatError(
+                f"{where}: there is no image {number}; the {len(self._table):,} images are 0 to {last}"
+            )
+        found = self._ends.get(key, []) if isinstance(key, str) else []
+        if len(found) == 1:
+            return found[0]
+        shown = json.dumps(key)[:80]
+        if found:
+            names = " or ".join(self._table.name(image) for image in found)
+            raise FormatError(f"{where}: {shown} could be {names}", hint="--split names the split")
+        raise FormatError(f"{where}: {shown} is not among the images, the first is {self._table.name(0)}")
+
+    @cached_property
+    def _ends(self) -> dict[str, list[int]]:
+        """Names without some of their folders → at most two images."""
+        ends: dict[str, list[int]] = {}
+        for name, image in self._names.items():
+            parts = name.split("/")
+            for start in range(1, len(parts)):
+                there = ends.setdefault("/".join(parts[start:]), [])
+                if len(there) < 2:
+                    there.append(image)
+        return ends
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 16
 
 
 def _confidence(where: str, value: Any) -> float | None:

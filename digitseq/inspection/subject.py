@@ -382,12 +382,27 @@ def _open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
         source = open_glyphs(recipe)
         if text.get("source", "").endswith(source.digest):
             drawn = next(draw_batches(recipe, source.choose(recipe.split)))
-    if drawn is not None:
+    if drawn is None:
+        boxes = _runs(255 - pixels if recipe.invert else pixels, len(label))
+    else:
         boxes, glyphs = drawn.boxes[0].tolist(), drawn.origins[0].tolist()
         if not np.array_equal(drawn.images[0], pixels):
             problems.append(("pixels", f"{path.name}: its pixels are not those that its recipe draws"))
     row = Row(0, label, pixels, boxes, glyphs, problems)
     return Subject(str(path), "image", [PicturePart(path, recipe.split, recipe, row)], recipe)
+
+
+def _runs(image: UInt8Array, count: int) -> list[list[int]]:
+    """Boxes of the runs of inked columns, if there are as many as digits; else none."""
+    edges = np.flatnonzero(np.diff(np.pad(image.any(0).astype(np.int8), 1)))
+    starts, ends = edges[::2].tolist(), edges[1::2].tolist()
+    if len(starts) != count:
+        return []
+    boxes = []
+    for start, end in zip(starts, ends, strict=True):
+        rows = np.flatnonzero(image[:, start:end].any(1)).tolist()
+        boxes.append([start, rows[0], end - start, rows[-1] - rows[0] + 1])
+    return boxes
 
 
 def _read_picture(path: Path) -> tuple[UInt8Array, dict[str, str]]:
@@ -400,3 +415,7 @@ def _read_picture(path: Path) -> tuple[UInt8Array, dict[str, str]]:
             return np.asarray(picture.convert("L")), getattr(picture, "text", {})
     except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise FormatError(f"{path}: not an image, not a recipe (.json), not a folder of a dataset") from error
+    except OSError as error:
+        if error.errno is not None:  # the system's; Pillow's own have none
+            raise
+        raise FormatError(f"{path}: a damaged image ({error})") from error

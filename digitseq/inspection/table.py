@@ -279,10 +279,10 @@ class _Gathering:
         base: int,
     ) -> None:
         """Name the images whose ink ends elsewhere than their boxes."""
-        starts = np.cumsum(sizes) - sizes
-        lines = np.flatnonzero((sizes > 0) & known[np.minimum(starts, max(len(known) - 1, 0))])
-        if not len(lines):
+        if not known.any():
             return
+        starts = np.cumsum(sizes) - sizes
+        lines = np.flatnonzero((sizes > 0) & known[np.minimum(starts, len(known) - 1)])
         spans = starts[sizes > 0]
         corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
         low = np.minimum.reduceat(corners[:, :2], spans, axis=0)

@@ -1,0 +1,287 @@
+"""A dataset that is right has no faults; each fault that is planted is found and named."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digitseq import Recipe, inspect_dataset, make_recipe, read_dataset, verify_dataset, write_dataset
+from digitseq.dataset.png import encode_png
+from digitseq.errors import ArgumentError, FormatError
+from digitseq.inspection.report import Finding, Report
+
+from .conftest import edit_facts, edit_line
+
+
+def _found(report: Report, kind: str) -> Finding:
+    (finding,) = [finding for finding in report.findings if finding.kind == kind]
+    return finding
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"length": (3, 6), "image_width": 200},
+        {"length": (3, 6), "image_width": None, "invert": True, "align": "left"},
+        {"pattern": "0##9", "image_width": 150, "spacing_from": "tile", "spacing_range": (-2, 2)},
+        {"length": (2, 4), "image_width": 150, "spacing_from": "contour", "spacing_range": (-2, 4)},
+        {"length": (4, 4), "image_width": 200, "augment": "heavy", "unique": True},
+        {"sequences": ("7", "0042"), "count": 90, "image_width": 120, "writer": "same"},
+        {"length": (3, 4), "image_width": None, "augment": {"negative": 0.5, "blur": 1}},
+    ],
+)
+def test_what_was_written_has_no_faults_and_looks_as_if_it_had_not_been(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    usual: dict[str, Any] = {"count": 120, "seed": 3, "source": "builtin", "spacing_range": (0, 5)}
+    recipe = make_recipe(**usual | settings)
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    written, drawn = inspect_dataset(tmp_path / "out"), inspect_dataset(recipe)
+    assert written.faults == 0, written.findings
+    same = written.to_dict() | {"name": "", "kind": "", "findings": []}
+    assert same == drawn.to_dict() | {"name": "", "kind": "", "findings": []}
+    json.dumps(written.to_dict(), allow_nan=False)
+
+
+def test_the_numbers_are_those_of_the_dataset(written: Path) -> None:
+    report, dataset = inspect_dataset(written), read_dataset(written)
+    labels = [label for part in dataset.parts.values() for label in part.labels]
+    images = [part[i][0] for part in dataset.parts.values() for i in range(len(part))]
+    assert report.images == report.inspected == 180
+    assert report.splits == {"train": 120, "validation": 30, "test": 30}
+    assert report.digits == tuple("".join(labels).count(d) for d in "0123456789")
+    assert report.lengths == {n: sum(len(label) == n for label in labels) for n in (3, 4, 5)}
+    assert report.labels == len(set(labels))
+    means = [image.mean() / 255 for image in images]
+    assert report.ink.mean == pytest.approx(np.mean(means))
+    assert (report.ink.least, report.ink.greatest) == pytest.approx((min(means), max(means)))
+    columns = [np.flatnonzero(image.any(0)) for image in images]
+    use = [(c[-1] - c[0] + 1) / 150 for c in columns]
+    assert report.width_use is not None
+    assert report.width_use.mean == pytest.approx(np.mean(use))
+    heat = report.table.heat * 255
+    assert np.allclose(heat, np.mean(images, axis=0))
+    lines = (written / "test/metadata.jsonl").read_text().splitlines()
+    assert report.table.glyph[report.table.part[report.table.image] == 2].tolist() == [
+        glyph for line in lines for glyph in json.loads(line)["glyphs"]
+    ]
+    assert report.shared_glyphs == 0
+    assert sum(report.spacing.counts.values()) == report.spacing.measured == sum(map(len, labels)) - 180
+
+
+def test_a_planted_duplicate_is_named(copy: Path) -> None:
+    shutil.copy(copy / "train/images/000/000007.png", copy / "train/images/000/000031.png")
+    finding = _found(inspect_dataset(copy), "duplicate")
+    assert finding.fault
+    assert finding.count == 1
+    assert "train/images/000/000007.png = train/images/000/000031.png labelled" in finding.examples[0]
+
+
+def test_a_planted_leak_of_a_glyph_is_named(copy: Path) -> None:
+    train = json.loads((copy / "train/metadata.jsonl").read_text().splitlines()[4])
+    edit_facts(
+        copy / "test/metadata.jsonl", 9, lambda facts: facts["glyphs"].__setitem__(1, train["glyphs"][0])
+    )
+    report = inspect_dataset(copy)
+    finding = _found(report, "leak")
+    assert finding.examples == (
+        f"glyph {train['glyphs'][0]}: train/images/000/000004.png, test/images/000/000009.png",
+    )
+    assert report.shared_glyphs == 1
+
+
+def test_a_planted_leak_of_an_image_is_named(copy: Path) -> None:
+    shutil.copy(copy / "train/images/000/000007.png", copy / "test/images/000/000003.png")
+    finding = _found(inspect_dataset(copy), "leak")
+    assert finding.examples[0].startswith("train/images/000/000007.png = test/images/000/000003.png")
+
+
+def test_a_wrong_label_is_named_wherever_it_stands(copy: Path) -> None:
+    right = json.loads((copy / "test/metadata.jsonl").read_text().splitlines()[5])["label"]
+    wrong = right[::-1] + "0"
+    edit_line(copy / "test/labels.csv", 6, lambda line: line.replace(f",{right}", f",{wrong}"))
+    finding = _found(inspect_dataset(copy), "label")
+    assert finding.count == 1
+    assert f"labels.csv line 7 says images/000/000005.png,{wrong}" in finding.examples[0]
+
+    def relabel(facts: dict[str, Any]) -> None:
+        facts["label"] = wrong[: len(right)]
+        facts["objects"]["categories"] = list(map(int, wrong[: len(right)]))
+
+    edit_facts(copy / "train/metadata.jsonl", 2, relabel)
+    other = json.loads((copy / "train/metadata.jsonl").read_text().splitlines()[2])["label"]
+    edit_line(copy / "train/labels.csv", 3, lambda line: line.split(",")[0] + f",{other}\r\n")
+    report = inspect_dataset(copy)
+    told = [text for text in _found(report, "label").examples if "train/images/000/000002.png" in text]
+    assert any(f"its label is {other}, the recipe draws" in text for text in told)
+
+
+def test_an_unbalanced_digit_is_named(tmp_path: Path) -> None:
+    recipe = make_recipe(pattern="7###", image_width=None, count=200, seed=1, source="builtin")
+    finding = _found(inspect_dataset(recipe), "balance")
+    assert not finding.fault  # it may be meant
+    (example,) = finding.examples
+    assert example.startswith("digit 7: ")
+    even = make_recipe(length=(4, 4), image_width=None, count=2_000, seed=1, source="builtin")
+    assert not inspect_dataset(even).findings
+
+
+def test_an_image_that_shows_something_else_is_named(copy: Path) -> None:
+    first, second = (copy / f"train/images/000/00000{n}.png" for n in (4, 5))
+    data = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(data)
+    finding = _found(inspect_dataset(copy), "boxes")
+    assert finding.count == 2
+    assert {text.split(":")[0] for text in finding.examples} == {
+        "train/images/000/000004.png", "train/images/000/000005.png",
+    }  # fmt: skip
+
+
+def test_a_shifted_digit_is_found_in_the_pixels(copy: Path) -> None:
+    """The boxes are moved along, so that nothing but the recipe can tell."""
+    path = copy / "test/images/000/000001.png"
+    image, label = read_dataset(copy).parts["test"][1]
+    facts = json.loads((copy / "test/metadata.jsonl").read_text().splitlines()[1])
+    boxes = facts["objects"]["bbox"]
+    moved = np.zeros_like(image)
+    x = boxes[1][0]
+    moved[:, :x] = image[:, :x]
+    moved[:, x + 12 :] = image[:, x : image.shape[1] - 12]
+    path.write_bytes(encode_png(moved))
+    for box in boxes[1:]:
+        box[0] += 12
+    edit_facts(copy / "test/metadata.jsonl", 1, lambda facts: facts["objects"].update(bbox=boxes))
+    report = inspect_dataset(copy)
+    finding = _found(report, "spacing")
+    assert finding.count == report.spacing.outside == report.spacing.different == 1
+    assert finding.examples[0].startswith("test/images/000/000001.png: ")
+    assert len(label) > 1
+
+
+def test_missing_damaged_and_blank_images_are_named(copy: Path) -> None:
+    folder = copy / "train/images/000"
+    (folder / "000001.png").unlink()
+    (folder / "000002.png").write_bytes((folder / "000002.png").read_bytes()[:-9])
+    (folder / "000003.png").write_bytes(encode_png(np.zeros((28, 150), np.uint8)))
+    report = inspect_dataset(copy)
+    assert _found(report, "file").examples == (
+        "train/images/000/000001.png: missing",
+        "train/images/000/000002.png: damaged or cut off, or not written by digitseq",
+    )
+    assert _found(report, "ink").examples == ("train/images/000/000003.png: nothing is on it",)
+    assert len(list(verify_dataset(copy))) >= 3
+
+
+def test_lines_that_are_missing_double_or_spoilt_are_named(copy: Path) -> None:
+    path = copy / "test/metadata.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], lines[3], lines[3], *lines[5:-1], "{\n"]))
+    report = inspect_dataset(copy)
+    sentences = {finding.sentence: finding for finding in report.findings if finding.kind == "missing"}
+    assert sentences["images have no line in the metadata"].examples == ("test/images/000/000004.png",)
+    assert sentences["images have more than one line in the metadata"].examples == (
+        "test/images/000/000003.png",
+    )
+    assert any("line 30: not what digitseq writes" in text for text in _found(report, "metadata").examples)
+    edit_line(
+        copy / "train/metadata.jsonl",
+        0,
+        lambda line: line.replace("label", "l\udcffbel", 1).encode("utf-8", "replace").decode(),
+    )
+    assert any("line 1" in text for text in _found(inspect_dataset(copy), "metadata").examples)
+
+
+def test_labels_that_repeat_against_the_recipe_are_named(copy: Path) -> None:
+    manifest = json.loads((copy / "dataset.json").read_text())
+    recipe = Recipe.from_dict(manifest["recipe"])
+    report = inspect_dataset(copy)
+    assert report.common_labels
+    assert not [finding for finding in report.findings if finding.kind == "repeated label"]
+    manifest["recipe"] = recipe.changed(unique=True).to_dict()
+    (copy / "dataset.json").write_text(json.dumps(manifest))
+    finding = _found(inspect_dataset(copy), "repeated label")
+    label, times = next(iter(report.common_labels.items()))
+    (example,) = [text for text in finding.examples if text.startswith(f"{label}: ")]
+    assert example.count(".png") == min(times, 5)
+
+
+def test_without_its_manifest_a_dataset_is_still_looked_at(copy: Path) -> None:
+    (copy / "dataset.json").unlink()
+    report = inspect_dataset(copy)
+    assert report.recipe is None
+    assert report.inspected == 180
+    assert report.spacing.promised_px is None
+    assert (min(report.spacing.counts), max(report.spacing.counts)) == (2, 8)
+    assert _found(report, "manifest").count == 1
+
+
+def test_a_split_can_be_looked_at_alone(copy: Path) -> None:
+    for report in (inspect_dataset(copy, split="test"), inspect_dataset(copy / "test")):
+        assert report.splits == {"test": 30}
+        assert report.faults == 0
+        assert report.recipe is not None
+    with pytest.raises(ArgumentError, match="expected one of train, validation, test, got 'all'"):
+        inspect_dataset(copy, split="all")
+
+
+def test_a_limit_looks_at_images_spread_evenly(written: Path) -> None:
+    report = inspect_dataset(written, limit=60)
+    assert (report.images, report.inspected) == (180, 60)
+    assert report.splits == {"train": 40, "validation": 10, "test": 10}
+    assert report.table.number[report.table.part == 0].tolist() == list(range(0, 120, 3))
+    assert report.faults == 0
+    for bad in (0, True, "9"):
+        with pytest.raises(ArgumentError, match="limit: expected an integer ≥ 1"):
+            inspect_dataset(written, limit=bad)  # type: ignore[arg-type]
+
+
+def test_a_recipe_that_was_never_written_is_looked_at_as_a_sample(tmp_path: Path) -> None:
+    recipe = make_recipe(
+        length=(3, 3), count=10**9, image_width=90, spacing_range=(0, 2), seed=1, source="builtin"
+    )
+    report = inspect_dataset(recipe, limit=50)
+    assert (report.kind, report.images, report.inspected) == ("recipe", 10**9, 50)
+    for data in (recipe.to_dict(), {"recipe": recipe.to_dict(), "more": 1}):
+        (tmp_path / "recipe.json").write_text(json.dumps(data))
+        assert inspect_dataset(tmp_path / "recipe.json", limit=50).digits == report.digits
+
+
+def test_a_manifest_stands_for_its_dataset_or_alone_for_its_recipe(copy: Path, tmp_path: Path) -> None:
+    assert inspect_dataset(copy / "dataset.json").kind == "dataset"
+    alone = tmp_path / "dataset.json"
+    shutil.copy(copy / "dataset.json", alone)
+    assert inspect_dataset(alone).kind == "recipe"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("nothing", None, "no such file or folder"),
+        ("empty.png", b"", "not an image, not a recipe"),
+        ("text.txt", b"hello", "not an image, not a recipe"),
+        ("bad.json", b"{", "not JSON"),
+        ("bad.json", b"[1, 2]", "expected an object with named fields"),
+        ("bad.json", b"{}", "expected format 1"),
+        ("dataset.json", b"{}", "not a manifest of digitseq"),
+        ("cut.png", encode_png(np.ones((28, 90), np.uint8))[:60], "a damaged image"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_said(
+    name: str, content: bytes | None, sentence: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises((FormatError, ArgumentError), match=sentence):
+        inspect_dataset(tmp_path / name)
+
+
+def test_an_empty_folder_and_an_unfinished_dataset_are_told(tmp_path: Path, copy: Path) -> None:
+    with pytest.raises(FormatError, match="no dataset here"):
+        inspect_dataset(tmp_path)
+    (copy / "dataset.json").rename(copy / ".digitseq-unfinished.json")
+    with pytest.raises(FormatError, match="is not finished"):
+        inspect_dataset(copy)
