@@ -85,7 +85,7 @@ function bars(title, rows) {
     const bar = svg("rect", { x: i * step + step * 0.1, y: low - tall, width: step * 0.8, height: tall });
     bar.append(svg("title", {}, tip));
     chart.append(bar);
-    if (rows.length <= 12) chart.append(svg("text", { x: i * step + step / 2, y: low - tall - 3, "text-anchor": "middle" }, mark));
+    if (rows.length <= 12) chart.append(svg("text", { x: i * step + step / 2, y: low - tall - 3, "text-anchor": "middle" }, rows.length > 7 ? mark.replace(" %", "") : mark));
     if (i % every === 0) chart.append(svg("text", { x: i * step + step / 2, y: height - 4, "text-anchor": "middle" }, name));
   });
   return chart;
@@ -128,7 +128,7 @@ function showCharts() {
 function showScores() {
   if (!scores) return;
   const parent = make("div", undefined, "charts");
-  const add = (title, note, rates) => rates.length && figure(parent, title, note, bars(title, rates.map((r) => [r.group, 1 - r.share, `${r.group}: ${count(r.of - r.right)} of ${count(r.of)} wrong (${percent(1 - r.share)})`, percent(1 - r.share)])));
+  const add = (title, note, rates) => rates.length && figure(parent, title, note, bars(title, rates.map((r) => [r.group.replace(/^.* to /, "≤ "), 1 - r.share, `${r.group}: ${count(r.of - r.right)} of ${count(r.of)} wrong (${percent(1 - r.share)})`, percent(1 - r.share)])));
   add("Wrong by length", "images read wrong, by digits of their label", scores.by_length);
   add("Wrong by spacing, px", "digits read wrong, by the spacing on their narrower side", scores.by_spacing);
   add("Wrong by digit", "digits read wrong", scores.by_digit);

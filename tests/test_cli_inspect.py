@@ -1,0 +1,224 @@
+"""inspect on the command line: words for people, JSON for programs, files only where they are asked for."""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from digitseq import Report, inspect_dataset, make_recipe, write_dataset
+from tests.test_cli import _on_a_terminal, run
+
+_WRONG = {3: "1", 5: "", 8: "\x1b[31m<script>"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset, and beside it predictions of two models."""
+    folder = tmp_path_factory.mktemp("cli")
+    recipe = make_recipe(
+        length=(3, 5),
+        spacing_range=(2, 8),
+        image_width=150,
+        seed=1,
+        source="builtin",
+        splits={"train": 60, "test": 20},
+    )
+    write_dataset(recipe, folder / "data", workers=1)
+    with (folder / "data/test/labels.csv").open() as file:
+        labels = [row[1] for row in csv.reader(file)][1:]
+    for name, wrong in (("a", _WRONG), ("b", {3: "1"})):
+        lines = [
+            json.dumps({"index": i, "prediction": wrong.get(i, label), "confidence": 0.5})
+            for i, label in enumerate(labels)
+        ]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture
+def here(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder is a copy of theirs."""
+    folder = Path(shutil.copytree(data, tmp_path / "here"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_the_report_goes_to_standard_output_and_changes_nothing(here: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*")}
+    done = run("inspect", "data")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    for words in (
+        "data: 80 images", "train 60, test 20", "promised 2 to 8 px between ink", "all as promised",
+        "no image twice", "0 in more than one split",
+    ):  # fmt: skip
+        assert words in done.stdout, words
+    assert "\x1b" not in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
+
+
+def test_json_is_the_report_of_the_api(here: Path) -> None:
+    done = run("inspect", "data", "--split", "test", "--predictions", "a.jsonl", "--json")
+    report: Report = inspect_dataset("data", split="test", predictions="a.jsonl")
+    assert json.loads(done.stdout) == json.loads(json.dumps(report.to_dict()))
+    assert json.loads(done.stdout)["scores"]["right"] == 17
+
+
+def test_faults_are_named_and_the_exit_code_is_that_of_looking(here: Path) -> None:
+    shutil.copy("data/train/images/000/000007.png", "data/test/images/000/000003.png")
+    done = run("inspect", "data")
+    assert done.returncode == 0
+    assert "fault: 1 groups of images with the same pixels stand in different splits" in done.stdout
+    assert "train/images/000/000007.png = test/images/000/000003.png" in done.stdout
+    assert run("verify", "data").returncode == 1
+
+
+def test_predictions_are_scored_and_the_worst_come_first(here: Path) -> None:
+    done = run("inspect", "data/test", "--predictions", "a.jsonl", env={"COLUMNS": "100"})
+    assert "17 of 20 images read right: sequence accuracy 85.00%" in " ".join(done.stdout.split())
+    for words in (
+        "by length",
+        "by spacing",
+        "by digit",
+        "by position",
+        "columns what was read",
+        "worst first",
+    ):
+        assert words in done.stdout
+    assert done.stdout.index("000008.png") < done.stdout.index("000005.png")
+    assert "\x1b" not in done.stdout  # what a file says does not colour the terminal
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_it_fits_narrow_and_wide_terminals(here: Path, width: int) -> None:
+    code, text = _on_a_terminal(
+        "inspect", "data/test", "--predictions", "a.jsonl", columns=width
+    )
+    assert code == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+    names = [line for line in plain.splitlines() if ".png" in line]  # of files, which are never cut
+    assert names
+    assert max(len(line.rstrip()) for line in plain.splitlines() if line not in names) <= width
+    assert "▀" in plain or "█" in plain
+
+
+def test_a_strip_is_drawn_on_a_terminal_or_when_it_is_asked_for(here: Path) -> None:
+    assert "000000.png" not in run("inspect", "data").stdout
+    assert run("inspect", "data", "--strip", "2", "--order", "first").stdout.count(".png") == 2
+    text = _on_a_terminal("inspect", "data")[1]
+    assert text.count(".png") == 3
+    assert _on_a_terminal("inspect", "data", "--strip", "0")[1].count(".png") == 0
+
+
+def test_sheet_and_page_are_written_where_they_are_asked_for_and_nothing_is_replaced(here: Path) -> None:
+    done = run(
+        "inspect", "data", "--sheet", "s.png", "--rows", "2", "--cols", "3", "--html", "p.html", "--json"
+    )
+    assert json.loads(done.stdout)["images"] == 80
+    with Image.open("s.png") as image:
+        assert image.size == (8 + 3 * 308, 8 + 2 * 80)
+    assert Path("p.html").read_text().startswith("<!doctype html>")
+    for option, file in (("--sheet", "s.png"), ("--html", "p.html")):
+        before = Path(file).read_bytes()
+        done = run("inspect", "data", option, file, "--label", "*7*")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"error: {file} exists and is kept\nhint: --force replaces it" in done.stderr
+        done = run("inspect", "data", option, file, "--label", "*7*", "--force")
+        assert done.returncode == 0
+        assert done.stdout.splitlines()[-1] == file
+        assert Path(file).read_bytes() != before
+
+
+def test_two_datasets_and_two_models_side_by_side(here: Path) -> None:
+    done = run("inspect", "--compare", "data/train", "data/test", env={"COLUMNS": "100"})
+    assert done.returncode == 0
+    assert re.search(r"images +60 +20 +-40", done.stdout)
+    done = run("inspect", "data/test", "--compare", "a.jsonl", "b.jsonl")
+    assert re.search(r"sequence accuracy +0.85 +0.95 +\+0.1", done.stdout)
+    assert "both right 17, only the first 0, only the second 2, neither 1; McNemar's p = 0.5" in done.stdout
+    facts = json.loads(run("inspect", "data/test", "--compare", "a.jsonl", "b.jsonl", "--json").stdout)
+    assert facts["agreement"] == [17, 0, 2, 1]
+    assert facts["only_b"] == ["images/000/000005.png", "images/000/000008.png"]
+
+
+def test_a_dry_run_gives_a_recipe_to_look_at(here: Path) -> None:
+    done = run(
+        "batch", "x", "-n", "50", "--length", "3", "--source", "builtin", "--seed", "1", "--dry-run", "--json"
+    )
+    Path("recipe.json").write_text(done.stdout)
+    done = run("inspect", "recipe.json")
+    assert "recipe      recipe.json: 50 images" in done.stdout
+    assert "length      3 " in done.stdout
+    assert not Path("x").exists()
+
+
+def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
+    run("generate", "3502", "--seed", "1", "--source", "builtin", "-q")
+    done = run("inspect", "3502.png")
+    assert re.search(
+        r"spacing +\d, \d, \d px, as the pixels show it; promised 2 to 8 between ink", done.stdout
+    )
+    assert "length" not in done.stdout
+    Image.new("L", (30, 28)).save("blank.png")
+    assert "not known: it carries no recipe" in run("inspect", "blank.png").stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "words"),
+    [
+        ("inspect", 2, "error: Invalid value: name what to look at, or --compare A B"),
+        ("inspect nowhere", 1, "error: nowhere: no such file or folder"),
+        ("inspect data --split all", 2, "error: --split: expected one of train, test, got 'all'"),
+        ("inspect data --limit 0", 2, "error: --limit: expected an integer ≥ 1, got 0"),
+        ("inspect data --strip -1", 2, "error: --strip: expected 0 or more, got -1"),
+        ("inspect data --images 0", 2, "error: --images: expected 1 or more, got 0"),
+        (
+            "inspect data --html x.html --images 999999",
+            2,
+            "error: --images: expected an integer from 1 to 100000",
+        ),
+        (
+            "inspect data --order best",
+            2,
+            "error: --order: expected one of random, first, widest, touching, worst",
+        ),
+        (
+            "inspect data --order worst --strip 1",
+            2,
+            "error: --order: the worst can be told only with predictions",
+        ),
+        ("inspect data --label x", 2, "error: --label: expected digits, # for any digit"),
+        ("inspect data --length 5-4", 2, "error: --length: expected min ≤ max"),
+        ("inspect data --length x", 2, "error: --length: expected a number or two"),
+        ("inspect data --sheet x.jpg", 2, "error: --sheet: expected a name ending in .png"),
+        ("inspect data --sheet x.png --rows 0", 2, "error: --rows: expected an integer"),
+        ("inspect data --sheet x.png --label 9", 2, "error: --images: there are none of that kind to show"),
+        ("inspect data --html no/x.html", 1, "error: no/x.html cannot be written: No such file or directory"),
+        ("inspect data --predictions a.jsonl", 1, "60 of 80 images have no prediction"),
+        ("inspect data --predictions no.csv", 1, "error: no.csv cannot be read: No such file or directory"),
+        (
+            "inspect data --predictions a.jsonl --limit 5",
+            2,
+            "error: --limit: predictions are scored on all images",
+        ),
+        ("inspect --compare data", 2, "error: Option '--compare' requires 2 arguments"),
+        ("inspect --compare data data --html x.html", 2, "error: Invalid value: --compare stands alone"),
+        ("inspect data --sheets x.png", 2, "No such option: --sheets"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_a_hint(here: Path, argv: str, code: int, words: str) -> None:
+    done = run(*argv.split())
+    assert words in done.stderr, done.stderr
+    assert done.returncode == code
+    assert done.stderr.count("error: ") == 1
+    assert not Path("x.png").exists()
+    assert not Path("x.html").exists()
+
+
+def test_progress_is_shown_on_a_terminal_and_only_there(here: Path) -> None:
+    assert "inspecting" in _on_a_terminal("inspect", "data")[1]
+    assert "inspecting" not in _on_a_terminal("inspect", "data", "-q")[1]
