@@ -95,9 +95,7 @@ def test_predictions_are_scored_and_the_worst_come_first(here: Path) -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_it_fits_narrow_and_wide_terminals(here: Path, width: int) -> None:
-    code, text = _on_a_terminal(
-        "inspect", "data/test", "--predictions", "a.jsonl", columns=width
-    )
+    code, text = _on_a_terminal("inspect", "data/test", "--predictions", "a.jsonl", columns=width)
     assert code == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
     names = [line for line in plain.splitlines() if ".png" in line]  # of files, which are never cut

@@ -1,10 +1,11 @@
 """
 The page in a real browser: chromium, headless, from a file.
 
-Where there is no chromium the tests are skipped, but not in CI. DIGITSEQ_ARTEFACTS names a folder for
-screenshots.
+Without chromium, chromedriver and selenium the tests are skipped, but not where DIGITSEQ_TEST_BROWSER is set.
+DIGITSEQ_ARTEFACTS names a folder for screenshots.
 """
 
+import importlib.util
 import json
 import os
 import shutil
@@ -28,12 +29,13 @@ _SIZES = {"desktop": (1280, 1000), "phone": (390, 844)}
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The browser."""
     browser, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if browser is None or chromedriver is None:
-        reason = "chromium and chromedriver are not here"
-        if os.environ.get("CI"):
+    if browser is None or chromedriver is None or importlib.util.find_spec("selenium") is None:
+        reason = "chromium, chromedriver or selenium are not here"
+        if os.environ.get("DIGITSEQ_TEST_BROWSER"):
             pytest.fail(reason)
         pytest.skip(reason)
-    webdriver = pytest.importorskip("selenium.webdriver")
+    from selenium import webdriver
+
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for argument in (
