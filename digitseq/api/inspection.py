@@ -64,10 +64,10 @@ def inspect_dataset(
     >>> report.spacing.promised_px, min(report.spacing.counts), max(report.spacing.counts), report.faults
     ((2, 8), 2, 8, 0)
     """
+    from digitseq.inspection.opening import open_recipe, open_subject
     from digitseq.inspection.predictions import read_predictions
     from digitseq.inspection.report import make_report
     from digitseq.inspection.scores import score
-    from digitseq.inspection.subject import open_recipe, open_subject
     from digitseq.inspection.table import gather
 
     if limit is not None and (type(limit) is not int or limit < 1):

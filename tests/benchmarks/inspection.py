@@ -1,5 +1,5 @@
 """
-How fast `digitseq inspect` is, and how large its page: python tests/benchmarks/inspection.py MNIST_FOLDER WORK.
+How fast `digitseq inspect` is, how large its page: python tests/benchmarks/inspection.py MNIST_FOLDER WORK.
 
 Whole processes on one dataset of 100,000 images, in turns with `digitseq verify`, which reads the same files:
 medians of five runs. WORK is where the dataset is written (if left out, where temporary files go); it is read

@@ -1,0 +1,106 @@
+"""A single picture, with the recipe that it carries or without."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from digitseq.arrays import IntArray, UInt8Array
+from digitseq.dataset.folder import draw_batches
+from digitseq.errors import DigitSeqError, FormatError
+from digitseq.inspection.subject import OpenGlyphs, Row, Subject
+from digitseq.recipe import Recipe
+
+_MOST_PIXELS = 28 * 1_000_000
+
+
+@dataclass(frozen=True)
+class PicturePart:
+    """One picture in a file."""
+
+    path: Path
+    split: str
+    recipe: Recipe | None
+    row: Row
+
+    def __len__(self) -> int:
+        return 1
+
+    def name(self, number: int) -> str:
+        """The file name of an image, or its number."""
+        return self.path.name
+
+    def image(self, number: int) -> UInt8Array | None:
+        """The pixels of one image, as stored."""
+        return self.row.image
+
+    def rows(self, chosen: IntArray | None) -> Iterator[Row]:
+        """All images, or some."""
+        yield self.row
+
+
+def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
+    """
+    A picture in a file.
+
+    Args:
+        path: any image that Pillow reads.
+        open_glyphs: opens the glyphs of its recipe, if they are at hand.
+
+    Raises:
+        FormatError: it is no image, or the recipe that it carries is damaged.
+    """
+    pixels, text = _read_picture(path)
+    if "recipe" not in text:
+        row = Row(0, "", pixels, [], [], [])
+        return Subject(str(path), "image", [PicturePart(path, "all", None, row)], None)
+    try:
+        recipe = Recipe.from_dict(json.loads(text["recipe"]))
+    except (ValueError, DigitSeqError) as error:
+        raise FormatError(f"{path}: its recipe is damaged ({error})") from error
+    label, problems = recipe.sequences[0], []
+    boxes, glyphs, drawn = [], [], None
+    with suppress(DigitSeqError):  # without the glyphs there is less to tell
+        source = open_glyphs(recipe)
+        if text.get("source", "").endswith(source.digest):
+            drawn = next(draw_batches(recipe, source.choose(recipe.split)))
+    if drawn is None:
+        boxes = _runs(255 - pixels if recipe.invert else pixels, len(label))
+    else:
+        boxes, glyphs = drawn.boxes[0].tolist(), drawn.origins[0].tolist()
+        if not np.array_equal(drawn.images[0], pixels):
+            problems.append(("pixels", f"{path.name}: its pixels are not those that its recipe draws"))
+    row = Row(0, label, pixels, boxes, glyphs, problems)
+    return Subject(str(path), "image", [PicturePart(path, recipe.split, recipe, row)], recipe)
+
+
+def _runs(image: UInt8Array, count: int) -> list[list[int]]:
+    """Boxes of the runs of inked columns, if there are as many as digits; else none."""
+    edges = np.flatnonzero(np.diff(np.pad(image.any(0).astype(np.int8), 1)))
+    starts, ends = edges[::2].tolist(), edges[1::2].tolist()
+    if len(starts) != count:
+        return []
+    boxes = []
+    for start, end in zip(starts, ends, strict=True):
+        rows = np.flatnonzero(image[:, start:end].any(1)).tolist()
+        boxes.append([start, rows[0], end - start, rows[-1] - rows[0] + 1])
+    return boxes
+
+
+def _read_picture(path: Path) -> tuple[UInt8Array, dict[str, str]]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise FormatError(f"{path}: {picture.width}×{picture.height} is too large to look at")
+            return np.asarray(picture.convert("L")), getattr(picture, "text", {})
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise FormatError(f"{path}: not an image, not a recipe (.json), not a folder of a dataset") from error
+    except OSError as error:
+        if error.errno is not None:  # the system's; Pillow's own have none
+            raise
+        raise FormatError(f"{path}: a damaged image ({error})") from error
