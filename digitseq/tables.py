@@ -28,6 +28,7 @@ _UNTOLD = dict.fromkeys(("", "ink", "tile"), "shared columns, or no clean paper"
 }
 _SPARK = "▁▂▃▄▅▆▇█"
 _MISTAKES = 10
+_FEW = 20  # a share of so few says so
 _CELLS = 60  # of one label
 _MATRIX_WIDTH = 90
 _DIGITS = "0123456789"
@@ -300,7 +301,10 @@ def _show_scores(console: Console, scores: "Scores") -> None:
     ]
     for name, rates in groups:
         if rates:
-            shown = [f"{rate.group}: {rate.share:.1%}" for rate in rates[:24]]
+            shown = [
+                f"{rate.group}: {rate.share:.1%}" + (f" of {rate.of}" if rate.of < _FEW else "")
+                for rate in rates[:24]
+            ]
             facts.add_row(name, Text("   ".join(shown) + (" …" if len(rates) > 24 else "")))
     console.print(facts)
     if scores.note:

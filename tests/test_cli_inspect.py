@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -220,3 +222,18 @@ def test_wrong_usage_is_one_line_and_a_hint(here: Path, argv: str, code: int, wo
 def test_progress_is_shown_on_a_terminal_and_only_there(here: Path) -> None:
     assert "inspecting" in _on_a_terminal("inspect", "data")[1]
     assert "inspecting" not in _on_a_terminal("inspect", "data", "-q")[1]
+
+
+def test_the_reader_of_the_docs_can_be_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = Path(__file__).parents[1] / "docs/inspection/nearest.py"
+    commands = [line.split() for line in script.read_text().splitlines() if line.startswith("    digitseq ")]
+    assert len(commands) == 2
+    small = ["--train", "200", "--test", "50", "--source", "builtin"]
+    assert run(*commands[0][1:], *small).returncode == 0
+    read = subprocess.run([sys.executable, str(script), "data"], capture_output=True, check=True).stdout
+    Path("predictions.csv").write_bytes(read)
+    assert run(*commands[1][1:]).stdout.endswith("page.html\n")
+    report = inspect_dataset("data/test", predictions="predictions.csv")
+    assert report.scores is not None
+    assert 0.1 < report.scores.cer < 0.6

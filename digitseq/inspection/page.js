@@ -38,7 +38,7 @@ function showNumbers() {
   number(count(report.labels), "different labels");
   number(count(report.twins), "images repeated");
   const spacing = report.spacing, promised = spacing.promised_px;
-  if (spacing.spread) number(`${spacing.spread.least} to ${spacing.spread.greatest} px`, promised ? `spacing; promised ${promised[0]} to ${promised[1]}` : "spacing");
+  if (spacing.spread) number(`${spacing.spread.least} to ${spacing.spread.greatest} px`, `spacing, ${count(spacing.measured)} gaps` + (promised ? `; promised ${promised[0]} to ${promised[1]}` : ""));
   if (report.glyphs) number(count(report.glyphs[0]), `different glyphs, the most ${count(report.glyphs[1])} ×`);
 }
 
@@ -74,16 +74,17 @@ function svg(tag, attributes, text) {
   return element;
 }
 
-// bars: [name, height, tooltip, mark above it].
+// bars: [name, height, tooltip, mark above it, whether it rests on little].
 function bars(title, rows) {
   const width = 320, height = 130, low = 112, step = width / Math.max(rows.length, 1);
   const chart = svg("svg", { viewBox: `0 -8 ${width} ${height + 8}`, role: "img", "aria-label": title + ": " + rows.map((r) => r[2]).join("; ").slice(0, 2000) });
   const top = Math.max(1e-9, ...rows.map((r) => r[1])), every = Math.ceil(rows.length / 11);
   chart.append(svg("line", { x1: 0, x2: width, y1: low, y2: low }));
-  rows.forEach(([name, value, tip, mark], i) => {
+  rows.forEach(([name, value, tip, mark, little], i) => {
     const tall = Math.max(value > 0 ? 1 : 0, (value / top) * (low - 8));
     const bar = svg("rect", { x: i * step + step * 0.1, y: low - tall, width: step * 0.8, height: tall });
     bar.append(svg("title", {}, tip));
+    if (little) bar.classList.add("little");
     chart.append(bar);
     if (rows.length <= 12) chart.append(svg("text", { x: i * step + step / 2, y: low - tall - 3, "text-anchor": "middle" }, rows.length > 7 ? mark.replace(" %", "") : mark));
     if (i % every === 0) chart.append(svg("text", { x: i * step + step / 2, y: height - 4, "text-anchor": "middle" }, name));
@@ -125,10 +126,12 @@ function showCharts() {
   $("charts").append(make("h2", "Charts"), parent);
 }
 
+const FEW = 20;
+
 function showScores() {
   if (!scores) return;
   const parent = make("div", undefined, "charts");
-  const add = (title, note, rates) => rates.length && figure(parent, title, note, bars(title, rates.map((r) => [r.group.replace(/^.* to /, "≤ "), 1 - r.share, `${r.group}: ${count(r.of - r.right)} of ${count(r.of)} wrong (${percent(1 - r.share)})`, percent(1 - r.share)])));
+  const add = (title, note, rates) => rates.length && figure(parent, title, note, bars(title, rates.map((r) => [r.group.replace(/^.* to /, "≤ "), 1 - r.share, `${r.group}: ${count(r.of - r.right)} of ${count(r.of)} wrong (${percent(1 - r.share)})`, percent(1 - r.share), r.of < FEW])));
   add("Wrong by length", "images read wrong, by digits of their label", scores.by_length);
   add("Wrong by spacing, px", "digits read wrong, by the spacing on their narrower side", scores.by_spacing);
   add("Wrong by digit", "digits read wrong", scores.by_digit);
@@ -149,7 +152,7 @@ function showScores() {
     table.append(line);
   });
   figure(parent, "Confusion", "rows: the digit shown; columns: what was read in its place", table).className = "whole";
-  $("scores").append(make("h2", "Predictions"), parent);
+  $("scores").append(make("h2", "Predictions"), make("p", `Pale bars rest on fewer than ${FEW}.`), parent);
 }
 
 // --- Images ---------------------------------------------------------------------------------------------
