@@ -1,5 +1,6 @@
 """The report: what was seen, as numbers and sentences. How it is shown is somebody else's business."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -175,17 +176,14 @@ def make_report(table: Table, scores: Scores | None = None) -> Report:
     told = table.left_px >= 0
     use = (table.right_px - table.left_px)[told] / np.maximum(table.width_px[told], 1)
     ink = table.ink[table.readable]
-    labels, label_of, times = np.unique(
-        np.array(table.labels or [""])[: max(count, 0)], return_inverse=True, return_counts=True
-    )
-    often = np.argsort(-times, kind="stable")[:10]
+    labels = Counter(table.labels)
     known = table.glyph >= 0
     uses = np.unique(table.glyph[known], return_counts=True)[1]
     leaks = _shared_glyphs(table)
-    shared_labels = np.flatnonzero(_parts_of(label_of, table.part, len(labels)).sum(1) > 1)
+    labels_of_parts = Counter(label for label, _ in set(zip(table.labels, table.part.tolist(), strict=True)))
     spacing = _spacing(table)
     findings = [*_problems(table), *_missing(table), *_twins(table), *_leaks(table, leaks)]
-    findings += [*_spacing_findings(table, spacing), *_repeated(table, labels, times), *_balance(digits)]
+    findings += [*_spacing_findings(table, spacing), *_repeated(table, labels), *_balance(digits)]
     return Report(
         name=subject.name,
         kind=subject.kind,
@@ -202,11 +200,11 @@ def make_report(table: Table, scores: Scores | None = None) -> Report:
         ink=_spread(ink) or Spread(0, 0, 0),
         ink_counts=tuple(np.histogram(ink, _BINS, (0, ink.max(initial=1e-9)))[0].tolist()),
         labels=len(labels),
-        common_labels={str(labels[i]): int(times[i]) for i in often if times[i] > 1},
+        common_labels={label: times for label, times in labels.most_common(10) if times > 1},
         twins=sum(len(group) - 1 for group in table.twins),
         glyphs=(len(uses), int(uses.max())) if len(uses) else None,
         shared_glyphs=len(leaks),
-        shared_labels=len(shared_labels),
+        shared_labels=sum(parts > 1 for parts in labels_of_parts.values()),
         findings=tuple(sorted(findings, key=lambda finding: not finding.fault)),
         scores=scores,
         table=table,
@@ -366,13 +364,15 @@ def _spacing_findings(table: Table, spacing: Spacing) -> Iterable[Finding]:
     yield Finding("spacing", True, spacing.outside, sentence, tuple(examples))
 
 
-def _repeated(table: Table, labels: AnyArray, times: AnyArray) -> Iterable[Finding]:
+def _repeated(table: Table, labels: Counter[str]) -> Iterable[Finding]:
     recipe = table.subject.recipe
-    if recipe is None or not recipe.unique or not (times > 1).any():
+    if recipe is None or not recipe.unique:
         return
-    again = np.flatnonzero(times > 1)
+    again = [label for label, times in labels.items() if times > 1]
+    if not again:
+        return
     examples = []
-    places: dict[str, list[int]] = {str(labels[i]): [] for i in again[:EXAMPLES]}
+    places: dict[str, list[int]] = {label: [] for label in again[:EXAMPLES]}
     for image, label in enumerate(table.labels):
         if label in places:
             places[label].append(image)

@@ -159,6 +159,8 @@ class _Gathering:
 
     def _put(self, **columns: AnyArray) -> None:
         for name, values in columns.items():
+            if values.dtype == np.int64 and name != "number":
+                values = values.astype(np.int32)  # a million images have some five million digits
             self._columns.setdefault(name, []).append(values)
 
     def add(self, number: int, part: Part, rows: list[Row]) -> None:

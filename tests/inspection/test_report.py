@@ -241,10 +241,11 @@ def test_a_limit_looks_at_images_spread_evenly(written: Path) -> None:
 
 def test_a_recipe_that_was_never_written_is_looked_at_as_a_sample(tmp_path: Path) -> None:
     recipe = make_recipe(
-        length=(3, 3), count=10**9, image_width=90, spacing_range=(0, 2), seed=1, source="builtin"
+        length=(3, 3), count=10**12, image_width=90, spacing_range=(0, 2), seed=1, source="builtin"
     )
     report = inspect_dataset(recipe, limit=50)
-    assert (report.kind, report.images, report.inspected) == ("recipe", 10**9, 50)
+    assert (report.kind, report.images, report.inspected) == ("recipe", 10**12, 50)
+    assert report.table.number.tolist() == [i * 10**12 // 50 for i in range(50)]
     for data in (recipe.to_dict(), {"recipe": recipe.to_dict(), "more": 1}):
         (tmp_path / "recipe.json").write_text(json.dumps(data))
         assert inspect_dataset(tmp_path / "recipe.json", limit=50).digits == report.digits
