@@ -30,6 +30,7 @@ _SPRITE_PIXELS = 1_000_000  # about; large ones would overshoot the limit
 _BYTES = 8_000_000  # of all sprites, before base64 makes them a third larger
 _WIDEST_PX = 4_096  # of wider images the page shows the left part
 _HEAT_COLUMNS = 256
+_GAPS = 200  # of one image
 _FAULTY = 200  # images with a fault that are shown first
 _MISTAKES = 2_000  # in the JSON of the page
 
@@ -170,8 +171,8 @@ def _item(report: Report, image: int, width: int, wrong: dict[int, Any]) -> dict
         "label": table.labels[image],
         "split": table.subject.parts[int(table.part[image])].split,
         "w": width,
-        "boxes": [box for box in boxes.tolist() if box[0] >= 0],
-        "gaps": gaps[:-1],
+        "boxes": [box for box in boxes.tolist() if 0 <= box[0] < width],
+        "gaps": gaps[:-1][:_GAPS],
         "room": min(numbers, default=1 << 15),
         "ink": round(float(table.ink[image]), 5),
         "extent": int(table.right_px[image] - table.left_px[image]),

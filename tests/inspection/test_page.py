@@ -156,3 +156,12 @@ def test_a_page_of_one_image_or_of_none_that_can_be_read(tmp_path: Path, copy: P
     recipe = make_recipe(length=(2, 2), count=0, image_width=50, seed=1, source="builtin")
     with pytest.raises(ArgumentError, match="none of that kind"):
         write_page(inspect_dataset(recipe), tmp_path / "q.html")
+
+
+def test_a_page_of_very_long_lines_stays_small_and_shows_their_left_part(tmp_path: Path) -> None:
+    recipe = make_recipe(["1234567890" * 300], (0, 1), None, count=40, seed=1, source="builtin")
+    _, data = _page(inspect_dataset(recipe), tmp_path / "p.html")
+    assert {item["w"] for item in data["items"]} == {4_096}
+    assert max(box[0] for item in data["items"] for box in item["boxes"]) < 4_096
+    assert {len(item["gaps"]) for item in data["items"]} == {200}
+    assert (tmp_path / "p.html").stat().st_size < 3e6
