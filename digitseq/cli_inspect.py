@@ -125,7 +125,7 @@ def inspect(
                 "strip" if wanted is strip else "images", f"expected {least} or more, got {wanted}"
             )
     for target in (html, sheet):
-        if target is not None and target.exists() and not force:
+        if target is not None and target.is_file() and not force:
             raise OutputError(f"{target} exists and is kept", hint="--force replaces it")
     reports = []
     for what, read in _subjects(path, predictions, compare):

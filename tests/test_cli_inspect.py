@@ -198,6 +198,8 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
         ("inspect data --sheet x.png --rows 0", 2, "error: --rows: expected an integer"),
         ("inspect data --sheet x.png --label 9", 2, "error: --images: there are none of that kind to show"),
         ("inspect data --html no/x.html", 1, "error: no/x.html cannot be written: No such file or directory"),
+        ("inspect data --html /dev/full", 1, "error: /dev/full cannot be written: No space left on device"),
+        ("inspect data --html data --force", 1, "error: data cannot be written: Is a directory"),
         ("inspect data --predictions a.jsonl", 1, "60 of 80 images have no prediction"),
         ("inspect data --predictions no.csv", 1, "error: no.csv cannot be read: No such file or directory"),
         (

@@ -221,6 +221,10 @@ def write_page(
 
 def _write(path: Path, write: "Callable[[IO[bytes]], object]", force: bool) -> Path:
     with system_errors(OutputError, f"{path} cannot be written"):
+        if path.exists() and not path.is_file():  # a device or a named pipe: nothing there to keep whole
+            with path.open("wb") as file:
+                write(file)
+            return path
         try:
             write_whole(path, write, new=not force)
         except FileExistsError:
