@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from digitseq.api import outline as outline
     from digitseq.api import read_dataset as read_dataset
     from digitseq.api import read_recipe as read_recipe
+    from digitseq.api import score_predictions as score_predictions
     from digitseq.api import verify_dataset as verify_dataset
     from digitseq.api import write_dataset as write_dataset
     from digitseq.api import write_page as write_page
@@ -81,6 +82,7 @@ _HOME = {
     "outline": "digitseq.api",
     "read_dataset": "digitseq.api",
     "read_recipe": "digitseq.api",
+    "score_predictions": "digitseq.api",
     "verify_dataset": "digitseq.api",
     "write_dataset": "digitseq.api",
     "write_page": "digitseq.api",
@@ -120,6 +122,7 @@ __all__ = [
     "outline",
     "read_dataset",
     "read_recipe",
+    "score_predictions",
     "verify_dataset",
     "write_dataset",
     "write_page",

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitseq import terminal
-from digitseq.errors import ArgumentError, OutputError
+from digitseq.errors import ArgumentError
 from digitseq.terminal import Quiet
 
 if TYPE_CHECKING:
     from digitseq.inspection.choose import Choice
+    from digitseq.inspection.compare import Comparison
     from digitseq.inspection.report import Report
 
 _SCORE, _SHOW, _PICK = "Score and compare", "Draw", "Which images are drawn"
@@ -114,43 +115,44 @@ def inspect(
         raise typer.BadParameter("--compare stands alone: no --predictions, --html or --sheet")
 
     from digitseq import api
-    from digitseq.inspection.choose import Choice
+    from digitseq.checks import integer
+    from digitseq.inspection.choose import NO_PREDICTIONS, Choice
 
     choice = Choice(
         order=order, label=label, length=None if length is None else terminal.length_range(length), seed=seed
     )
-    for wanted, least in ((strip, 0), (images, 1)):
-        if wanted is not None and wanted < least:
-            raise ArgumentError(
-                "strip" if wanted is strip else "images", f"expected {least} or more, got {wanted}"
-            )
-    for target in (html, sheet):
-        if target is not None and target.is_file() and not force:
-            raise OutputError(f"{target} exists and is kept", hint="--force replaces it")
-    reports = []
-    for what, read in _subjects(path, predictions, compare):
-        with terminal.counting("inspecting", quiet) as progress:
-            reports.append(
-                api.inspect_dataset(
-                    what,
-                    predictions=read,
-                    partial=partial,
-                    split=split,
-                    limit=limit,
-                    source=source,
-                    progress=progress,
-                )
-            )
-    if compare is not None:
-        comparison = api.compare_reports(*reports)
-        if as_json:
-            typer.echo(json.dumps(comparison.to_dict()))
-        else:
-            from digitseq.tables import show_comparison
+    if order == "worst" and predictions is None:
+        raise ArgumentError("order", NO_PREDICTIONS)
+    for name, value, low, high in (
+        ("strip", strip, 0, 1_000), ("images", images, 1, 100_000), ("rows", rows, 1, 10_000),
+        ("cols", cols, 1, 1_000),
+    ):  # fmt: skip
+        integer(name, low if value is None else value, low, high)
+    for kind, target in (("html", html), ("sheet", sheet)):
+        if target is not None:
+            api.check_output(target, kind, force=force)
 
-            show_comparison(terminal.console(), comparison)
+    def look(what: Path, read: Path | None) -> "Report":
+        with terminal.counting("inspecting", quiet) as progress:
+            return api.inspect_dataset(
+                what,
+                predictions=read,
+                partial=partial,
+                split=split,
+                limit=limit,
+                source=source,
+                progress=progress,
+            )
+
+    if compare is not None:
+        if path is None:
+            first, second = (look(one, None) for one in compare)
+        else:
+            first = look(path, compare[0])
+            second = api.score_predictions(first, compare[1], partial=partial)
+        _print_comparison(api.compare_reports(first, second), as_json)
         return
-    report = reports[0]
+    report = look(path or Path(), predictions)
     if as_json:
         typer.echo(json.dumps(report.to_dict()))
     else:
@@ -164,15 +166,6 @@ def inspect(
             typer.echo(target)
 
 
-def _subjects(
-    path: Path | None, predictions: Path | None, compare: tuple[Path, Path] | None
-) -> list[tuple[Path, Path | None]]:
-    """What to look at, each with its predictions."""
-    if compare is None:
-        return [(path or Path(), predictions)]
-    return [(one, None) for one in compare] if path is None else [(path, one) for one in compare]
-
-
 def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
     from digitseq.inspection.choose import choose
     from digitseq.tables import show_report, show_strip
@@ -182,3 +175,12 @@ def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
     wanted = strip if strip is not None else _STRIP if sys.stdout.isatty() else 0
     if wanted:
         show_strip(console, report, choose(report, wanted, choice))
+
+
+def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(comparison.to_dict()))
+        return
+    from digitseq.tables import show_comparison
+
+    show_comparison(terminal.console(), comparison)

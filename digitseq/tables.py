@@ -13,8 +13,9 @@ from digitseq.terminal import plain
 if TYPE_CHECKING:
     from digitseq.arrays import IntArray
     from digitseq.inspection.compare import Comparison
-    from digitseq.inspection.report import Report, Spread
-    from digitseq.inspection.scores import Mistake, Rate, Scores
+    from digitseq.inspection.report import Report
+    from digitseq.inspection.scores import Mistake, Scores
+    from digitseq.inspection.spacing import Spread
 
 _BARS = 24  # cells of the longest bar
 _ROWS = 12  # of a histogram; more are joined
@@ -23,10 +24,8 @@ _MEANS = {
     "tile": "between 28 px tiles, so blank margins of digits come on top",
     "contour": "where neighbours come nearest",
 }
-_UNTOLD = dict.fromkeys(("", "ink", "tile"), "shared columns, or no clean paper") | {
-    "contour": "no clean paper, unclear ink, or not among the first 2,000 images"
-}
 _SPARK = "▁▂▃▄▅▆▇█"
+_EXAMPLES = 5
 _MISTAKES = 10
 _FEW = 20  # a share of so few says so
 _CELLS = 60  # of one label
@@ -50,11 +49,11 @@ def show_report(console: Console, report: "Report") -> None:
         _show_scores(console, report.scores)
     for finding in report.findings:
         head, style = ("fault", "bold red") if finding.fault else ("note", "bold cyan")
-        console.print(Text.assemble((head, style), f": {finding.count:,} {finding.sentence}"))
-        for example in finding.examples[:5]:
+        console.print(Text.assemble((f"{head} ({finding.count:,})", style), f": {finding.sentence}"))
+        for example in finding.examples[:_EXAMPLES]:
             console.print(Text("  " + plain(example)), highlight=False, soft_wrap=True)
-        if finding.count > 5:
-            console.print(Text(f"  … {finding.count - 5:,} more", "dim"))
+        if (more := max(finding.count, len(finding.examples)) - _EXAMPLES) > 0:
+            console.print(Text(f"  … {more:,} more", "dim"))
 
 
 def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
@@ -98,11 +97,14 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
             continue
         difference = ""
         if isinstance(line.a, int | float) and isinstance(line.b, int | float) and line.a != line.b:
-            difference = f"{line.b - line.a:+,.4g}"
-        table.add_row(line.what, _value(line.a), _value(line.b), difference)
+            change = line.b - line.a
+            difference = f"{change:+,}" if isinstance(change, int) else f"{change:+.4g}"
+        table.add_row(plain(line.what), _value(line.a), _value(line.b), difference)
     for line in comparison.settings:
         table.add_row(f"setting {line.what}", *(Text(plain(str(v)[:60])) for v in (line.a, line.b)), "")
     console.print(table)
+    for note in comparison.notes:
+        console.print(Text.assemble(("note", "bold cyan"), f": {plain(note)}"))
     if comparison.agreement is not None:
         both, only_a, only_b, neither = comparison.agreement
         console.print(
@@ -164,18 +166,18 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
     twins = f"{report.twins:,} images repeat the pixels of another" if report.twins else "no image twice"
     yield "duplicates", Text(f"{twins}; {repeated:,} repeat a label")
     if report.glyphs is not None:
-        text = f"{report.glyphs[0]:,} different, the most used {report.glyphs[1]:,} ×"
-        if len(report.splits) > 1:
-            text += f"; {report.shared_glyphs:,} in more than one split; {report.shared_labels:,} labels are"
-        yield "glyphs", Text(text)
+        yield "glyphs", Text(f"{report.glyphs[0]:,} different, the most used {report.glyphs[1]:,} ×")
+    if len(report.splits) > 1:
+        shared = f"{report.shared_glyphs:,} glyphs and {report.shared_labels:,} labels"
+        yield "in two splits", Text(shared)
 
 
 def _one(report: "Report") -> Iterator[tuple[str, Text]]:
     """What is told of a single image."""
-    from digitseq.inspection.measure import TOUCHING, UNSEEN
+    from digitseq.inspection.measure import TOUCHING
 
     table, promised = report.table, report.spacing.promised_px
-    yield "label", Text(plain(table.labels[0]) or "not known: it carries no recipe")
+    yield "label", Text(table.labels[0] or "not known: it carries no recipe")
     if table.left_px[0] >= 0:
         yield (
             "ink",
@@ -183,7 +185,9 @@ def _one(report: "Report") -> Iterator[tuple[str, Text]]:
                 f"columns {table.left_px[0]} to {table.right_px[0] - 1}, mean brightness {table.ink[0]:.3f}"
             ),
         )
-    gaps = ["touch" if g == TOUCHING else "?" if g == UNSEEN else str(g) for g in table.seen_px[:-1].tolist()]
+    gaps = [
+        "touch" if g == TOUCHING else "?" if g < TOUCHING else str(g) for g in table.seen_px[:-1].tolist()
+    ]
     if gaps:
         asked = (
             ""
@@ -203,20 +207,20 @@ def _spacing(console: Console, report: "Report") -> Text:
     if spacing.promised_px is not None:
         low, high = spacing.promised_px
         lines.append(f"promised {low} to {high} px {_MEANS[spacing.measured_from]}")
-    measured = f"{spacing.measured:,} gaps told by their pixels"
+    of = spacing.measured + spacing.unseen + spacing.skipped
+    measured = f"{spacing.measured:,} of {of:,} gaps can be told by their pixels"
     if spacing.spread is not None:
         measured += f": {_range(spacing.spread, '{:g}', ' px', '{:.2f}')}"
     if spacing.touching:
         measured += f"; {spacing.touching:,} touch"
-    if spacing.unseen:
-        measured += f"; {spacing.unseen:,} cannot be told ({_UNTOLD[spacing.measured_from]})"
     lines.append(measured)
-    if spacing.promised_px is not None and spacing.measured:
-        lines.append(
-            f"{spacing.outside:,} outside what was promised" if spacing.outside else "all as promised"
-        )
-        if spacing.different and not spacing.outside:
-            lines[-1] += f"; {spacing.different:,} are not what the recipe draws there"
+    if spacing.unseen:
+        lines.append(f"{spacing.unseen:,} cannot: digits share columns, or the paper is not clean")
+    if spacing.skipped:
+        lines.append(f"{spacing.skipped:,} were not looked at: contours are measured in 2,000 images")
+    if spacing.promised_px is not None and spacing.measured + spacing.different:
+        wrong = f"{spacing.different:,} are not what the recipe draws, {spacing.outside:,} of them outside it"
+        lines.append(wrong if spacing.different else "all that can be told are as promised")
     text = Text("\n".join(lines))
     if spacing.counts and len(spacing.counts) > 1:
         text.append("\n").append_text(_bars(console, _joined(list(spacing.counts.items()))))
@@ -291,24 +295,17 @@ def _show_scores(console: Console, scores: "Scores") -> None:
     if scores.confidence[0] is not None or scores.confidence[1] is not None:
         means = [("–" if value is None else f"{value:.3f}") for value in scores.confidence]
         facts.add_row("confidence", f"mean {means[0]} where right, {means[1]} where wrong")
-    groups: list[tuple[str, Sequence[Rate]]] = [
-        ("by length", scores.by_length),
-        ("by spacing", scores.by_spacing),
-        ("by digit", scores.by_digit),
-        ("by position", scores.by_position),
-        ("by split", scores.by_split if len(scores.by_split) > 1 else ()),
-        *((f"by {effect}", rates) for effect, rates in scores.by_effect.items()),
-    ]
-    for name, rates in groups:
+    facts.add_row("read right", "")
+    for name, rates in scores.groups():
         if rates:
             shown = [
                 f"{rate.group}: {rate.share:.1%}" + (f" of {rate.of}" if rate.of < _FEW else "")
                 for rate in rates[:24]
             ]
-            facts.add_row(name, Text("   ".join(shown) + (" …" if len(rates) > 24 else "")))
+            facts.add_row(f" {name}", Text("   ".join(shown) + (" …" if len(rates) > 24 else "")))
     console.print(facts)
-    if scores.note:
-        console.print(Text.assemble(("note", "bold cyan"), f": {scores.note}"))
+    for note in scores.notes:
+        console.print(Text.assemble(("note", "bold cyan"), f": {plain(note)}"))
     if scores.mistakes:
         console.print(_confusion(scores) if console.width >= _MATRIX_WIDTH else _confused(scores))
         console.print(Text("worst first", "bold"))

@@ -124,6 +124,8 @@ def console() -> "Console":
     """Standard output for tables; as wide as they need where it is no terminal."""
     from rich.console import Console
 
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
+        sys.stdout.reconfigure(errors="replace")  # tables have characters that not every encoding has
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
     return Console(file=sys.stdout, width=width)
 

@@ -55,8 +55,8 @@ def test_the_report_goes_to_standard_output_and_changes_nothing(here: Path) -> N
     assert done.returncode == 0
     assert done.stderr == ""
     for words in (
-        "data: 80 images", "train 60, test 20", "promised 2 to 8 px between ink", "all as promised",
-        "no image twice", "0 in more than one split",
+        "data: 80 images", "train 60, test 20", "promised 2 to 8 px between ink",
+        "all that can be told are as promised", "no image twice", "0 glyphs and",
     ):  # fmt: skip
         assert words in done.stdout, words
     assert "\x1b" not in done.stdout
@@ -74,7 +74,7 @@ def test_faults_are_named_and_the_exit_code_is_that_of_looking(here: Path) -> No
     shutil.copy("data/train/images/000/000007.png", "data/test/images/000/000003.png")
     done = run("inspect", "data")
     assert done.returncode == 0
-    assert "fault: 1 groups of images with the same pixels stand in different splits" in done.stdout
+    assert "fault (1): groups of images with the same pixels in different splits" in done.stdout
     assert "train/images/000/000007.png = test/images/000/000003.png" in done.stdout
     assert run("verify", "data").returncode == 1
 
@@ -83,10 +83,10 @@ def test_predictions_are_scored_and_the_worst_come_first(here: Path) -> None:
     done = run("inspect", "data/test", "--predictions", "a.jsonl", env={"COLUMNS": "100"})
     assert "17 of 20 images read right: sequence accuracy 85.00%" in " ".join(done.stdout.split())
     for words in (
-        "by length",
-        "by spacing",
-        "by digit",
-        "by position",
+        "images by length",
+        "digits by spacing",
+        "digits by digit",
+        "digits by position",
         "columns what was read",
         "worst first",
     ):
@@ -126,7 +126,7 @@ def test_sheet_and_page_are_written_where_they_are_asked_for_and_nothing_is_repl
         before = Path(file).read_bytes()
         done = run("inspect", "data", option, file, "--label", "*7*")
         assert (done.returncode, done.stdout) == (1, "")
-        assert f"error: {file} exists and is kept\nhint: --force replaces it" in done.stderr
+        assert f"error: {file} exists and is kept\nhint: --force (force=True) replaces it" in done.stderr
         done = run("inspect", "data", option, file, "--label", "*7*", "--force")
         assert done.returncode == 0
         assert done.stdout.splitlines()[-1] == file
@@ -174,8 +174,8 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
         ("inspect nowhere", 1, "error: nowhere: no such file or folder"),
         ("inspect data --split all", 2, "error: --split: expected one of train, test, got 'all'"),
         ("inspect data --limit 0", 2, "error: --limit: expected an integer ≥ 1, got 0"),
-        ("inspect data --strip -1", 2, "error: --strip: expected 0 or more, got -1"),
-        ("inspect data --images 0", 2, "error: --images: expected 1 or more, got 0"),
+        ("inspect data --strip -1", 2, "error: --strip: expected an integer from 0 to 1000, got -1"),
+        ("inspect data --images 0", 2, "error: --images: expected an integer from 1 to 100000, got 0"),
         (
             "inspect data --html x.html --images 999999",
             2,
@@ -191,15 +191,23 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
             2,
             "error: --order: the worst can be told only with predictions",
         ),
+        (
+            "inspect data --html data/p.html",
+            1,
+            "error: data/p.html cannot be written: it lies in the dataset",
+        ),
+        ("inspect data/test --sheet data/dataset.png", 1, "cannot be written: it lies in the dataset"),
+        ("inspect data --html -", 2, "error: --html: expected the name of a file, got -"),
+        ("inspect data --cols 0", 2, "error: --cols: expected an integer from 1 to 1000, got 0"),
         ("inspect data --label x", 2, "error: --label: expected digits, # for any digit"),
         ("inspect data --length 5-4", 2, "error: --length: expected min ≤ max"),
         ("inspect data --length x", 2, "error: --length: expected a number or two"),
         ("inspect data --sheet x.jpg", 2, "error: --sheet: expected a name ending in .png"),
         ("inspect data --sheet x.png --rows 0", 2, "error: --rows: expected an integer"),
-        ("inspect data --sheet x.png --label 9", 2, "error: --images: there are none of that kind to show"),
-        ("inspect data --html no/x.html", 1, "error: no/x.html cannot be written: No such file or directory"),
+        ("inspect data --sheet x.png --label 9", 2, "error: --label: there are no such images to show"),
+        ("inspect data --html no/x.html", 1, "error: no/x.html cannot be written: its folder does not exist"),
         ("inspect data --html /dev/full", 1, "error: /dev/full cannot be written: No space left on device"),
-        ("inspect data --html data --force", 1, "error: data cannot be written: Is a directory"),
+        ("inspect data --html data --force", 1, "error: data cannot be written: it is a folder"),
         ("inspect data --predictions a.jsonl", 1, "60 of 80 images have no prediction"),
         ("inspect data --predictions no.csv", 1, "error: no.csv cannot be read: No such file or directory"),
         (
@@ -219,6 +227,59 @@ def test_wrong_usage_is_one_line_and_a_hint(here: Path, argv: str, code: int, wo
     assert done.stderr.count("error: ") == 1
     assert not Path("x.png").exists()
     assert not Path("x.html").exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "--sheet x.jpg",
+        "--rows 0",
+        "--html no/x.html",
+        "--order worst",
+        "--predictions no.csv",
+        "--html s.png",
+    ],
+)
+def test_what_is_wrong_is_told_before_any_image_is_read(argv: str, here: Path) -> None:
+    Path("s.png").touch()
+    for image in Path("data").rglob("*.png"):
+        image.unlink()
+        image.symlink_to("/dev/full")  # whoever reads it reads for ever
+    done = run("inspect", "data", *argv.split())
+    assert done.stdout == ""
+    assert done.returncode in (1, 2)
+
+
+def test_what_files_say_cannot_command_the_terminal(here: Path) -> None:
+    path = Path("data/test/metadata.jsonl")
+    evil = "\\u001b]0;PWN\\u0007"
+    path.write_text(path.read_text().replace('"label": "', f'"label": "{evil}'))
+    Path("p.csv").write_text("\x1b]0;PWN\x07,b\n1,2\n")
+    Path("p.jsonl").write_text("\x1b]0;PWN\x07\n")
+    for more in (["--strip", "3"], ["--predictions", "p.csv"], ["--predictions", "p.jsonl"]):
+        done = run("inspect", "data", "--split", "test", *more)
+        assert "\x1b]" not in done.stdout + done.stderr
+        assert "PWN" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
+def test_any_encoding_of_the_terminal_will_do(encoding: str, here: Path) -> None:
+    env = {"PYTHONIOENCODING": encoding, "COLUMNS": "80"}
+    for argv in (
+        ["data/test", "--predictions", "a.jsonl", "--strip", "1"],
+        ["--compare", "data", "data/test"],
+    ):
+        assert run("inspect", *argv, env=env).returncode == 0
+
+
+def test_suspicions_are_said_with_scores_and_with_comparisons(here: Path) -> None:
+    lines = [json.loads(line) for line in Path("a.jsonl").read_text().splitlines()]
+    Path("floats.jsonl").write_text(
+        "\n".join(json.dumps(line | {"prediction": line["prediction"] + ".0"}) for line in lines)
+    )
+    for argv in (["--predictions", "floats.jsonl"], ["--compare", "a.jsonl", "floats.jsonl"]):
+        done = run("inspect", "data/test", *argv)
+        assert "20 predictions have characters that are not digits, such as" in done.stdout, done.stdout
 
 
 def test_progress_is_shown_on_a_terminal_and_only_there(here: Path) -> None:

@@ -10,9 +10,11 @@ from digitseq.api.datasets import read_recipe as read_recipe
 from digitseq.api.datasets import seed_in as seed_in
 from digitseq.api.datasets import verify_dataset as verify_dataset
 from digitseq.api.datasets import write_dataset as write_dataset
+from digitseq.api.inspection import check_output as check_output
 from digitseq.api.inspection import compare_reports as compare_reports
 from digitseq.api.inspection import draw_sheet as draw_sheet
 from digitseq.api.inspection import inspect_dataset as inspect_dataset
+from digitseq.api.inspection import score_predictions as score_predictions
 from digitseq.api.inspection import write_page as write_page
 from digitseq.api.inspection import write_sheet as write_sheet
 from digitseq.api.pictures import draw as draw

@@ -1,5 +1,6 @@
 """Looking at images: reports, sheets, pages, comparisons."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # loaded by the functions that need it
     from digitseq.arrays import UInt8Array
     from digitseq.inspection.choose import Choice
     from digitseq.inspection.compare import Comparison
+    from digitseq.inspection.predictions import Entry, Given
     from digitseq.inspection.report import Report
     from digitseq.inspection.table import Progress
 
@@ -26,7 +28,7 @@ _OF_A_RECIPE = 10_000
 def inspect_dataset(
     what: str | Path | Recipe,
     *,
-    predictions: str | Path | None = None,
+    predictions: "Given | None" = None,
     partial: bool = False,
     split: str | None = None,
     limit: int | None = None,
@@ -42,7 +44,8 @@ def inspect_dataset(
     Args:
         what: the folder of a dataset or of one of its splits, an image, a JSON file with a recipe, or a
             Recipe that was never written.
-        predictions: a CSV or JSONL file with what a model read.
+        predictions: what a model read: a CSV or JSONL file; or texts in the order of the images, None where
+            there is none; or file name or index → text.
         partial: some images may have no prediction.
         split: look at this split alone.
         limit: look at so many images, spread evenly. None looks at all, but of a recipe at 10,000 (with
@@ -65,15 +68,15 @@ def inspect_dataset(
     ((2, 8), 2, 8, 0)
     """
     from digitseq.inspection.opening import open_recipe, open_subject
-    from digitseq.inspection.predictions import read_predictions
+    from digitseq.inspection.predictions import entries_of
     from digitseq.inspection.report import make_report
-    from digitseq.inspection.scores import score
     from digitseq.inspection.table import gather
 
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ArgumentError("limit", f"expected an integer ≥ 1, got {limit!r}")
     if limit is not None and predictions is not None:
         raise ArgumentError("limit", "predictions are scored on all images; leave the limit out")
+    read = None if predictions is None else entries_of(predictions)  # before the images, which take longer
     if isinstance(what, Recipe):
         subject = open_recipe(what, "recipe", lambda recipe: glyphs_for(source, recipe.source))
     else:
@@ -87,9 +90,39 @@ def inspect_dataset(
         limit = _OF_A_RECIPE
     with system_errors(OutputError, f"{what} cannot be read"):
         table = gather(subject, limit, progress)
-    if predictions is None:
-        return make_report(table)
-    return make_report(table, score(table, read_predictions(Path(predictions), table, partial=partial)))
+    report = make_report(table)
+    return report if read is None else _scored(report, *read, partial)
+
+
+def score_predictions(report: "Report", predictions: "Given", *, partial: bool = False) -> "Report":
+    """
+    The same images with the predictions of another model: they are not read again.
+
+    Args:
+        report: of the images.
+        predictions: as in `inspect_dataset`.
+        partial: some images may have no prediction.
+
+    Returns:
+        The report with other scores.
+
+    Raises:
+        FormatError: the predictions do not fit; the sentence names the line.
+        ArgumentError: the report is of a sample.
+    """
+    from digitseq.inspection.predictions import entries_of
+
+    if report.table.sample:
+        raise ArgumentError("limit", "predictions are scored on all images; leave the limit out")
+    return _scored(report, *entries_of(predictions), partial)
+
+
+def _scored(report: "Report", name: str, entries: "list[Entry]", partial: bool) -> "Report":
+    from digitseq.inspection.predictions import match_predictions
+    from digitseq.inspection.scores import score
+
+    found = match_predictions(name, entries, report.table, partial=partial)
+    return replace(report, scores=score(report.table, found))
 
 
 def compare_reports(a: "Report", b: "Report") -> "Comparison":
@@ -179,10 +212,9 @@ def write_sheet(
     from PIL import Image
 
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ArgumentError("sheet", f"expected a name ending in .png, got {str(path)!r}")
+    check_output(path, "sheet", force=force)
     sheet = Image.fromarray(draw_sheet(report, rows, cols, choice=choice, boxes=boxes))
-    return _write(path, lambda file: sheet.save(file, "png"), force)
+    return _write(report, path, lambda file: sheet.save(file, "png"), force)
 
 
 def write_page(
@@ -215,12 +247,42 @@ def write_page(
     from digitseq.inspection.page import make_page
 
     path = Path(path)
+    check_output(path, "html", force=force)
     data = make_page(report, images, choice or Choice())
-    return _write(path, lambda file: file.write(data), force)
+    return _write(report, path, lambda file: file.write(data), force)
 
 
-def _write(path: Path, write: "Callable[[IO[bytes]], object]", force: bool) -> Path:
+def check_output(path: Path, kind: str, *, force: bool) -> None:
+    """
+    Make sure that a sheet or a page can be written, before any work is done for it.
+
+    Args:
+        path: where.
+        kind: "sheet" or "html".
+        force: replace a file of that name.
+
+    Raises:
+        ArgumentError: a sheet's name does not end in .png.
+        OutputError: the file exists, or its folder does not.
+    """
+    if kind == "sheet" and path.suffix.lower() != ".png":
+        raise ArgumentError("sheet", f"expected a name ending in .png, got {str(path)!r}")
+    if str(path) == "-":
+        raise ArgumentError(kind, "expected the name of a file, got -")
     with system_errors(OutputError, f"{path} cannot be written"):
+        if not path.parent.is_dir():
+            raise OutputError(f"{path} cannot be written: its folder does not exist")
+        if path.is_dir():
+            raise OutputError(f"{path} cannot be written: it is a folder")
+        if path.is_file() and not force:
+            raise OutputError(f"{path} exists and is kept", hint="--force (force=True) replaces it")
+
+
+def _write(report: "Report", path: Path, write: "Callable[[IO[bytes]], object]", force: bool) -> Path:
+    folder = report.table.subject.folder
+    with system_errors(OutputError, f"{path} cannot be written"):
+        if folder is not None and folder.resolve() in path.resolve().parents:
+            raise OutputError(f"{path} cannot be written: it lies in the dataset, which stays as it is")
         if path.exists() and not path.is_file():  # a device or a named pipe: nothing there to keep whole
             with path.open("wb") as file:
                 write(file)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from fnmatch import translate
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -18,7 +19,8 @@ from digitseq.recipe import ANY_DIGIT
 Order: TypeAlias = Literal["random", "first", "widest", "touching", "worst"]
 ORDERS: tuple[str, ...] = get_args(Order)
 ANY_DIGITS = "*"
-_FAR = 1 << 20
+NO_PREDICTIONS = "the worst can be told only with predictions"
+_FAR = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,11 @@ class Choice:
         if self.length is not None and not 0 <= self.length[0] <= self.length[1]:
             raise ArgumentError("length", f"expected min ≤ max, got {self.length[0]} and {self.length[1]}")
 
+    @property
+    def narrow(self) -> str:
+        """The name of the setting that leaves images out, if one does."""
+        return "label" if self.label is not None else "length" if self.length is not None else "order"
+
 
 def choose(report: Report, count: int, wanted: Choice) -> IntArray:
     """
@@ -67,7 +74,7 @@ def choose(report: Report, count: int, wanted: Choice) -> IntArray:
         int (images,), places in the report's table.
 
     Raises:
-        ArgumentError: the worst are asked for, and there are no predictions.
+        ArgumentError: there are no such images, or the worst are asked for and there are no predictions.
     """
     table = report.table
     images = np.flatnonzero(_fits(table, wanted))
@@ -84,8 +91,10 @@ def choose(report: Report, count: int, wanted: Choice) -> IntArray:
         images = images[np.lexsort((room[images], -near[images]))]
     elif wanted.order == "worst":
         if report.scores is None:
-            raise ArgumentError("order", "the worst can be told only with predictions")
+            raise ArgumentError("order", NO_PREDICTIONS)
         images = np.array(_worst(report, images), np.int64)
+    if not len(images):
+        raise ArgumentError(wanted.narrow, "there are no such images to show")
     return images[:count]
 
 
@@ -101,8 +110,9 @@ def _fits(table: Table, wanted: Choice) -> AnyArray:
     if wanted.length is not None:
         fits &= (sizes >= wanted.length[0]) & (sizes <= wanted.length[1])
     if wanted.label is not None:
-        pattern = re.compile(wanted.label.replace(ANY_DIGIT, "[0-9]").replace(ANY_DIGITS, "[0-9]*"))
-        fits &= np.array([pattern.fullmatch(label) is not None for label in table.labels], np.bool_)
+        # fnmatch's expressions do not go back and forth between stars.
+        pattern = re.compile(translate(wanted.label.replace(ANY_DIGIT, "[0-9]")))
+        fits &= np.array([pattern.match(label) is not None for label in table.labels], np.bool_)
     return fits
 
 

@@ -1,12 +1,18 @@
 """Two reports side by side: two datasets, or two models on the same images."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from math import comb, exp, fsum, lgamma, log
 from typing import Any
 
 from digitseq.errors import ArgumentError
-from digitseq.inspection.report import Report, Spread
+from digitseq.inspection.report import Report
+from digitseq.inspection.scores import Scores, score
+from digitseq.inspection.spacing import Spread
+from digitseq.inspection.table import Table
 
 _NAMED = 50
+_EXACT = 1_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Comparison:
         lines: thing by thing.
         settings: settings of the recipes that differ.
         agreement: with predictions, images that both read right, only the first, only the second, neither.
+        notes: what is suspicious about the predictions.
         p_value: with predictions, of McNemar's test, exact and two-sided: how probable so uneven a split of
             the images that one alone reads right would be if both were equally good. None without.
         only_a: with predictions, names of up to 50 images that only the first reads right.
@@ -50,6 +57,7 @@ class Comparison:
     p_value: float | None = None
     only_a: tuple[str, ...] = ()
     only_b: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -74,25 +82,36 @@ def compare(a: Report, b: Report) -> Comparison:
         raise ArgumentError("compare", "one has predictions, the other has not")
     if a.scores is None or b.scores is None:
         return Comparison(a.name, b.name, tuple(_of_images(a, b)), tuple(_settings(a, b)))
-    if a.name != b.name or a.table.labels != b.table.labels:
+    if a.table is not b.table and (a.name != b.name or a.table.digests != b.table.digests):
         raise ArgumentError("compare", "the predictions are of different images")
-    one, two = a.scores, b.scores
-    lines = [Line("images", one.images, two.images)]
+    return _of_predictions(a.table, a.scores, b.scores)
+
+
+def _of_predictions(table: Table, one: Scores, two: Scores) -> Comparison:
+    """Two models on the images that both have read."""
+    pairs = list(zip(one.texts, two.texts, strict=True))
+    both = [image for image, pair in enumerate(pairs) if None not in pair]
+    if not both:
+        raise ArgumentError("compare", "there is no image that both files have a prediction for")
+    notes = [f"{scores.name}: {note}" for scores in (one, two) for note in scores.notes]
+    if one.images != len(both) or two.images != len(both):
+        notes.append(
+            f"compared on the {len(both):,} images that both have, of {one.images:,} and {two.images:,}"
+        )
+        one, two = (score(table, scores.of_images(both)) for scores in (one, two))
+    lines = [Line("images", len(both), len(both))]
     measures = ("sequence_accuracy", "cer", "substitutions", "insertions", "deletions")
     lines += [Line(name.replace("_", " "), getattr(one, name), getattr(two, name)) for name in measures]
-    for what, unit in (("by_length", "digits"), ("by_digit", "digit"), ("by_position", "position")):
-        shares = [{rate.group: rate.share for rate in getattr(scores, what)} for scores in (one, two)]
-        groups = list(dict.fromkeys([*shares[0], *shares[1]]))
-        for group in groups:
-            said = f"length {group}" if what == "by_length" else f"{unit} {group}"
-            lines.append(Line(f"right, {said}", shares[0].get(group), shares[1].get(group)))
-    rights = [
-        [text == label for text, label in zip(s.texts, a.table.labels, strict=True)] for s in (one, two)
-    ]
-    both = [i for i, pair in enumerate(zip(one.texts, two.texts, strict=True)) if None not in pair]
-    only_a = [i for i in both if rights[0][i] and not rights[1][i]]
-    only_b = [i for i in both if rights[1][i] and not rights[0][i]]
-    right = sum(rights[0][i] and rights[1][i] for i in both)
+    for (what, first), (_, second) in zip(one.groups(), two.groups(), strict=True):
+        shares = [{rate.group: rate.share for rate in rates} for rates in (first, second)]
+        groups = dict.fromkeys([*shares[0], *shares[1]])
+        lines += [
+            Line(f"right, {what} {group}", shares[0].get(group), shares[1].get(group)) for group in groups
+        ]
+    rights = [[table.labels[i] == texts[i] for i in both] for texts in (one.texts, two.texts)]
+    only_a = [i for i, a, b in zip(both, *rights, strict=True) if a and not b]
+    only_b = [i for i, a, b in zip(both, *rights, strict=True) if b and not a]
+    right = sum(a and b for a, b in zip(*rights, strict=True))
     return Comparison(
         one.name,
         two.name,
@@ -100,8 +119,9 @@ def compare(a: Report, b: Report) -> Comparison:
         (),
         (right, len(only_a), len(only_b), len(both) - right - len(only_a) - len(only_b)),
         mcnemar(len(only_a), len(only_b)),
-        tuple(a.table.name(i) for i in only_a[:_NAMED]),
-        tuple(a.table.name(i) for i in only_b[:_NAMED]),
+        tuple(table.name(i) for i in only_a[:_NAMED]),
+        tuple(table.name(i) for i in only_b[:_NAMED]),
+        tuple(notes),
     )
 
 
@@ -115,11 +135,11 @@ def mcnemar(only_a: int, only_b: int) -> float:
     total, less = only_a + only_b, min(only_a, only_b)
     if only_a == only_b:
         return 1.0
-    ways = tail = 1
-    for k in range(less):  # integers: exact, however many
-        ways = ways * (total - k) // (k + 1)
-        tail += ways
-    return min(1.0, 2 * tail / (1 << total))
+    if total <= _EXACT:
+        return min(1.0, 2 * sum(comb(total, k) for k in range(less + 1)) / (1 << total))
+    # Beyond, in logarithms: the integers grow too long.
+    terms = (lgamma(total + 1) - lgamma(k + 1) - lgamma(total - k + 1) for k in range(less + 1))
+    return min(1.0, 2 * fsum(exp(term - total * log(2)) for term in terms))
 
 
 def _of_images(a: Report, b: Report) -> list[Line]:
@@ -138,11 +158,20 @@ def _of_images(a: Report, b: Report) -> list[Line]:
     lines += _spread("ink", a.ink, b.ink)
     lines += [Line("different labels", a.labels, b.labels), Line("images repeated", a.twins, b.twins)]
     glyphs = [None if r.glyphs is None else r.glyphs[0] for r in (a, b)]
-    return [*lines, Line("different glyphs", *glyphs), Line("labels in both", *[_common(a, b)] * 2)]
+    lines += [
+        Line("different glyphs", *glyphs),
+        Line("labels in both", *[_common(a.table.labels, b.table.labels)] * 2),
+    ]
+    images = _common(filter(None, a.table.digests), filter(None, b.table.digests))
+    lines.append(Line("images in both", images, images))
+    if a.recipe is not None and b.recipe is not None and a.recipe["source"] == b.recipe["source"]:
+        shared = _common(*(r.table.glyph[r.table.glyph >= 0].tolist() for r in (a, b)))
+        lines.append(Line("glyphs in both", shared, shared))
+    return lines
 
 
-def _common(a: Report, b: Report) -> int:
-    return len(set(a.table.labels) & set(b.table.labels))
+def _common(a: Iterable[object], b: Iterable[object]) -> int:
+    return len(set(a) & set(b))
 
 
 def _spread(what: str, a: Spread | None, b: Spread | None) -> list[Line]:

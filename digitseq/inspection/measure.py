@@ -4,10 +4,12 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
 
-UNSEEN = -(1 << 15)
+UNSEEN = -(1 << 30)
 """A spacing that pixels cannot tell: digits share columns, or there is no clean ink."""
+SKIPPED = UNSEEN - 1
+"""A spacing that was not looked at: contours are measured in some of the images."""
 TOUCHING = UNSEEN + 1
-"""A spacing of digits whose ink meets."""
+"""A spacing of digits whose ink meets. Whatever is greater is a spacing in px."""
 
 _PAIRS = 256  # looked at at once
 _STEPS = 8  # of growth between two looks whether it goes on
@@ -101,6 +103,10 @@ def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: I
     one, other = _grown(one, ink), _grown(other, ink)
     touching = (one & other).any((1, 2))
     told &= ~(ink & ~one & ~other).any((1, 2))  # a piece of ink that could be either's
+    # One whose ink does not reach its own edge has lost a loose piece to the other.
+    nearest, last_own = right[:, 0] - start, boxes[:, 2] - 1
+    pairs = np.arange(len(image))
+    told &= touching | (other.any(1)[pairs, nearest] & one.any(1)[pairs, last_own])
 
     # The last column of the left digit in each row and the rows beside it, the first of the right one.
     place = np.arange(wide)

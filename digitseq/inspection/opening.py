@@ -1,26 +1,31 @@
 """A path or a recipe → what is to be looked at."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
+from digitseq.checks import short
 from digitseq.dataset.folder import LABELS, METADATA, draw_batches, image_name
 from digitseq.dataset.png import decode_png
 from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
-from digitseq.errors import FormatError, system_errors
+from digitseq.errors import DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
-from digitseq.inspection.picture import open_picture
+from digitseq.inspection.picture import PicturePart, open_picture
 from digitseq.inspection.subject import OpenGlyphs, Part, Problem, Row, Subject
 from digitseq.plan import check_recipe
-from digitseq.recipe import SPLITS, Recipe
+from digitseq.recipe import MAX_WIDTH_PX, SPLITS, Recipe
 
+_MOST_GLYPHS = 1 << 30
 _NUMBER = re.compile(r"(\d{6,})\.png")
 
 
@@ -31,19 +36,19 @@ def open_subject(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs
     Args:
         path: the folder of a dataset or of one of its splits, a file with a recipe, or an image.
         open_glyphs: opens the glyphs of a recipe.
-        glyphs_at_hand: likewise, without a network: a picture tells most of what it is without them.
+        glyphs_at_hand: likewise, without a network: datasets and pictures tell most without them.
 
     Raises:
         FormatError: there is nothing to look at.
     """
     with system_errors(FormatError, f"{path} cannot be read"):
         if path.is_dir():
-            return _open_folder(path)
+            return _open_folder(path, glyphs_at_hand)
         if not path.exists():
             raise FormatError(f"{path}: no such file or folder")
         if path.suffix.lower() == ".json":
-            return _open_json(path, open_glyphs)
-        return open_picture(path, glyphs_at_hand)
+            return _open_json(path, open_glyphs, glyphs_at_hand)
+        return _open_image(path, glyphs_at_hand) or open_picture(path, glyphs_at_hand)
 
 
 # --- Datasets -------------------------------------------------------------------------------------------
@@ -58,6 +63,7 @@ class FolderPart:
     split: str
     recipe: Recipe | None
     count: int
+    _leftovers: list[Problem] = field(default_factory=list)
 
     def __len__(self) -> int:
         return self.count
@@ -73,61 +79,94 @@ class FolderPart:
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """All images, or some."""
         wanted = None if chosen is None else set(chosen.tolist())
+        self._leftovers.clear()
+        labels = _read_labels(self.folder / LABELS, self._leftovers)
+        seen: set[str] = set()
         with (self.folder / METADATA).open(encoding="utf-8", errors="replace") as file:
-            labels = _csv_rows(self.folder / LABELS)
             for line, text in enumerate(file):
-                listed = next(labels, None)
                 if wanted is None or line in wanted:
-                    yield self._row(line, text, listed)
+                    yield self._row(line, text, labels, seen)
+        more = [] if labels is None or wanted is not None else [name for name in labels if name not in seen]
+        if more:
+            told = f"{len(more):,} lines for images that are not in {METADATA}: {', '.join(more[:3])}"
+            self._leftovers.append(("label", f"{self.prefix}{LABELS}: {told}"))
 
-    def _row(self, line: int, text: str, listed: list[str] | None) -> Row:
+    def leftovers(self) -> list[Problem]:
+        """What is wrong with the part as a whole."""
+        return self._leftovers
+
+    def _row(self, line: int, text: str, labels: dict[str, str] | None, seen: set[str]) -> Row:
         problems: list[Problem] = []
-        name, expected = "", image_name(line)
+        where = f"{METADATA} line {line + 1}"
+        name, label, boxes, glyphs = "", "", [], []
         try:
             facts = json.loads(text)
             name, label = str(facts["file_name"]), facts["label"]
             boxes, glyphs = facts["objects"]["bbox"], facts.get("glyphs", [])
-            whole = isinstance(label, str) and all(len(box) == 4 for box in boxes)
-            if (
-                not whole
-                or len(boxes) != len(label)
-                or facts["objects"]["categories"] != list(map(int, label))
-            ):
-                problems.append(("boxes", f"{METADATA} line {line + 1}: label, boxes and categories differ"))
-                boxes, glyphs, label = [], [], str(label)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            problems.append(("metadata", f"{METADATA} line {line + 1}: not what digitseq writes"))
+            if not (isinstance(label, str) and label.isascii() and label.isdigit()):
+                problems.append(("label", f"{where}: expected a label of digits, found {short(label)}"))
+                label, boxes, glyphs = "", [], []
+            elif facts["objects"]["categories"] != list(map(int, label)) or not _are_boxes(boxes, len(label)):
+                problems.append(("boxes", f"{where}: boxes or categories do not fit the label {label[:40]}"))
+                boxes = []
+            if glyphs and not _are_places(glyphs, len(label)):
+                problems.append(
+                    ("metadata", f"{where}: expected a glyph for each digit, found {short(glyphs)}")
+                )
+                glyphs = []
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            problems.append(("metadata", f"{where}: not what digitseq writes"))
             label, boxes, glyphs = "", [], []
-        number = line
-        if name and name != expected:
-            problems.append(
-                ("metadata", f"{METADATA} line {line + 1}: expected {expected}, found {name[:80]}")
-            )
-            found = _NUMBER.search(name)
-            number = int(found[1]) if found and image_name(int(found[1])) == name else line
-        if listed != [name, label]:
-            problems.append(("label", _label_difference(line, name, label, listed)))
+        found = _NUMBER.search(name)
+        number = int(found[1]) if found and image_name(int(found[1])) == name else line
+        if name and name != image_name(number):
+            problems.append(("metadata", f"{where}: expected {image_name(number)}, found {name[:80]}"))
+        if labels is not None and name:
+            seen.add(name)
+            listed = labels.get(name)
+            if listed != label:
+                said = "has no line for it" if listed is None else f"says {listed[:80]}"
+                problems.append(
+                    ("label", f"{self.name(number)}: {LABELS} {said}, {METADATA} says {label[:80]}")
+                )
         image, problem = _read_image(self.folder / image_name(number))
         if problem:
             problems.append(("file", f"{self.name(number)}: {problem}"))
         return Row(number, label, image, boxes, glyphs, problems)
 
 
-def _label_difference(line: int, name: str, label: str, listed: list[str] | None) -> str:
-    found = "nothing" if listed is None else ",".join(listed)[:80]
-    return f"{LABELS} line {line + 2} says {found}, {METADATA} {name},{label[:80]}"
+def _are_boxes(boxes: Any, count: int) -> bool:
+    return len(boxes) == count and all(
+        len(box) == 4 and all(type(value) is int and 0 <= value <= MAX_WIDTH_PX for value in box)
+        for box in boxes
+    )
 
 
-def _csv_rows(path: Path) -> Iterator[list[str]]:
+def _are_places(glyphs: Any, count: int) -> bool:
+    return len(glyphs) == count and all(type(place) is int and 0 <= place < _MOST_GLYPHS for place in glyphs)
+
+
+def _read_labels(path: Path, problems: list[Problem]) -> dict[str, str] | None:
+    """File name → label; None if there is no such file."""
     if not path.is_file():
-        return
+        problems.append(("file", f"{path.name}: missing"))
+        return None
+    labels: dict[str, str] = {}
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         rows = csv.reader(file)
         try:
             next(rows, None)
-            yield from rows
-        except csv.Error:
-            return  # every following image is told to be missing there
+            for row in rows:
+                if len(row) != 2 or row[0] in labels:
+                    found = ",".join(row)[:80]
+                    problems.append(
+                        ("label", f"{path.name} line {rows.line_num}: not one label of one image: {found}")
+                    )
+                else:
+                    labels[row[0]] = row[1]
+        except csv.Error as error:
+            problems.append(("label", f"{path.name} line {rows.line_num}: not CSV ({error})"))
+    return labels
 
 
 def _read_image(path: Path) -> tuple[UInt8Array | None, str]:
@@ -139,11 +178,35 @@ def _read_image(path: Path) -> tuple[UInt8Array | None, str]:
         return None, f"cannot be read ({error.strerror})"
     image = decode_png(data)
     if image is None:
-        return None, "damaged or cut off, or not written by digitseq"
+        image, problem = _decode_any(data)  # another program may have saved the same pixels anew
+        if image is None or problem:
+            return image, problem
     return (image, "") if len(image) == SIDE else (None, f"{len(image)} px high, not {SIDE}")
 
 
-def _open_folder(path: Path) -> Subject:
+def _decode_any(data: bytes) -> tuple[UInt8Array | None, str]:
+    from PIL import Image
+
+    if data.startswith(b"\x89PNG") and b"IEND" not in data[-12:]:
+        return None, "damaged or cut off"  # Pillow would forgive it
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.mode != "L":
+                return None, f"expected 8-bit greyscale, found the mode {picture.mode}"
+            return np.asarray(picture), ""
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None, "damaged or cut off"
+
+
+def _at_hand(recipe: Recipe, digest: str, glyphs_at_hand: OpenGlyphs) -> GlyphSet | None:
+    """The glyphs of a dataset, if they are here and the same."""
+    with suppress(DigitSeqError):
+        glyphs = glyphs_at_hand(recipe)
+        return glyphs if glyphs.digest == digest else None
+    return None
+
+
+def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
     if (path / MANIFEST).is_file():
         manifest = read_manifest(path / MANIFEST)
         recipe = Recipe.from_dict(manifest["recipe"])
@@ -154,36 +217,61 @@ def _open_folder(path: Path) -> Subject:
             if (folder / METADATA).is_file():
                 parts.append(FolderPart(folder, entry["folder"], part.split, part, len(part)))
             else:
-                problems.append(("file", f"{entry['folder']}{METADATA}: missing"))
+                problem = (
+                    f"{entry['folder']}{METADATA}: missing, so none of its {len(part):,} images is looked at"
+                )
+                problems.append(("split", problem))
         if not parts:
             raise FormatError(
                 f"{path}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew"
             )
-        return Subject(str(path), "dataset", parts, recipe, problems)
+        glyphs = _at_hand(recipe, manifest["source"]["digest"], glyphs_at_hand)
+        return Subject(str(path), "dataset", parts, recipe, problems, path, glyphs)
     if (path / UNFINISHED).exists():
         hint = "the same `digitseq batch` command again finishes it"
         raise FormatError(f"the dataset in {path} is not finished", hint=hint)
     if (path / METADATA).is_file():
-        return _open_split(path)
+        return _open_split(path, glyphs_at_hand)
     folders = [name for name in SPLITS if (path / name / METADATA).is_file()]
     if not folders:
         raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
     found = [_without_recipe(path / name, f"{name}/", name) for name in folders]
-    return Subject(str(path), "dataset", [*found], None, [_NO_MANIFEST])
+    return Subject(str(path), "dataset", [*found], None, [_NO_MANIFEST], path)
 
 
 _NO_MANIFEST = ("manifest", f"{MANIFEST}: missing, so nothing is known of what was wanted")
 
 
-def _open_split(path: Path) -> Subject:
+def _open_split(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
     """A folder with images that has no manifest: one split of a dataset, or one that has lost it."""
     above = path.absolute().parent
     if (above / MANIFEST).is_file():
-        whole = _open_folder(above)
+        whole = _open_folder(above, glyphs_at_hand)
         for part in whole.parts:
             if isinstance(part, FolderPart) and part.folder.absolute() == path.absolute():
-                return Subject(str(path), "dataset", [replace(part, prefix="")], part.recipe)
-    return Subject(str(path), "dataset", [_without_recipe(path, "", "all")], None, [_NO_MANIFEST])
+                own = replace(part, prefix="")
+                others = tuple(f"{other.split}/" for other in whole.parts if other is not part)
+                return replace(
+                    whole, name=str(path), parts=[own], recipe=part.recipe, problems=[], left_out=others
+                )
+    part = _without_recipe(path, "", "all")
+    return Subject(str(path), "dataset", [part], None, [_NO_MANIFEST], path)
+
+
+def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
+    """An image of a dataset, which knows more of it than the image itself; None if it is of none."""
+    folder = path.absolute().parent.parent.parent
+    if path.parent.parent.name != "images" or not (folder / METADATA).is_file():
+        return None
+    subject = _open_folder(folder, glyphs_at_hand)
+    for part in subject.parts:
+        if isinstance(part, FolderPart) and part.folder.absolute() == folder and path.stem.isdigit():
+            for row in part.rows(np.array([int(path.stem)])):
+                one = PicturePart(path, part.split, part.recipe, row)
+                return replace(
+                    subject, name=str(path), kind="image", parts=[one], recipe=part.recipe, problems=[]
+                )
+    return None
 
 
 def _without_recipe(folder: Path, prefix: str, split: str) -> Part:
@@ -202,13 +290,18 @@ class DrawnPart:
     split: str
     recipe: Recipe
     glyphs: GlyphSet
+    prefix: str
 
     def __len__(self) -> int:
         return len(self.recipe)
 
     def name(self, number: int) -> str:
         """The file name of an image, or its number."""
-        return str(number)
+        return f"{self.prefix}{number}"
+
+    def leftovers(self) -> list[Problem]:
+        """What is wrong with the part as a whole: nothing."""
+        return []
 
     def image(self, number: int) -> UInt8Array | None:
         """The pixels of one image, as stored."""
@@ -237,18 +330,19 @@ def open_recipe(recipe: Recipe, name: str, open_glyphs: OpenGlyphs) -> Subject:
     parts: list[Part] = []
     for part in recipe.parts():
         check_recipe(part, glyphs.choose(part.split))
-        parts.append(DrawnPart(part.split, part, glyphs.choose(part.split)))
-    return Subject(name, "recipe", parts, recipe)
+        prefix = f"{part.split}/" if recipe.splits else ""
+        parts.append(DrawnPart(part.split, part, glyphs.choose(part.split), prefix))
+    return Subject(name, "recipe", parts, recipe, glyphs=glyphs)
 
 
-def _open_json(path: Path, open_glyphs: OpenGlyphs) -> Subject:
+def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
     try:
         data = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: not JSON ({error})") from error
     if path.name == MANIFEST and isinstance(data, dict):
         folders = [path.parent / part["folder"] for part in read_manifest(path)["parts"]]
         if any((folder / METADATA).is_file() for folder in folders):
-            return _open_folder(path.parent)
+            return _open_folder(path.parent, glyphs_at_hand)
     recipe = data.get("recipe", data) if isinstance(data, dict) else data
     return open_recipe(Recipe.from_dict(recipe), str(path), open_glyphs)

@@ -38,18 +38,22 @@ function showNumbers() {
   number(count(report.labels), "different labels");
   number(count(report.twins), "images repeated");
   const spacing = report.spacing, promised = spacing.promised_px;
-  if (spacing.spread) number(`${spacing.spread.least} to ${spacing.spread.greatest} px`, `spacing, ${count(spacing.measured)} gaps` + (promised ? `; promised ${promised[0]} to ${promised[1]}` : ""));
+  if (spacing.spread) {
+    const untold = spacing.unseen + spacing.skipped;
+    const of = untold ? `${count(spacing.measured)} of ${count(spacing.measured + untold)} gaps told` : "all gaps told";
+    number(`${spacing.spread.least} to ${spacing.spread.greatest} px`, `spacing, ${of}` + (promised ? `; promised ${promised[0]} to ${promised[1]}` : ""));
+  }
   if (report.glyphs) number(count(report.glyphs[0]), `different glyphs, the most ${count(report.glyphs[1])} ×`);
 }
 
 function showFindings() {
   const all = [...report.findings];
-  if (scores && scores.note) all.unshift({ kind: "predictions", fault: true, count: "", sentence: scores.note, examples: [] });
+  for (const note of scores ? scores.notes : []) all.unshift({ fault: false, count: 0, sentence: note, examples: [] });
   if (!all.length) return;
   $("findings").append(make("h2", "Findings"));
   for (const finding of all) {
     const box = make("div", undefined, finding.fault ? "finding fault" : "finding");
-    box.append(make("div", `${finding.fault ? "Fault" : "Note"}: ${finding.count} ${finding.sentence}`));
+    box.append(make("div", `${finding.fault ? "Fault" : "Note"}${finding.count ? ` (${count(finding.count)})` : ""}: ${finding.sentence}`));
     const list = make("ul");
     for (const example of finding.examples) list.append(make("li", example));
     if (finding.examples.length) box.append(list);
@@ -77,7 +81,7 @@ function svg(tag, attributes, text) {
 // bars: [name, height, tooltip, mark above it, whether it rests on little].
 function bars(title, rows) {
   const width = 320, height = 130, low = 112, step = width / Math.max(rows.length, 1);
-  const chart = svg("svg", { viewBox: `0 -8 ${width} ${height + 8}`, role: "img", "aria-label": title + ": " + rows.map((r) => r[2]).join("; ").slice(0, 2000) });
+  const chart = svg("svg", { viewBox: `-8 -8 ${width + 16} ${height + 8}`, role: "img", "aria-label": title + ": " + rows.map((r) => r[2]).join("; ").slice(0, 2000) });
   const top = Math.max(1e-9, ...rows.map((r) => r[1])), every = Math.ceil(rows.length / 11);
   chart.append(svg("line", { x1: 0, x2: width, y1: low, y2: low }));
   rows.forEach(([name, value, tip, mark, little], i) => {
@@ -107,7 +111,7 @@ function showCharts() {
   const kind = from === "tile" ? "between ink; the recipe means 28 px tiles, so padding comes on top" : from === "contour" ? "where neighbours come nearest" : "between ink";
   const gaps = Object.entries(spacing.counts).map(([px, n]) => [Number(px), n]).sort((a, b) => a[0] - b[0]);
   const rows = spacing.touching ? [["touch", spacing.touching], ...gaps] : gaps;
-  add("Spacing, px", `${kind}, measured in the pixels: ${count(spacing.measured)} gaps, ${count(spacing.outside)} outside the recipe, ${count(spacing.unseen)} not to be told`, histogram(rows.map(([px, n]) => [String(px), n])));
+  add("Spacing, px", `${kind}, measured in the pixels: ${count(spacing.measured)} gaps, ${count(spacing.different)} not as drawn, ${count(spacing.unseen + spacing.skipped)} not told`, histogram(rows.map(([px, n]) => [String(px), n])));
   add("Width use", "share of the width from first to last ink", histogram(report.width_use_counts.map((n, i) => [`${i * 5} %`, n])));
   add("Ink", "mean brightness of the image, of 255", histogram(report.ink_counts.map((n, i) => [String(Math.round((255 * report.ink.greatest * i) / report.ink_counts.length)), n])));
   if (data.heat.length) {
@@ -139,11 +143,11 @@ function showScores() {
   if (scores.by_split.length > 1) add("Wrong by split", "images read wrong", scores.by_split);
   for (const [effect, rates] of Object.entries(scores.by_effect)) add(`Wrong by ${effect}`, "images read wrong, by its mean strength over their digits", rates);
   const table = make("table"), head = make("tr");
-  head.append(make("th", "shown \\ read"), ..."0123456789".split("").map((d) => make("th", d)), make("th", "other"), make("th", "nothing"));
+  head.append(make("th", "shown \\ read"), ..."0123456789".split("").map((d) => make("th", d)), make("th", "other"), make("th", "none"));
   table.append(head);
   scores.confusion.forEach((row, shown) => {
     const line = make("tr"), total = row.reduce((a, b) => a + b, 0) || 1;
-    line.append(make("th", shown < 10 ? String(shown) : "nothing"));
+    line.append(make("th", shown < 10 ? String(shown) : "none"));
     row.forEach((n, read) => {
       const cell = make("td", n ? count(n) : "");
       if (n) cell.style.background = `rgba(var(${shown === read && shown < 10 ? "--heat" : "--hot"}), ${Math.min(0.85, 0.12 + (shown === read && shown < 10 ? 0.25 : 6) * (n / total))})`;
@@ -163,7 +167,8 @@ const pictures = data.sprites.map((source) => {
   picture.src = source;
   return picture;
 });
-const ready = Promise.all(pictures.map((picture) => picture.decode()));
+// One that cannot be decoded leaves its images blank, and the others as they are.
+const ready = Promise.allSettled(pictures.map((picture) => picture.decode()));
 let chosen = [], drawn = 0;
 
 function draw(canvas, item, scale, boxes) {
@@ -172,7 +177,7 @@ function draw(canvas, item, scale, boxes) {
   canvas.height = height * scale;
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
-  context.drawImage(pictures[sprite], 0, top, item.w, height, 0, 0, canvas.width, canvas.height);
+  if (pictures[sprite].naturalWidth) context.drawImage(pictures[sprite], 0, top, item.w, height, 0, 0, canvas.width, canvas.height);
   if (!boxes) return;
   context.strokeStyle = "#18b4ff";
   for (const [x, y, w, h] of item.boxes) context.strokeRect(x * scale + 0.5, y * scale + 0.5, w * scale - 1, h * scale - 1);
@@ -191,14 +196,19 @@ function reading(item) {
   return text;
 }
 
+const itemOf = new WeakMap();
+
 function card(item) {
-  const box = make("li", undefined, item.wrong ? "wrong" : "");
+  const box = make("li", undefined, (item.wrong ? "wrong" : "") + (item.faults.length ? " faulty" : ""));
+  itemOf.set(box, item);
   box.tabIndex = -1;
   const canvas = make("canvas");
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", item.read === null ? `label ${item.label}` : `label ${item.label}, read as ${item.read || "nothing"}`);
+  const said = item.read === null ? "" : `, read as ${item.read || "nothing"}`;
+  canvas.setAttribute("aria-label", `label ${item.label}${said}${item.faults.length ? ", with faults" : ""}`);
   draw(canvas, item, Number($("zoom").value), $("boxes").checked);
-  box.append(canvas, reading(item));
+  box.append(item.missing ? make("div", "no image", "bad") : canvas, reading(item));
+  if (item.faults.length) box.append(make("div", item.faults[0], "text bad"));
   box.addEventListener("click", () => showOne(item));
   box.addEventListener("focus", () => current && current !== box && ((current.tabIndex = -1), (current = box), (box.tabIndex = 0)));
   return box;
@@ -212,9 +222,11 @@ function more() {
   if (!current && $("grid").firstChild) (current = $("grid").firstChild).tabIndex = 0;
 }
 
+// Each part between two stars is taken where it first fits, for good: no going back and forth.
 function pattern(text) {
-  const clean = text.replace(/[^0-9#*]/g, "");
-  return clean ? new RegExp("^" + clean.replace(/#/g, "[0-9]").replace(/\*/g, "[0-9]*") + "$") : null;
+  const parts = text.replace(/#/g, "[0-9]").split(/\*+/), first = parts.shift(), last = parts.pop();
+  if (last === undefined) return new RegExp(`^${first}$`);
+  return new RegExp(`^${first}` + parts.map((part, i) => `(?=(.*?${part}))\\${i + 1}`).join("") + `.*${last}$`);
 }
 
 const orders = {
@@ -226,19 +238,21 @@ const orders = {
   narrowest: (a, b) => a.extent - b.extent,
   "most ink": (a, b) => b.ink - a.ink,
   "least ink": (a, b) => a.ink - b.ink,
-  "nearest digits": (a, b) => a.room - b.room,
+  "nearest digits": (a, b) => (a.room ?? Infinity) - (b.room ?? Infinity),
 };
 if (scores) {
-  orders["worst read"] = (a, b) => b.errors / Math.max(1, b.label.length) - a.errors / Math.max(1, a.label.length) || b.confidence - a.confidence;
+  orders["worst read"] = (a, b) => b.errors / Math.max(1, b.label.length) - a.errors / Math.max(1, a.label.length) || (b.confidence || 0) - (a.confidence || 0);
   orders["least confident"] = (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2);
 }
 
 function update() {
-  const wanted = pattern($("filter").value), length = $("length").value, split = $("split").value, errors = $("errors").checked;
-  chosen = items.filter((item) => (!wanted || wanted.test(item.label)) && (!length || String(item.label.length) === length) && (!split || item.split === split) && (!errors || item.wrong));
+  const typed = $("filter").value.trim(), fits = /^[0-9#*]*$/.test(typed);
+  const wanted = typed && fits ? pattern(typed) : null, length = $("length").value, split = $("split").value, errors = $("errors").checked, faults = $("faults").checked;
+  chosen = items.filter((item) => (!wanted || wanted.test(item.label)) && (!length || String(item.label.length) === length) && (!split || item.split === split) && (!errors || item.wrong) && (!faults || item.faults.length) && fits);
   const order = orders[$("sort").value];
   if (order) chosen.sort(order);
-  $("shown").textContent = `${count(chosen.length)} of ${count(items.length)} images`;
+  const here = items.length < report.inspected ? ` that are here, of ${count(report.inspected)}` : "";
+  $("shown").textContent = fits ? `${count(chosen.length)} of the ${count(items.length)} images${here}` : "A label pattern has digits, # for any digit, * for any number of digits";
   $("grid").replaceChildren();
   drawn = 0;
   current = null;
@@ -251,14 +265,16 @@ function showOne(item) {
   add("image", item.name);
   add("split", item.split);
   add("label", item.label);
+  for (const fault of item.faults) add("fault", fault);
   if (item.read !== null) add("prediction", item.read || "nothing");
   add("confidence", item.confidence);
   add("errors", item.read === null ? null : item.errors);
-  add("width", `${item.w} px`);
+  if (!item.missing) add("width", `${item.width} px`);
   add("spacing", item.gaps.length ? `${item.gaps.map((g) => (g === null ? "?" : g)).join(", ")} px` : null);
   add("ink", fixed(item.ink, 3));
   for (const [effect, strength] of Object.entries(item.effects)) add(effect, fixed(strength, 3));
-  draw($("large"), item, Math.max(2, Math.min(6, Math.floor(1000 / item.w))), true);
+  draw($("large"), item, Math.max(1, Math.min(6, Math.floor((window.innerWidth - 80) / item.w))), true);
+  $("large").hidden = item.missing;
   $("one").showModal();
 }
 
@@ -277,7 +293,12 @@ function dark() {
 function toggle(id) {
   if ($(id).closest("[hidden]")) return;
   $(id).checked = !$(id).checked;
-  update();
+  changed({ target: $(id) });
+}
+
+function changed(event) {
+  if (event.target.id !== "boxes" && event.target.id !== "zoom") return update();
+  for (const box of $("grid").children) draw(box.querySelector("canvas") || make("canvas"), itemOf.get(box), Number($("zoom").value), $("boxes").checked);
 }
 
 function move(key) {
@@ -306,7 +327,7 @@ document.addEventListener("keydown", (event) => {
   } else if (["ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "Home", "End"].includes(event.key) && inGrid) {
     event.preventDefault();
     move(event.key);
-  } else if (event.key === "Enter" && inGrid) {
+  } else if ((event.key === "Enter" || event.key === " ") && inGrid) {
     event.preventDefault(); // or the same key would press the button that closes what it opens
     current.click();
   }
@@ -321,10 +342,13 @@ options($("length"), [...new Set(items.map((item) => item.label.length))].sort((
 options($("split"), [...new Set(items.map((item) => item.split))], "any");
 options($("sort"), Object.keys(orders));
 $("only-errors").hidden = !scores;
+$("only-faults").hidden = !items.some((item) => item.faults.length);
+if (scores) $("sort").value = "worst read";
+$("shown").textContent = "Loading the images …";
 $("theme").addEventListener("click", dark);
 $("help").addEventListener("click", () => $("keys").showModal());
 $("more").addEventListener("click", more);
-$("tools").addEventListener("input", update);
+$("tools").addEventListener("input", changed);
 $("tools").addEventListener("submit", (event) => event.preventDefault());
 ready.then(() => {
   update();

@@ -20,19 +20,21 @@ from digitseq import __version__
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import integer
 from digitseq.dataset.png import encode_png
-from digitseq.errors import ArgumentError
+from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.choose import Choice, choose
 from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.report import Report
+from digitseq.inspection.scores import Mistake
 
 _SPRITE_ROWS = 2_800  # px: 100 images of a dataset
 _SPRITE_PIXELS = 1_000_000  # about; large ones would overshoot the limit
-_BYTES = 8_000_000  # of all sprites, before base64 makes them a third larger
-_WIDEST_PX = 4_096  # of wider images the page shows the left part
+_BYTES = 11_000_000  # of all sprites and all that is told of their images
+_LONGEST_PX = 4_096  # of larger images the page shows the left upper part
 _HEAT_COLUMNS = 256
 _GAPS = 200  # of one image
 _FAULTY = 200  # images with a fault that are shown first
-_MISTAKES = 2_000  # in the JSON of the page
+_SEQUENCES = 20  # of a recipe
+_TEXT = 200  # characters of a label or prediction
 
 
 def make_page(report: Report, count: int, wanted: Choice) -> bytes:
@@ -56,6 +58,8 @@ def make_page(report: Report, count: int, wanted: Choice) -> bytes:
         stated += f" Only the first {len(items):,} of them are here, to keep the page small."
     heat, brightest = _heat(report)
     facts = report.to_dict()
+    if facts["recipe"] is not None:
+        facts["recipe"]["sequences"] = facts["recipe"]["sequences"][:_SEQUENCES]
     if report.scores is not None:
         facts["scores"]["mistakes"] = []
         facts["scores"].pop("name")
@@ -64,7 +68,7 @@ def make_page(report: Report, count: int, wanted: Choice) -> bytes:
         "stated": stated,
         "heat": heat,
         "heat_most": brightest,
-        "sprites": ["data:image/png;base64," + b64encode(sprite).decode() for sprite in sprites],
+        "sprites": sprites,
         "items": items,
     }
     folder = files("digitseq.inspection")
@@ -100,63 +104,71 @@ def _sample(report: Report, count: int, wanted: Choice) -> tuple[IntArray, str]:
     total = len(report.table)
     special: list[int] = []
     if wanted == Choice(seed=wanted.seed):  # no wish of the user's: what is wrong comes first
-        special = list(dict.fromkeys(image for _, image, _ in report.table.problems if image >= 0))[:_FAULTY]
-        special += [image for twins in report.table.twins for image in twins][:_FAULTY]
         if report.scores is not None:
             special += [mistake.image for mistake in report.scores.mistakes][: max(1, count // 2)]
+        special += list(dict.fromkeys(image for _, image, _ in report.table.problems if image >= 0))[:_FAULTY]
+        special += [image for twins in report.table.twins for image in twins][:_FAULTY]
         special = list(dict.fromkeys(special))[:count]
     order = wanted.order or "random"
-    images = choose(report, count, replace(wanted, order=order))
-    if not len(images):
-        raise ArgumentError("images", "there are none of that kind to show")
-    if len(images) == total:
-        return np.array(list(dict.fromkeys([*special, *range(total)]))), f"All {total:,} images."
+    images = choose(
+        report, count, replace(wanted, order="first" if total <= count and not wanted.order else order)
+    )
+    chosen = list(dict.fromkeys([*special, *images.tolist()]))[:count]
+    if len(chosen) == total:
+        return np.array(chosen), "The one image." if total == 1 else f"All {total:,} images."
     kinds = [f"at random (seed {wanted.seed})" if order == "random" else f"in the order {order!r}"]
     kinds += [f"labels {wanted.label}"] if wanted.label else []
     kinds += [f"lengths {wanted.length[0]} to {wanted.length[1]}"] if wanted.length else []
-    chosen = list(dict.fromkeys([*special, *images.tolist()]))[:count]
-    first = f" The first {len(special):,} are those with faults or read worst." if special else ""
+    first = f" The first {len(special):,} are those read worst, and those with faults." if special else ""
     return np.array(chosen), f"{len(chosen):,} of {total:,} images, {', '.join(kinds)}.{first}"
 
 
-def _items(report: Report, images: IntArray) -> tuple[list[bytes], list[dict[str, Any]]]:
-    """Sprites, and what is known of the images on them."""
-    sprites: list[bytes] = []
+def _items(report: Report, images: IntArray) -> tuple[list[str], list[dict[str, Any]]]:
+    """Sprites as data URLs, and what is known of the images on them."""
+    sprites: list[str] = []
     items: list[dict[str, Any]] = []
     rows: list[UInt8Array] = []
     told: list[dict[str, Any]] = []
     size = 0
-
-    def close() -> None:
-        nonlocal size
-        if rows:
-            sheet = np.zeros((sum(map(len, rows)), max(row.shape[1] for row in rows)), np.uint8)
-            top = 0
-            for row, item in zip(rows, told, strict=True):
-                sheet[top : top + len(row), : row.shape[1]] = row
-                item["at"] = [len(sprites), top, len(row)]
-                top += len(row)
-            sprites.append(encode_png(sheet))
-            size += len(sprites[-1])
-            items.extend(told)
-            rows.clear()
-            told.clear()
-
     wrong = {} if report.scores is None else {m.image: m for m in report.scores.mistakes}
-    for image in images.tolist():
+    faults: dict[int, list[str]] = {}
+    for _, image, sentence in report.table.problems:
+        faults.setdefault(image, []).append(sentence)
+    for twins in report.table.twins:
+        for image in twins:
+            others = ", ".join(report.table.name(other) for other in twins[:4] if other != image)
+            faults.setdefault(image, []).append(f"has the same pixels as {others}")
+    for place, image in enumerate(images.tolist(), 1):
         pixels = report.table.pixels(image)
-        pixels = np.zeros((28, 28), np.uint8) if pixels is None else pixels[:, :_WIDEST_PX]
-        rows.append(pixels)
-        told.append(_item(report, image, pixels.shape[1], wrong))
-        if sum(map(len, rows)) >= _SPRITE_ROWS or sum(row.size for row in rows) > _SPRITE_PIXELS:
-            close()
+        shown = np.zeros((SIDE, SIDE), np.uint8) if pixels is None else pixels[:_LONGEST_PX, :_LONGEST_PX]
+        rows.append(shown)
+        told.append(_item(report, image, shown.shape[1], wrong.get(image), faults.get(image, [])))
+        told[-1]["missing"] = pixels is None
+        full = sum(map(len, rows)) >= _SPRITE_ROWS or sum(row.size for row in rows) > _SPRITE_PIXELS
+        if full or place == len(images):
+            sprites.append(_sprite(rows, told, len(sprites)))
+            items += told
+            size += len(sprites[-1]) + len(json.dumps(told))
+            rows, told = [], []
             if size > _BYTES:
                 break
-    close()
     return sprites, items
 
 
-def _item(report: Report, image: int, width: int, wrong: dict[int, Any]) -> dict[str, Any]:
+def _sprite(rows: list[UInt8Array], told: list[dict[str, Any]], number: int) -> str:
+    """Images one under the other, as a data URL; each is told its place."""
+    sheet = np.zeros((sum(map(len, rows)), max(row.shape[1] for row in rows)), np.uint8)
+    top = 0
+    for row, item in zip(rows, told, strict=True):
+        sheet[top : top + len(row), : row.shape[1]] = row
+        item["at"] = [number, top, len(row)]
+        top += len(row)
+    return "data:image/png;base64," + b64encode(encode_png(sheet)).decode()
+
+
+def _item(
+    report: Report, image: int, width: int, mistake: Mistake | None, faults: list[str]
+) -> dict[str, Any]:
     table, scores = report.table, report.scores
     digits = slice(int(table.first[image]), int(table.first[image + 1]))
     boxes = table.boxes[digits]
@@ -164,28 +176,33 @@ def _item(report: Report, image: int, width: int, wrong: dict[int, Any]) -> dict
         _gap(*pair)
         for pair in zip(table.seen_px[digits].tolist(), table.drawn_px[digits].tolist(), strict=True)
     ]
-    numbers = [gap for gap in gaps[:-1] if gap is not None]
-    mistake = wrong.get(image)
+    read = None if scores is None else scores.texts[image]
     return {
         "name": table.name(image),
-        "label": table.labels[image],
+        "label": _cut(table.labels[image]),
         "split": table.subject.parts[int(table.part[image])].split,
         "w": width,
+        "width": int(table.width_px[image]),
         "boxes": [box for box in boxes.tolist() if 0 <= box[0] < width],
         "gaps": gaps[:-1][:_GAPS],
-        "room": min(numbers, default=1 << 15),
+        "room": min((gap for gap in gaps[:-1] if gap is not None), default=None),
         "ink": round(float(table.ink[image]), 5),
         "extent": int(table.right_px[image] - table.left_px[image]),
         "effects": {
             n: round(float(v[image]), 4) for n, v in table.strengths.items() if not np.isnan(v[image])
         },
-        "read": None if scores is None else scores.texts[image],
+        "faults": [_cut(fault) for fault in faults[:5]],
+        "read": None if read is None else _cut(read),
         "confidence": None if scores is None else scores.confidences[image],
         "wrong": mistake is not None,
         "errors": 0 if mistake is None else mistake.errors,
-        "above": "" if mistake is None else mistake.above,
-        "below": "" if mistake is None else mistake.below,
+        "above": "" if mistake is None else _cut(mistake.above),
+        "below": "" if mistake is None else _cut(mistake.below),
     }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT else f"{text[:_TEXT]}…"
 
 
 def _gap(seen: int, drawn: int) -> int | None:

@@ -11,7 +11,8 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.dataset.folder import draw_batches
 from digitseq.errors import DigitSeqError, FormatError
-from digitseq.inspection.subject import OpenGlyphs, Row, Subject
+from digitseq.inspection.promise import promise
+from digitseq.inspection.subject import OpenGlyphs, Problem, Row, Subject
 from digitseq.recipe import Recipe
 
 _MOST_PIXELS = 28 * 1_000_000
@@ -37,6 +38,10 @@ class PicturePart:
         """The pixels of one image, as stored."""
         return self.row.image
 
+    def leftovers(self) -> list[Problem]:
+        """What is wrong with the part as a whole: nothing beside its row."""
+        return []
+
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """All images, or some."""
         yield self.row
@@ -59,9 +64,12 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
         return Subject(str(path), "image", [PicturePart(path, "all", None, row)], None)
     try:
         recipe = Recipe.from_dict(json.loads(text["recipe"]))
-    except (ValueError, DigitSeqError) as error:
+        if not len(recipe):
+            raise ValueError("it has no images")
+        label = promise(recipe, np.zeros(1, np.int64)).labels[0]
+    except (ValueError, RecursionError, DigitSeqError) as error:
         raise FormatError(f"{path}: its recipe is damaged ({error})") from error
-    label, problems = recipe.sequences[0], []
+    problems: list[Problem] = []
     boxes, glyphs, drawn = [], [], None
     with suppress(DigitSeqError):  # without the glyphs there is less to tell
         source = open_glyphs(recipe)

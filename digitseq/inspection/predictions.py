@@ -1,22 +1,25 @@
-"""Predictions of a model, read from CSV or JSONL and matched with the images."""
+"""Predictions of a model: read from CSV or JSONL, and matched with the images."""
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite, isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
+from digitseq.checks import short
 from digitseq.errors import FormatError, system_errors
 from digitseq.inspection.table import Table
 
 _NAMES = ("filename", "file_name", "file", "image", "path", "name")
-_INDEX = ("index", "idx", "id", "number")
-_TEXTS = ("prediction", "predicted", "pred", "predicted_text", "text", "output")
+_INDEX = ("index", "idx", "id", "number", "", "unnamed: 0")  # the last two are how pandas writes its own
+_TEXTS = ("prediction", "predictions", "predicted", "pred", "predicted_text", "text", "output")
 _CONFIDENCES = ("confidence", "score", "probability", "prob", "conf")
-_LONGEST = 100_000  # characters of one prediction
+_LONGEST = 10_000  # characters of one prediction
 
 
 @dataclass(frozen=True)
@@ -35,24 +38,63 @@ class Predictions:
     confidences: list[float | None]
 
 
-def read_predictions(path: Path, table: Table, *, partial: bool = False) -> Predictions:
-    """
-    Predictions from a file.
+Given: TypeAlias = str | Path | Sequence[str | None] | Mapping[str, str | None] | Mapping[int, str | None]
+"""Predictions as somebody has them."""
 
-    CSV with a header, or one JSON object a line. One column names the image (its file name, or its index
-    among the images looked at, from 0), one the predicted digits, and one, if there is one, the confidence.
+
+class Entry(NamedTuple):
+    """
+    One line of a file of predictions.
+
+    Attributes:
+        where: the file and the line, for messages.
+        line: its number, from 1.
+        key: the image's name, or its index.
+        text: what was read.
+        confidence: of the model, or None.
+    """
+
+    where: str
+    line: int
+    key: str | int
+    text: str
+    confidence: float | None
+
+
+def entries_of(predictions: Given) -> tuple[str, list[Entry]]:
+    """
+    Predictions as somebody has them.
+
+    Args:
+        predictions: a file; or texts in the order of the images, None where there is none; or file name or
+            index → text.
+
+    Returns:
+        What to call them, and one entry for each.
+
+    Raises:
+        FormatError: something in it is not a prediction.
+    """
+    if isinstance(predictions, str | Path):
+        return str(predictions), parse_predictions(Path(predictions))
+    pairs = predictions.items() if isinstance(predictions, Mapping) else enumerate(predictions)
+    entries = [
+        _entry(f"predictions, image {short(key)}", place, isinstance(key, int), key, text, None)
+        for place, (key, text) in enumerate(pairs, 1)
+        if text is not None
+    ]
+    return "predictions", entries
+
+
+def parse_predictions(path: Path) -> list[Entry]:
+    """
+    A file of predictions: CSV with a header, or one JSON object a line.
 
     Args:
         path: the file.
-        table: the images.
-        partial: some images may have no prediction.
-
-    Returns:
-        The predictions in the order of the table.
 
     Raises:
-        FormatError: it is not such a file, an image is not there, has two predictions or none; the sentence
-            names the line.
+        FormatError: it is not such a file; the sentence names the line.
     """
     with system_errors(FormatError, f"{path} cannot be read"):
         data = path.read_bytes()
@@ -64,10 +106,52 @@ def read_predictions(path: Path, table: Table, *, partial: bool = False) -> Pred
     if not text.strip():
         raise FormatError(f"{path}: empty; {_EXPECTED}")
     rows = _json_rows(path, text) if _is_json(path, text) else _csv_rows(path, text)
-    return _matched(path, rows, table, partial)
+    entries = [_entry(f"{path}, line {line}", line, *row) for line, *row in rows]
+    if not entries:
+        raise FormatError(f"{path}: no predictions, only a header")
+    return entries
+
+
+def match_predictions(
+    name: str, entries: Iterable[Entry], table: Table, *, partial: bool = False
+) -> Predictions:
+    """
+    Predictions in the order of the images.
+
+    Args:
+        name: of the file, for messages.
+        entries: its lines.
+        table: the images.
+        partial: some images may have no prediction.
+
+    Raises:
+        FormatError: an image is not there, has two predictions or none; the sentence names the line.
+    """
+    images = _Images(table)
+    texts: list[str | None] = [None] * len(table)
+    confidences: list[float | None] = [None] * len(table)
+    lines: dict[int, int] = {}
+    for entry in entries:
+        image = images.find(entry.where, entry.key)
+        if image is None:
+            continue
+        if image in lines:
+            raise FormatError(
+                f"{entry.where}: {table.name(image)} has a prediction already, in line {lines[image]}"
+            )
+        lines[image], texts[image], confidences[image] = entry.line, entry.text, entry.confidence
+    if (lacking := len(table) - len(lines)) and not (partial and lines):
+        first = next((table.name(image) for image in range(len(table)) if image not in lines), "")
+        raise FormatError(
+            f"{name}: {lacking:,} of {len(table):,} images have no prediction, the first {first}",
+            hint="--split names the split they are for; --partial scores those that are there",
+        )
+    return Predictions(name, texts, confidences)
 
 
 _EXPECTED = "expected a column filename (or index) and a column prediction"
+Cells = tuple[int, bool, Any, Any, Any]
+"""Line, whether the image is told by its index, name or index, prediction, confidence."""
 
 
 def _is_json(path: Path, text: str) -> bool:
@@ -76,17 +160,17 @@ def _is_json(path: Path, text: str) -> bool:
     return path.suffix.lower() not in (".csv", ".tsv") and text.lstrip().startswith("{")
 
 
-Entry = tuple[int, Any, Any, Any]
-"""Line, name or index, prediction, confidence."""
-
-
-def _csv_rows(path: Path, text: str) -> Iterator[Entry]:
-    delimiter = "\t" if "\t" in text.split("\n", 1)[0] else ","
+def _csv_rows(path: Path, text: str) -> Iterator[Cells]:
+    head = text.split("\n", 1)[0]
+    delimiter = max(",\t;", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 0
+    line = 1
     try:
         header = [cell.strip() for cell in next(reader)]
-        image, prediction, confidence = _columns(path, 1, header)
+        twice = [name for name in header if header.count(name) > 1]
+        if twice:
+            raise FormatError(f"{path}, line 1: the column {short(twice[0])} occurs twice")
+        indexed, image, prediction, confidence = _columns(path, 1, header)
         while True:
             line = reader.line_num + 1
             cells = next(reader, None)
@@ -97,71 +181,55 @@ def _csv_rows(path: Path, text: str) -> Iterator[Entry]:
             if len(cells) != len(header):
                 raise FormatError(f"{path}, line {line}: expected {len(header)} cells, got {len(cells)}")
             found = dict(zip(header, cells, strict=True))
-            yield line, found[image], found[prediction], found.get(confidence)
+            yield line, indexed, found[image], found[prediction], found.get(confidence)
     except csv.Error as error:
         raise FormatError(f"{path}, line {line}: not CSV ({error})") from None
 
 
-def _json_rows(path: Path, text: str) -> Iterator[Entry]:
+def _json_rows(path: Path, text: str) -> Iterator[Cells]:
     for line, part in enumerate(text.split("\n"), 1):
         if not part.strip():
             continue
-        try:
+        found = None
+        with suppress(ValueError, RecursionError):
             found = json.loads(part)
-        except ValueError:
-            found = None
         if not isinstance(found, dict):
+            hint = "pandas writes such a file with to_json(orient='records', lines=True)"
             raise FormatError(
-                f"{path}, line {line}: expected one JSON object a line, got {part.strip()[:60]}"
+                f"{path}, line {line}: expected one JSON object a line, got {short(part.strip())}",
+                hint=hint if isinstance(found, list) else "",
             )
-        image, prediction, confidence = _columns(path, line, list(found))
-        yield line, found[image], found[prediction], found.get(confidence)
+        indexed, image, prediction, confidence = _columns(path, line, list(found))
+        yield line, indexed, found[image], found[prediction], found.get(confidence)
 
 
-def _columns(path: Path, line: int, header: list[str]) -> tuple[str, str, str]:
-    """The columns of the image, the prediction and the confidence (nothing: there is none)."""
+def _columns(path: Path, line: int, header: list[str]) -> tuple[bool, str, str, str]:
+    """Whether images are told by index, and the columns of image, prediction and confidence (or nothing)."""
     lower = {name.lower(): name for name in reversed(header)}
 
     def pick(*names: str) -> str | None:
         return next((lower[name] for name in names if name in lower), None)
 
-    image, text = pick(*_NAMES, *_INDEX), pick(*_TEXTS)
+    name, index, text = pick(*_NAMES), pick(*_INDEX), pick(*_TEXTS)
+    image = index if name is None else name
     if image is None or text is None:
-        shown = ", ".join(header)[:80]
+        shown = ", ".join(map(short, header[:6]))
         raise FormatError(f"{path}, line {line}: {_EXPECTED}, got {shown}")
-    return image, text, pick(*_CONFIDENCES) or ""
+    return name is None, image, text, pick(*_CONFIDENCES) or "\0"  # no column has this name
 
 
-def _matched(path: Path, rows: Iterator[Entry], table: Table, partial: bool) -> Predictions:
-    images = _Images(table)
-    texts: list[str | None] = [None] * len(table)
-    confidences: list[float | None] = [None] * len(table)
-    lines: dict[int, int] = {}
-    for line, key, text, confidence in rows:
-        where = f"{path}, line {line}"
-        image = images.find(where, key)
-        if image in lines:
-            raise FormatError(
-                f"{where}: {table.name(image)} has a prediction already, in line {lines[image]}"
-            )
-        if not isinstance(text, str):
-            raise FormatError(
-                f"{where}: expected the prediction as text, got {json.dumps(text)[:40]}",
-                hint='a number has lost its leading zeros; write "0042"',
-            )
-        if len(text) > _LONGEST:
-            raise FormatError(f"{where}: the prediction has {len(text):,} characters")
-        lines[image], texts[image] = line, text.strip()
-        confidences[image] = _confidence(where, confidence)
-    if not lines:
-        raise FormatError(f"{path}: no predictions, only a header")
-    if (lacking := len(table) - len(lines)) and not partial:
-        first = table.name(next(image for image in range(len(table)) if image not in lines))
-        raise FormatError(
-            f"{path}: {lacking:,} of {len(table):,} images have no prediction, the first {first}",
-            hint="--split names the split they are for; --partial scores those that are there",
-        )
-    return Predictions(str(path), texts, confidences)
+def _entry(where: str, line: int, indexed: bool, key: Any, text: Any, confidence: Any) -> Entry:
+    if not isinstance(text, str):
+        hint = 'a number has lost its leading zeros; write "0042"' if isinstance(text, int | float) else ""
+        raise FormatError(f"{where}: expected the prediction as text, got {short(text)}", hint=hint)
+    if len(text) > _LONGEST:
+        raise FormatError(f"{where}: the prediction has {len(text):,} characters")
+    if indexed and isinstance(key, str) and _is_number(key.strip()):
+        key = int(key)
+    if type(key) is not int and (indexed or not isinstance(key, str)):
+        kind = "an index" if indexed else "a file name"
+        raise FormatError(f"{where}: expected {kind}, got {short(key)}")
+    return Entry(where, line, key, text.strip(), _confidence(where, confidence))
 
 
 class _Images:
@@ -174,30 +242,35 @@ class _Images:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._names = {table.name(image): image for image in range(len(table))}
-        folder = Path(table.subject.name)
-        self._before = ("./", f"{folder.as_posix()}/", f"{folder.absolute().as_posix()}/")
+        self._before: tuple[str, ...] = ("",)
+        if (folder := table.subject.folder) is not None:
+            own = Path(table.subject.name)
+            whole = {f"{path.as_posix()}/" for path in (folder, own, folder.absolute(), own.absolute())}
+            self._before = ("", f"{own.name}/", *sorted(whole))
 
-    def find(self, where: str, key: Any) -> int:
-        if isinstance(key, str):
-            for before in ("", *self._before):
-                if key.startswith(before) and (image := self._names.get(key[len(before) :])) is not None:
-                    return image
-        number = key if type(key) is int else int(key) if isinstance(key, str) and _is_number(key) else None
-        if number is not None:
-            if 0 <= number < len(self._table):
-                return number
-            last = len(self._table) - 1
-            raise FormatError(
-                f"{where}: there is no image {number}; the {len(self._table):,} images are 0 to {last}"
-            )
-        found = self._ends.get(key, []) if isinstance(key, str) else []
+    def find(self, where: str, key: str | int) -> int | None:
+        """The image; None if it is of a split that is not looked at."""
+        count = len(self._table)
+        if isinstance(key, int):
+            if 0 <= key < count:
+                return key
+            raise FormatError(f"{where}: there is no image {key}; the {count:,} images are 0 to {count - 1}")
+        name = key.replace("\\", "/").removeprefix("./")
+        for before in self._before:
+            if name.startswith(before) and (image := self._names.get(name[len(before) :])) is not None:
+                return image
+            if any(name.startswith(before + other) for other in self._table.subject.left_out):
+                return None
+        found = self._ends.get(name, [])
         if len(found) == 1:
             return found[0]
-        shown = json.dumps(key)[:80]
         if found:
             names = " or ".join(self._table.name(image) for image in found)
-            raise FormatError(f"{where}: {shown} could be {names}", hint="--split names the split")
-        raise FormatError(f"{where}: {shown} is not among the images, the first is {self._table.name(0)}")
+            raise FormatError(f"{where}: {short(key)} could be {names}", hint="--split names the split")
+        if _is_number(key):
+            return self.find(where, int(key))
+        first = self._table.name(0) if count else "missing"
+        raise FormatError(f"{where}: {short(key)} is not among the images, the first is {first}")
 
     @cached_property
     def _ends(self) -> dict[str, list[int]]:
@@ -217,12 +290,14 @@ def _is_number(text: str) -> bool:
 
 
 def _confidence(where: str, value: Any) -> float | None:
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and value.strip().lower() in ("", "nan", "none", "null")):
         return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(value, bool) or number != number or number in (float("inf"), float("-inf")):
-        raise FormatError(f"{where}: expected a number as confidence, got {json.dumps(value)[:40]}")
-    return number
+    number = float("nan")
+    if not isinstance(value, bool):
+        with suppress(TypeError, ValueError, OverflowError):
+            number = float(value)
+    if isfinite(number):
+        return number
+    if isinstance(value, float) and isnan(value):  # JSON of Python and pandas
+        return None
+    raise FormatError(f"{where}: expected a number as confidence, got {short(value)}")

@@ -1,6 +1,6 @@
 """How good predictions are: alignment of label and prediction, and what follows from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.inspection.measure import UNSEEN
+from digitseq.checks import short
+from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.predictions import Predictions
 from digitseq.inspection.table import Table
 
@@ -17,6 +18,7 @@ OTHER, NONE = 10, 11
 NOTHING = 10
 """Row of the confusion matrix beside 0–9: nothing is there."""
 _STEPS = 5  # groups of an effect's strength
+_ODD, _ENOUGH = 2, 20  # lines that are no accident; images of which chance reads one
 _FEW_SPACINGS = 24  # more different spacings than these are put into groups
 
 
@@ -54,7 +56,7 @@ class Mistake:
         confidence: as the model gave it, or None.
         errors: how many edits make the prediction the label.
         above: the label, with a space where something was inserted.
-        below: the prediction under it, with a space where a digit was missed.
+        below: the prediction under it, with a space where a digit was missed; a space that was read is ␣.
     """
 
     image: int
@@ -96,7 +98,7 @@ class Scores:
             most confident.
         texts: prediction of each image of the table; None where there is none.
         confidences: likewise.
-        note: something suspicious about the file, or nothing.
+        notes: what is suspicious about the predictions.
     """
 
     name: str
@@ -117,7 +119,7 @@ class Scores:
     mistakes: tuple[Mistake, ...]
     texts: list[str | None] = field(repr=False)
     confidences: list[float | None] = field(repr=False)
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def sequence_accuracy(self) -> float:
@@ -133,6 +135,23 @@ class Scores:
     def cer(self) -> float:
         """Character error rate: edits by digits of the labels; above 1 if much is inserted."""
         return self.errors / self.digits if self.digits else 0.0
+
+    def groups(self) -> list[tuple[str, tuple[Rate, ...]]]:
+        """All rates, each with what it counts and by what: "images by length", "digits by spacing", …."""
+        return [
+            ("images by length", self.by_length),
+            ("images by split", self.by_split if len(self.by_split) > 1 else ()),
+            *((f"images by {effect}", rates) for effect, rates in self.by_effect.items()),
+            ("digits by digit", self.by_digit),
+            ("digits by position", self.by_position),
+            ("digits by spacing", self.by_spacing),
+        ]
+
+    def of_images(self, images: Sequence[int]) -> Predictions:
+        """The predictions of some images alone."""
+        inside = set(images)
+        texts = [text if i in inside else None for i, text in enumerate(self.texts)]
+        return Predictions(self.name, texts, self.confidences)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -193,7 +212,7 @@ def score(table: Table, predictions: Predictions) -> Scores:
             Mistake(
                 image, table.name(image), label, text, predictions.confidences[image], errors,
                 "".join(" " if c is None else c for c in above),
-                "".join(" " if c is None else c for c in below),
+                "".join(" " if c is None else c.replace(" ", "␣") for c in below),
             )
         )  # fmt: skip
     in_question = np.isin(table.image, images)
@@ -227,7 +246,7 @@ def score(table: Table, predictions: Predictions) -> Scores:
         mistakes=tuple(mistakes),
         texts=predictions.texts,
         confidences=predictions.confidences,
-        note=_lost_zeros([table.labels[i] for i in images], [predictions.texts[i] or "" for i in images]),
+        notes=tuple(_suspicions([(table.labels[i], predictions.texts[i] or "") for i in images.tolist()])),
     )
 
 
@@ -266,8 +285,8 @@ def _grouped(values: IntArray, right: AnyArray, say: Callable[[int], str] = str)
 def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Rate, ...]:
     """Digits by the spacing on their narrower side."""
     behind = table.drawn_px if table.subject.recipe is not None else table.seen_px
-    nothing = 1 << 15
-    behind = np.where(behind > UNSEEN + 1, behind, nothing)
+    nothing = -UNSEEN
+    behind = np.where(behind > TOUCHING, behind, nothing)
     before = np.where(table.position > 0, np.concatenate([[nothing], behind[:-1]])[: len(behind)], nothing)
     narrow = np.minimum(behind, before)
     chosen = in_question & (narrow < nothing)
@@ -314,12 +333,15 @@ def _mean_confidence(
     return means[0], means[1]
 
 
-def _lost_zeros(labels: list[str], texts: list[str]) -> str:
-    """A file that has passed through a reader that takes labels for numbers."""
+def _suspicions(pairs: list[tuple[str, str]]) -> Iterator[str]:
+    """What looks like a mistake in the making of the file, not in the reading of the images."""
     lost = sum(
-        label[:1] == "0" and text != label and text == (label.lstrip("0") or "0")
-        for label, text in zip(labels, texts, strict=True)
+        label[:1] == "0" and text != label and text == (label.lstrip("0") or "0") for label, text in pairs
     )
-    if lost < 2 or any(text[:1] == "0" and len(text) > 1 for text in texts):
-        return ""
-    return f"{lost:,} predictions are their label without its leading zeros: were they taken for numbers?"
+    if lost >= _ODD and not any(text[:1] == "0" and len(text) > 1 for _, text in pairs):
+        yield f"{lost:,} predictions are their label without its leading zeros: were they taken for numbers?"
+    strange = [text for _, text in pairs if text and not (text.isascii() and text.isdigit())]
+    if len(strange) >= max(_ODD, len(pairs) // 10):
+        yield f"{len(strange):,} predictions have characters that are not digits, such as {short(strange[0])}"
+    if len(pairs) >= _ENOUGH and not any(label == text for label, text in pairs):
+        yield "not one image was read right: are these predictions of these images?"

@@ -5,10 +5,12 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import integer
 from digitseq.errors import ArgumentError
+from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.report import Report
 
 _SCALE, _CAPTION_PX, _MARGIN_PX = 2, 16, 8
 _USUAL_WIDTH_PX = 1_400
+_CAPTION = 300  # characters of a label or a prediction
 _MOST_PIXELS = 200_000_000
 _PAPER, _INK, _RIGHT, _WRONG, _BOX = (
     (250, 250, 250),
@@ -27,7 +29,7 @@ def draw_sheet(
 
     Args:
         report: where the images are from.
-        images: int (images,), places in its table; those that do not fit on the sheet are left out.
+        images: int (images,), at least one; places in its table. Those that do not fit are left out.
         rows: of the sheet.
         cols: of the sheet; None for as many as fit into 1,400 px.
         boxes: draw the boxes of the digits.
@@ -37,22 +39,21 @@ def draw_sheet(
         the prediction beside it where it is wrong.
 
     Raises:
-        ArgumentError: no images, or a sheet of more than 200 million pixels.
+        ArgumentError: the sheet would have more than 200 million pixels.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    rows = integer("rows", rows, 1, 10_000)
+    rows, cols = integer("rows", rows, 1, 10_000), cols if cols is None else integer("cols", cols, 1, 1_000)
     table = report.table
-    if not len(images):
-        raise ArgumentError("images", "there are none of that kind to show")
-    pictures = [table.pixels(int(image)) for image in images[: rows * (cols or 64)]]
-    wide = max((p.shape[1] for p in pictures if p is not None), default=1) * _SCALE
-    high = max((p.shape[0] for p in pictures if p is not None), default=1) * _SCALE
-    if cols is None:
-        cols = max(1, (_USUAL_WIDTH_PX - _MARGIN_PX) // (wide + _MARGIN_PX))
-    cols = min(integer("cols", cols, 1, 1_000), len(pictures))
-    pictures = pictures[: rows * cols]
-    rows = -(-len(pictures) // cols)
+    known = table.width_px[images]
+    wide = max(1, int(known[: rows * (cols or len(known))].max(initial=1))) * _SCALE
+    cols = min(cols or max(1, (_USUAL_WIDTH_PX - _MARGIN_PX) // (wide + _MARGIN_PX)), len(images))
+    images = images[: rows * cols]
+    rows = -(-len(images) // cols)
+    first = next(
+        (p for p in map(table.pixels, images.tolist()) if p is not None), np.zeros((SIDE, 1), np.uint8)
+    )
+    high = len(first) * _SCALE
     width, height = (
         cols * (wide + _MARGIN_PX) + _MARGIN_PX,
         rows * (high + _CAPTION_PX + _MARGIN_PX) + _MARGIN_PX,
@@ -63,7 +64,8 @@ def draw_sheet(
         )
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
-    for place, (image, picture) in enumerate(zip(images.tolist(), pictures, strict=False)):
+    for place, image in enumerate(images.tolist()):
+        picture = table.pixels(image)
         row, col = divmod(place, cols)
         x, y = _MARGIN_PX + col * (wide + _MARGIN_PX), _MARGIN_PX + row * (high + _CAPTION_PX + _MARGIN_PX)
         if picture is not None:
@@ -75,17 +77,19 @@ def draw_sheet(
                     corner = (x + (left + across) * _SCALE - 1, y + (top + down) * _SCALE - 1)
                     draw.rectangle((x + left * _SCALE, y + top * _SCALE, *corner), outline=_BOX)
         text, colour = _caption(report, image)
-        while text and draw.textlength(text, font) > wide:
-            text = text[: -2 if text.endswith("…") else -1].rstrip("…") + "…" if len(text) > 2 else ""
+        fits = next((n for n in range(len(text), 0, -1) if draw.textlength(text[:n], font) <= wide), 0)
+        text = text if fits == len(text) else text[: fits - 1] + "…"
         draw.text((x, y + high + 1), text, colour, font)
     return np.asarray(sheet)
 
 
 def _caption(report: Report, image: int) -> tuple[str, tuple[int, int, int]]:
     label = report.table.labels[image]
+    if not report.table.readable[image]:
+        return f"{label[:_CAPTION]} (no image)", _WRONG
     if report.scores is None or (read := report.scores.texts[image]) is None:
-        return label or report.table.name(image), _INK
+        return label[:_CAPTION] or report.table.name(image), _INK
     if read == label:
-        return label, _RIGHT
-    shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in read)
-    return f"{label} read as {shown or 'nothing'}", _WRONG
+        return label[:_CAPTION], _RIGHT
+    shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in read[:_CAPTION])
+    return f"{label[:_CAPTION]} read as {shown or 'nothing'}", _WRONG

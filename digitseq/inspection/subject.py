@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from digitseq.arrays import IntArray, UInt8Array
@@ -25,6 +26,8 @@ class Row(NamedTuple):
         boxes: x, y, w, h of each digit; none if nothing is known of them.
         glyphs: each glyph's place in its source's own order; none if not known.
         problems: what is wrong with it already.
+
+    A label that is not of digits is given as none, and a problem; likewise boxes and glyphs.
     """
 
     number: int
@@ -58,6 +61,9 @@ class Part(Protocol):
     def image(self, number: int) -> UInt8Array | None:
         """The pixels of one image, uint8 (28, width), as stored."""
 
+    def leftovers(self) -> list[Problem]:
+        """What is wrong with the part as a whole, known when all rows have been read."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -70,6 +76,9 @@ class Subject:
         parts: its splits.
         recipe: of the whole; None where there is none.
         problems: what is wrong with the whole.
+        folder: where its files are, if it is a dataset.
+        glyphs: what it was drawn from, if that is at hand.
+        left_out: beginnings of file names of the splits that are not looked at.
     """
 
     name: str
@@ -77,6 +86,9 @@ class Subject:
     parts: list[Part]
     recipe: Recipe | None
     problems: list[Problem] = field(default_factory=list)
+    folder: Path | None = None
+    glyphs: GlyphSet | None = None
+    left_out: tuple[str, ...] = ()
 
     def only(self, split: str | None) -> "Subject":
         """
@@ -91,4 +103,5 @@ class Subject:
         if not parts:
             there = ", ".join(part.split for part in self.parts)
             raise ArgumentError("split", f"expected one of {there}, got {split!r}")
-        return replace(self, parts=parts)
+        others = tuple(f"{part.split}/" for part in self.parts if part.split != split)
+        return replace(self, parts=parts, left_out=others)

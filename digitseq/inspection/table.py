@@ -1,26 +1,20 @@
 """All that is looked at, as columns: one row an image, one row a digit. Numbers first, words later."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
-from digitseq.inspection.measure import (
-    UNSEEN,
-    column_gaps,
-    contour_gaps,
-    ink_columns,
-    misplaced,
-)
+from digitseq.inspection.measure import SKIPPED, UNSEEN, column_gaps, contour_gaps, ink_columns, misplaced
 from digitseq.inspection.promise import promise
-from digitseq.inspection.subject import Part, Row, Subject
+from digitseq.inspection.subject import Part, Problem, Row, Subject
 from digitseq.recipe import Recipe
 
 _BATCH = 500
 _BATCH_BYTES = 1 << 25
-_CONTOURS = 2_000  # images whose contours are measured: 100 times the work of counting columns
+_CONTOURS = 2_000  # images whose contours are measured, evenly spread: 100 times the work of counting columns
 HEAT_COLUMNS = 2_048
 """Columns of the heat map; of wider images it shows the left part."""
 
@@ -40,7 +34,7 @@ class Table:
         width_px: int (images,).
         left_px: int (images,), the first inked column; −1 where ink cannot be told.
         right_px: int (images,), the column after the last inked one.
-        ink: float (images,), mean brightness of the ink, 0 to 1.
+        ink: float (images,), mean brightness of the image, 0 to 1.
         readable: bool (images,), the image is there.
         clean: bool (images,), its ink can be told from the paper.
         first: int (images + 1,), where the digits of each image begin.
@@ -51,10 +45,13 @@ class Table:
         boxes: int (digits, 4); −1 where not known.
         glyph: int (digits,), place in the source; −1 where not known.
         drawn_px: int (digits,), spacing to the next digit that the recipe draws; UNSEEN where there is none.
-        seen_px: int (digits,), spacing to the next digit as the pixels show it; UNSEEN or TOUCHING.
+        seen_px: int (digits,), spacing to the next digit as the pixels show it; SKIPPED, UNSEEN or TOUCHING,
+            which are all below any spacing, where they show none.
         heat: float (28, columns), mean brightness of the images at each place.
         twins: groups of images with the same pixels.
         problems: what is wrong: kind, image (−1: none), sentence.
+        digests: of width and pixels of each image; empty where it cannot be read.
+        sample: some images were chosen, not all looked at.
     """
 
     subject: Subject
@@ -78,7 +75,9 @@ class Table:
     seen_px: IntArray
     heat: AnyArray
     twins: list[list[int]]
-    problems: list[tuple[str, int, str]] = field(default_factory=list)
+    problems: list[tuple[str, int, str]]
+    digests: list[bytes]
+    sample: bool
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -106,17 +105,20 @@ def gather(subject: Subject, limit: int | None, progress: Progress | None = None
         progress: called with images done, images in all and 0.
     """
     total = sum(map(len, subject.parts))
-    gathering = _Gathering()
     many = min(total, limit or total)
+    gathering = _Gathering(many)
+    every, first = spread(total, many), 0
     for number, part in enumerate(subject.parts):
         chosen = None
         if many < total:
-            chosen = spread(len(part), round(many * len(part) / total))
+            chosen = every[(every >= first) & (every < first + len(part))] - first
+        first += len(part)
         for rows in _batches(part.rows(chosen)):
             gathering.add(number, part, rows)
             if progress is not None:
                 progress(len(gathering.labels), many, 0)
-    return gathering.table(subject)
+        gathering.note(part.leftovers())
+    return gathering.table(subject, many < total)
 
 
 def spread(count: int, wanted: int) -> IntArray:
@@ -127,7 +129,7 @@ def spread(count: int, wanted: int) -> IntArray:
     [0, 2, 5, 7]
     """
     wanted = min(count, wanted)
-    return np.arange(wanted) * count // max(wanted, 1)
+    return np.array([place * count // wanted for place in range(wanted)], np.int64)  # exact beyond 64 bits
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -146,22 +148,28 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 class _Gathering:
     """Columns that grow, batch by batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, images: int) -> None:
         self.labels: list[str] = []
+        self._images = images
         self._columns: dict[str, list[AnyArray]] = {}
         self._strengths: dict[str, list[tuple[int, AnyArray]]] = {}
         self._seen: dict[bytes, int] = {}
+        self._digests: list[bytes] = []
+        self._numbers: set[tuple[int, int]] = set()
         self._twins: dict[int, list[int]] = {}
         self._problems: list[tuple[str, int, str]] = []
         self._heat = np.zeros((0, 0))
         self._pictures = 0
-        self._contours = 0
 
     def _put(self, **columns: AnyArray) -> None:
         for name, values in columns.items():
             if values.dtype == np.int64 and name != "number":
                 values = values.astype(np.int32)  # a million images have some five million digits
             self._columns.setdefault(name, []).append(values)
+
+    def note(self, problems: list[Problem]) -> None:
+        """Keep what is wrong with a part as a whole."""
+        self._problems += [(kind, -1, sentence) for kind, sentence in problems]
 
     def add(self, number: int, part: Part, rows: list[Row]) -> None:
         """Measure a batch."""
@@ -173,7 +181,7 @@ class _Gathering:
             self._problems += [(kind, base + place, sentence) for kind, sentence in row.problems]
         clean, white, drawn = self._promised(part.recipe, rows, numbers, base)
         images, widths = _stack(rows, white)
-        self._find_twins(rows, base)
+        self._find_twins(number, rows, base)
         self._warm(images, int(readable.sum()))
 
         sizes = np.array([len(row.label) for row in rows])
@@ -193,24 +201,41 @@ class _Gathering:
         inked = told & (before[:, -1] >= 0)
         blank = np.flatnonzero(told & ~inked)
         self._problems += [("ink", base + int(i), "nothing is on it") for i in blank]
-        contour = part.recipe is not None and part.recipe.spacing_from == "contour"
         known = inked[image] & (boxes[:, 0] >= 0)
+        misfit = self._misfits(part.recipe, images, before, after, known, image, boxes, sizes, widths)
+        if part.recipe is None:  # nobody says that the paper is clean: where boxes do not fit, it is not
+            inked &= ~misfit
+            told &= ~misfit
+            known &= inked[image]
+        else:
+            self._problems += [
+                ("boxes", base + int(i), "its ink is not where its boxes are") for i in np.flatnonzero(misfit)
+            ]
         pairs = np.flatnonzero(known[:-1] & (position[1:] > 0)) if len(image) else np.zeros(0, np.int64)
         seen = np.full(len(image), UNSEEN)
-        if not contour:
+        wanted = _of_digits(drawn, sizes)
+        if part.recipe is not None and part.recipe.spacing_from == "contour":
+            looked = base + image[pairs]
+            some = (looked * _CONTOURS // self._images != (looked - 1) * _CONTOURS // self._images) | (
+                self._images <= _CONTOURS
+            )
+            seen[pairs] = SKIPPED
+            pairs = pairs[some]
+            gaps = contour_gaps(images, image[pairs], boxes[pairs], boxes[pairs + 1])
+            # A loose piece that touches the neighbour grows with it: then digits that touch seem apart.
+            seen[pairs] = np.where((wanted[pairs] <= 0) & (gaps > 0), UNSEEN, gaps)
+        else:
             seen[pairs] = column_gaps(before, after, image[pairs], boxes[pairs], boxes[pairs + 1])
-            self._compare_boxes(images, before, after, known, image, boxes, sizes, base)
-            told_apart = seen[pairs] != UNSEEN
             stated = boxes[pairs + 1, 0] - boxes[pairs, 0] - boxes[pairs, 2]
-            for pair in pairs[told_apart & (seen[pairs] != stated)].tolist():
+            for pair in pairs[(seen[pairs] != UNSEEN) & (seen[pairs] != stated)].tolist():
                 said = int(boxes[pair + 1, 0] - boxes[pair, 0] - boxes[pair, 2])
+                if part.recipe is None:
+                    seen[pair] = UNSEEN
+                    continue
                 sentence = (
                     f"the pixels show {seen[pair]} px after digit {position[pair] + 1}, its boxes {said}"
                 )
                 self._problems.append(("boxes", base + int(image[pair]), sentence))
-        elif self._contours < _CONTOURS:
-            self._contours += len(rows)
-            seen[pairs] = contour_gaps(images, image[pairs], boxes[pairs], boxes[pairs + 1])
         self._put(
             part=np.full(len(rows), number),
             number=numbers,
@@ -226,7 +251,7 @@ class _Gathering:
             position=position,
             boxes=boxes,
             glyph=glyph,
-            drawn_px=_of_digits(drawn, sizes),
+            drawn_px=wanted,
             seen_px=seen,
         )
 
@@ -250,12 +275,19 @@ class _Gathering:
             self._strengths.setdefault(name, []).append((base, values))
         return wanted.clean, wanted.white, wanted.gaps_px
 
-    def _find_twins(self, rows: list[Row], base: int) -> None:
+    def _find_twins(self, part: int, rows: list[Row], base: int) -> None:
         for place, row in enumerate(rows):
-            if row.image is None:
+            digest = b""
+            if row.image is not None:
+                data = b"%d " % row.image.shape[1] + row.image.tobytes()
+                digest = blake2b(data, digest_size=16).digest()
+            self._digests.append(digest)
+            if (
+                not digest or (part, row.number) in self._numbers
+            ):  # a second line about the same file is no twin
                 continue
-            data = b"%d " % row.image.shape[1] + row.image.tobytes()
-            first = self._seen.setdefault(blake2b(data, digest_size=16).digest(), base + place)
+            self._numbers.add((part, row.number))
+            first = self._seen.setdefault(digest, base + place)
             if first != base + place:
                 self._twins.setdefault(first, [first]).append(base + place)
 
@@ -269,8 +301,9 @@ class _Gathering:
         self._heat[: len(here), : here.shape[1]] += here
         self._pictures += pictures
 
-    def _compare_boxes(
+    def _misfits(
         self,
+        recipe: Recipe | None,
         images: UInt8Array,
         before: IntArray,
         after: IntArray,
@@ -278,23 +311,27 @@ class _Gathering:
         image: IntArray,
         boxes: IntArray,
         sizes: IntArray,
-        base: int,
-    ) -> None:
-        """Name the images whose ink ends elsewhere than their boxes."""
+        widths: IntArray,
+    ) -> BoolArray:
+        """Which images have ink that ends elsewhere than their boxes, or another width than the recipe's."""
+        wrong = np.zeros(len(sizes), np.bool_)
+        stated = boxes[:, 0] >= 0
+        wrong[image[stated & (boxes[:, 0] + boxes[:, 2] > widths[image]) & (widths[image] > 0)]] = True
+        if recipe is not None and recipe.image_width is not None:
+            wrong |= (widths > 0) & (widths != recipe.image_width)
         if not known.any():
-            return
+            return wrong
         starts = np.cumsum(sizes) - sizes
         lines = np.flatnonzero((sizes > 0) & known[np.minimum(starts, len(known) - 1)])
         spans = starts[sizes > 0]
         corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-        low = np.minimum.reduceat(corners[:, :2], spans, axis=0)
-        high = np.maximum.reduceat(corners[:, 2:], spans, axis=0)
         ends = np.zeros((len(sizes), 4), np.int64)
-        ends[sizes > 0] = np.concatenate([low, high], axis=1)
-        wrong = lines[misplaced(images, before, after, ends[lines], lines)]
-        self._problems += [("boxes", base + int(i), "its ink is not where its boxes are") for i in wrong]
+        ends[sizes > 0, :2] = np.minimum.reduceat(corners[:, :2], spans, axis=0)
+        ends[sizes > 0, 2:] = np.maximum.reduceat(corners[:, 2:], spans, axis=0)
+        wrong[lines[misplaced(images, before, after, ends[lines], lines)]] = True
+        return wrong
 
-    def table(self, subject: Subject) -> Table:
+    def table(self, subject: Subject, sample: bool) -> Table:
         """All that was gathered."""
         columns = {name: np.concatenate(values) for name, values in self._columns.items()}
         if not columns:
@@ -315,6 +352,8 @@ class _Gathering:
             heat=self._heat / max(self._pictures, 1) / 255,
             twins=list(self._twins.values()),
             problems=[(kind, -1, sentence) for kind, sentence in subject.problems] + self._problems,
+            digests=self._digests,
+            sample=sample,
             **columns,
         )
 
@@ -351,6 +390,5 @@ def _is_white(image: UInt8Array) -> bool:
 
 
 def _is_clean(image: UInt8Array) -> bool:
-    """More than half of the border is of one colour, black or white: paper that can be told from ink."""
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    return bool(max((border == 0).mean(), (border == 255).mean()) > 0.5)
+    """More than half of the image is of one colour, black or white: it may be paper."""
+    return bool(max((image == 0).mean(), (image == 255).mean()) > 0.5)

@@ -8,7 +8,9 @@ DIGITSEQ_ARTEFACTS names a folder for screenshots.
 import importlib.util
 import json
 import os
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,7 +153,7 @@ def test_nothing_that_a_file_says_is_carried_out(driver: Any, page: Path) -> Non
     seen = _Page(driver, page, "desktop")
     seen.choose("filter", "")
     seen.choose("sort", "worst read")
-    assert EVIL.replace(" ", "·") in seen.run("return document.getElementById('grid').textContent")
+    assert EVIL.replace(" ", "␣") in seen.run("return document.getElementById('grid').textContent")
     seen.run("document.querySelector('#grid li').click()")
     assert EVIL in seen.run("return document.getElementById('facts').textContent")
     assert seen.run("return document.title").startswith("digitseq: ")
@@ -191,7 +193,7 @@ def test_images_are_drawn_as_they_are(driver: Any, page: Path) -> None:
 
 def test_filters_and_sorting(driver: Any, page: Path) -> None:
     seen = _Page(driver, page, "desktop")
-    assert seen.shown() == "400 of 400 images"
+    assert seen.shown() == "400 of the 400 images"
     seen.choose("filter", "*7*")
     assert all("7" in label for label in seen.labels())
     assert 0 < int(seen.shown().split()[0]) < 400
@@ -214,8 +216,68 @@ def test_filters_and_sorting(driver: Any, page: Path) -> None:
     seen.run("document.getElementById('more').click()")
     assert len(seen.labels()) == before + 60
     seen.choose("filter", "99999999")
-    assert seen.shown() == "0 of 400 images"
+    assert seen.shown() == "0 of the 400 images"
     assert seen.labels() == []
+    seen.choose("filter", "abc")
+    assert seen.shown().startswith("A label pattern has digits")
+    assert seen.labels() == []
+    seen.choose("filter", "*1*1*2*")
+    wanted = [label for label in _labels(seen) if re.fullmatch("[0-9]*1[0-9]*1[0-9]*2[0-9]*", label)]
+    assert sorted(seen.labels()) == sorted(wanted)
+    assert wanted
+    started = time.monotonic()
+    seen.run("return pattern('*1*1*1*1*1*1*1*1*9').test('1'.repeat(5000) + '2')")
+    assert time.monotonic() - started < 20  # a careless expression takes longer than the universe
+    seen.choose("filter", "")
+    seen.choose("sort", "nearest digits")
+    rooms = seen.run("return [...document.querySelectorAll('#grid li')].map((box) => itemOf.get(box).room)")
+    assert rooms == sorted(rooms)
+    assert rooms[0] == seen.run("return Math.min(...items.map((item) => item.room))") < 0
+    assert seen.run("return Math.max(...items.map((item) => item.room))") > 0
+
+
+def _labels(seen: _Page) -> list[str]:
+    return [str(label) for label in seen.run("return items.map((item) => item.label)")]
+
+
+def test_boxes_are_drawn_in_place_and_the_reader_stays_where_they_were(driver: Any, page: Path) -> None:
+    seen = _Page(driver, page, "desktop")
+    seen.type("\ue00c")  # a window without focus has no focused element
+    seen.run("document.getElementById('more').click()")
+    seen.run("document.querySelectorAll('#grid li')[71].focus()")
+    seen.type("b", "#grid li:focus")
+    assert seen.run("return document.getElementById('boxes').checked")
+    assert len(seen.labels()) == 120
+    assert seen.run("return [...document.querySelectorAll('#grid li')].indexOf(document.activeElement)") == 71
+    seen.type(" ", "#grid li:focus")
+    assert seen.run("return document.getElementById('one').open")
+    seen.type("\ue00c")
+
+
+def test_faults_can_be_found_among_the_images(driver: Any, copy: Path, tmp_path: Path) -> None:
+    (copy / "train/images/000/000007.png").unlink()
+    shutil.copy(copy / "train/images/000/000003.png", copy / "train/images/000/000004.png")
+    seen = _Page(driver, write_page(inspect_dataset(copy), tmp_path / "p.html", images=40), "phone")
+    assert seen.shown() == "40 of the 40 images that are here, of 180"
+    seen.run("document.getElementById('faults').click()")
+    assert seen.shown().startswith("3 of the 40 images")
+    text = seen.run("return document.getElementById('grid').textContent")
+    assert "no image" in text
+    assert "000007.png: missing" in text
+    assert "has the same pixels as train/images/000/000004.png" in text
+    seen.run("[...document.querySelectorAll('#grid li')].find((b) => itemOf.get(b).missing).click()")
+    facts = seen.run("return document.getElementById('facts').textContent")
+    assert "missing" in facts
+    assert "width" not in facts
+    assert seen.run("return document.getElementById('one').scrollWidth <= window.innerWidth")
+    assert driver.get_log("browser") == []
+
+
+def test_a_picture_too_tall_to_show_whole_stops_nothing(driver: Any, tmp_path: Path) -> None:
+    Image.new("L", (3, 200_000), 255).save(tmp_path / "tall.png")
+    seen = _Page(driver, write_page(inspect_dataset(tmp_path / "tall.png"), tmp_path / "p.html"), "desktop")
+    assert len(seen.labels()) == 1
+    assert driver.get_log("browser") == []
 
 
 def test_the_keyboard_does_what_the_mouse_does(driver: Any, page: Path) -> None:
@@ -256,7 +318,7 @@ def test_a_plain_dataset_has_no_tools_for_predictions(driver: Any, written: Path
     seen = _Page(driver, write_page(inspect_dataset(written), tmp_path / "p.html"), "phone")
     assert seen.run("return document.getElementById('only-errors').hidden")
     seen.choose("split", "test")
-    assert seen.shown() == "30 of 180 images"
+    assert seen.shown() == "30 of the 180 images"
     seen.type("e")
-    assert seen.shown() == "30 of 180 images"
+    assert seen.shown() == "30 of the 180 images"
     assert driver.get_log("browser") == []

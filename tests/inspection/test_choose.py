@@ -65,7 +65,7 @@ def test_bad_choices_are_told(report: Report) -> None:
             Choice(**bad)
     with pytest.raises(ArgumentError, match="only with predictions"):
         choose(report, 3, Choice(order="worst"))
-    with pytest.raises(ArgumentError, match="there are none of that kind"):
+    with pytest.raises(ArgumentError, match="there are no such images"):
         draw_sheet(report, choice=Choice(label="99999"))
 
 

@@ -1,11 +1,13 @@
 """What pixels tell of spacing is what the recipe drew, to the pixel."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from digitseq import Recipe, inspect_dataset, make_recipe
+from digitseq import Recipe, inspect_dataset, make_recipe, streams
+from digitseq.augment.draws import Draws
 from digitseq.dataset.folder import draw_batches
 from digitseq.glyphs.builtin import builtin
 from digitseq.glyphs.glyphset import GlyphSet
@@ -150,3 +152,38 @@ def test_a_promise_without_glyphs_is_the_plan_with_glyphs(changes: dict[str, Any
         assert (wanted.clean >= np.array(same)).all()
         spared = np.all([strength == 0 for strength in wanted.strengths.values()], axis=0)
         assert (spared == np.array(same)).all()
+
+
+def test_strengths_are_means_over_the_digits_that_there_are() -> None:
+    recipe = _recipe(length=(1, 5), augment={"rotate": 10}, image_width=200)
+    numbers = np.arange(len(recipe))
+    wanted = promise(recipe, numbers)
+    starts = streams.image_starts(streams.seed_start(recipe.seed), numbers)
+    assert recipe.settings is not None
+    each = np.abs(Draws(recipe.settings, starts).strengths("rotate", 5))
+    for number, label in enumerate(wanted.labels):
+        assert wanted.strengths["rotate"][number] == pytest.approx(each[number, : len(label)].mean())
+
+
+def test_a_loose_piece_that_the_neighbour_took_leaves_a_contour_untold() -> None:
+    image = np.zeros((1, 9, 16), np.uint8)
+    image[0, 2:7, 0:5] = 1  # the left digit touches …
+    image[0, 4, 5] = 1  # … a speck, where the box of the right one begins
+    image[0, 2:7, 11:15] = 1
+    boxes, right = np.array([[0, 2, 5, 5]]), np.array([[5, 2, 10, 5]])
+    assert contour_gaps(image, np.array([0]), boxes, right).tolist() == [TOUCHING]
+    boxes = np.array([[0, 2, 6, 5]])  # now the column of the speck is both's, and it grows with the left one
+    assert contour_gaps(image, np.array([0]), boxes, right).tolist() == [UNSEEN]
+
+
+def test_real_digits_that_touch_have_no_faults(with_mnist: Path) -> None:
+    for settings in (
+        {"writer": "same", "spacing_range": (-2, 0)},
+        {"augment": "touching", "spacing_range": (-2, 4)},
+    ):
+        recipe = _recipe(
+            length=(3, 6), count=3_000, source="mnist", image_width=None, spacing_from="contour", **settings
+        )
+        report = inspect_dataset(recipe)
+        assert report.faults == 0, report.findings
+        assert report.spacing.touching > 1_000

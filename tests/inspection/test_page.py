@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -108,7 +109,11 @@ def test_the_sample_is_stated_and_faults_come_first(copy: Path, tmp_path: Path) 
     _, data = _page(report, tmp_path / "p.html", images=20)
     assert len(data["items"]) == 20
     assert data["items"][0]["name"] == "train/images/000/000077.png"
-    expected = "20 of 180 images, at random (seed 0). The first 1 are those with faults or read worst."
+    assert data["items"][0]["missing"]
+    assert data["items"][0]["faults"] == ["train/images/000/000077.png: missing"]
+    expected = (
+        "20 of 180 images, at random (seed 0). The first 1 are those read worst, and those with faults."
+    )
     assert data["stated"] == expected
     again = write_page(report, tmp_path / "q.html", images=20).read_bytes()
     assert again == (tmp_path / "p.html").read_bytes()
@@ -136,7 +141,7 @@ def test_pages_that_cannot_be_made_are_told(written: Path, tmp_path: Path) -> No
     for images in (0, 100_001, True, "9"):
         with pytest.raises(ArgumentError, match="images"):
             write_page(report, tmp_path / "p.html", images=images)  # type: ignore[arg-type]
-    with pytest.raises(ArgumentError, match="there are none of that kind"):
+    with pytest.raises(ArgumentError, match="there are no such images"):
         write_page(report, tmp_path / "p.html", choice=Choice(label="9"))
     with pytest.raises(OutputError, match="cannot be written"):
         write_page(report, tmp_path / "nowhere" / "p.html")
@@ -154,7 +159,7 @@ def test_a_page_of_one_image_or_of_none_that_can_be_read(tmp_path: Path, copy: P
     _, data = _page(inspect_dataset(copy), tmp_path / "p.html")
     assert data["report"]["width_px"] == {"least": 0, "mean": 0, "greatest": 0}
     recipe = make_recipe(length=(2, 2), count=0, image_width=50, seed=1, source="builtin")
-    with pytest.raises(ArgumentError, match="none of that kind"):
+    with pytest.raises(ArgumentError, match="no such images"):
         write_page(inspect_dataset(recipe), tmp_path / "q.html")
 
 
@@ -165,3 +170,35 @@ def test_a_page_of_very_long_lines_stays_small_and_shows_their_left_part(tmp_pat
     assert max(box[0] for item in data["items"] for box in item["boxes"]) < 4_096
     assert {len(item["gaps"]) for item in data["items"]} == {200}
     assert (tmp_path / "p.html").stat().st_size < 3e6
+
+
+def test_the_worst_come_first_and_take_half_of_a_sample(copy: Path, tmp_path: Path) -> None:
+    shutil.copy(copy / "train/images/000/000003.png", copy / "train/images/000/000004.png")
+    labels = inspect_dataset(copy).table.labels
+    report = inspect_dataset(copy, predictions=[label[::-1] + "1" for label in labels])
+    _, data = _page(report, tmp_path / "p.html", images=40)
+    assert report.scores is not None
+    worst = [mistake.name for mistake in report.scores.mistakes]
+    assert [item["name"] for item in data["items"]][:20] == worst[:20]
+    assert {"train/images/000/000003.png", "train/images/000/000004.png"} <= {
+        i["name"] for i in data["items"]
+    }
+    assert len(data["items"]) == 40
+
+
+def test_an_order_is_kept_though_all_images_fit(written: Path, tmp_path: Path) -> None:
+    _, data = _page(inspect_dataset(written), tmp_path / "p.html", choice=Choice(order="widest"))
+    extents = [item["extent"] for item in data["items"]]
+    assert extents == sorted(extents, reverse=True)
+    assert len(extents) == 180
+
+
+def test_long_labels_and_predictions_do_not_swell_the_page(tmp_path: Path) -> None:
+    recipe = make_recipe(["1234567890" * 100], (0, 1), None, count=300, seed=1, source="builtin")
+    report = inspect_dataset(recipe, predictions=["x" * 10_000] * 300)
+    _, data = _page(report, tmp_path / "p.html")
+    assert (tmp_path / "p.html").stat().st_size < 15e6
+    assert max(len(item["read"]) for item in data["items"]) == 201
+    many = make_recipe([f"{n:06d}" for n in range(9_000)], (0, 1), None, seed=1, source="builtin")
+    _, data = _page(inspect_dataset(many, limit=50), tmp_path / "p.html")
+    assert len(data["report"]["recipe"]["sequences"]) == 20

@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from digitseq import Recipe, inspect_dataset, make_recipe, read_dataset, verify_dataset, write_dataset
-from digitseq.dataset.png import encode_png
+from digitseq import (
+    Recipe,
+    inspect_dataset,
+    make_recipe,
+    read_dataset,
+    verify_dataset,
+    write_dataset,
+    write_page,
+)
+from digitseq.dataset.png import decode_png, encode_png
 from digitseq.errors import ArgumentError, FormatError
-from digitseq.inspection.report import Finding, Report
+from digitseq.inspection.findings import Finding
+from digitseq.inspection.measure import SKIPPED, UNSEEN
+from digitseq.inspection.report import Report
 
 from .conftest import edit_facts, edit_line
 
@@ -105,7 +116,9 @@ def test_a_wrong_label_is_named_wherever_it_stands(copy: Path) -> None:
     edit_line(copy / "test/labels.csv", 6, lambda line: line.replace(f",{right}", f",{wrong}"))
     finding = _found(inspect_dataset(copy), "label")
     assert finding.count == 1
-    assert f"labels.csv line 7 says images/000/000005.png,{wrong}" in finding.examples[0]
+    assert finding.examples[0] == (
+        f"test/images/000/000005.png: labels.csv says {wrong}, metadata.jsonl says {right}"
+    )
 
     def relabel(facts: dict[str, Any]) -> None:
         facts["label"] = wrong[: len(right)]
@@ -170,7 +183,7 @@ def test_missing_damaged_and_blank_images_are_named(copy: Path) -> None:
     report = inspect_dataset(copy)
     assert _found(report, "file").examples == (
         "train/images/000/000001.png: missing",
-        "train/images/000/000002.png: damaged or cut off, or not written by digitseq",
+        "train/images/000/000002.png: damaged or cut off",
     )
     assert _found(report, "ink").examples == ("train/images/000/000003.png: nothing is on it",)
     assert len(list(verify_dataset(copy))) >= 3
@@ -182,8 +195,8 @@ def test_lines_that_are_missing_double_or_spoilt_are_named(copy: Path) -> None:
     path.write_text("".join([*lines[:3], lines[3], lines[3], *lines[5:-1], "{\n"]))
     report = inspect_dataset(copy)
     sentences = {finding.sentence: finding for finding in report.findings if finding.kind == "missing"}
-    assert sentences["images have no line in the metadata"].examples == ("test/images/000/000004.png",)
-    assert sentences["images have more than one line in the metadata"].examples == (
+    assert sentences["images without a line in the metadata"].examples == ("test/images/000/000004.png",)
+    assert sentences["images with more than one line in the metadata"].examples == (
         "test/images/000/000003.png",
     )
     assert any("line 30: not what digitseq writes" in text for text in _found(report, "metadata").examples)
@@ -286,3 +299,227 @@ def test_an_empty_folder_and_an_unfinished_dataset_are_told(tmp_path: Path, copy
     (copy / "dataset.json").rename(copy / ".digitseq-unfinished.json")
     with pytest.raises(FormatError, match="is not finished"):
         inspect_dataset(copy)
+
+
+def test_lines_that_are_cut_off_are_missing_and_nothing_else_is_wrong(copy: Path) -> None:
+    path = copy / "test/metadata.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-5]))
+    labels = copy / "test/labels.csv"
+    labels.write_bytes(b"".join(labels.read_bytes().splitlines(keepends=True)[:-5]))
+    report = inspect_dataset(copy)
+    (finding,) = report.findings
+    assert (finding.kind, finding.count) == ("missing", 5)
+    assert finding.examples[0] == "test/images/000/000025.png"
+
+
+def test_one_lost_line_is_one_fault(copy: Path) -> None:
+    path = copy / "train/metadata.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:6] + lines[7:]))
+    report = inspect_dataset(copy)
+    assert [(f.kind, f.count, f.examples[0]) for f in report.findings] == [
+        (
+            "label",
+            1,
+            "train/labels.csv: 1 lines for images that are not in metadata.jsonl: images/000/000006.png",
+        ),
+        ("missing", 1, "train/images/000/000006.png"),
+    ]
+    path.write_text("".join(lines))
+    edit_line(copy / "test/labels.csv", 3, lambda line: "")
+    (finding,) = inspect_dataset(copy).findings
+    assert finding.examples[0].startswith("test/images/000/000002.png: labels.csv has no line for it")
+
+
+def test_lost_files_of_labels_are_told_once(copy: Path) -> None:
+    (copy / "train/labels.csv").unlink()
+    (finding,) = inspect_dataset(copy).findings
+    assert finding.examples == ("labels.csv: missing",)
+    shutil.rmtree(copy / "validation")
+    findings = {finding.kind: finding for finding in inspect_dataset(copy).findings}
+    assert findings["split"].examples == (
+        "validation/metadata.jsonl: missing, so none of its 30 images is looked at",
+    )
+
+
+def test_pixels_that_another_program_saved_anew_are_the_same_pixels(copy: Path) -> None:
+    for path in (copy / "test").rglob("*.png"):
+        with Image.open(path) as picture:
+            picture.load()
+        picture.save(path, optimize=True)
+    assert inspect_dataset(copy).findings == ()
+    picture.convert("RGB").save(path)
+    (finding,) = inspect_dataset(copy).findings
+    assert finding.examples[0].endswith("expected 8-bit greyscale, found the mode RGB")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        ({"label": "1a2"}, "label", "expected a label of digits, found '1a2'"),
+        ({"label": None}, "label", "expected a label of digits, found None"),
+        ({"label": "\x1b[31m"}, "label", r"expected a label of digits, found '\x1b[31m'"),
+        ({"objects": {"bbox": [["1", 2, 3, 4]] * 9, "categories": []}}, "boxes", "do not fit"),
+        ({"objects": {"bbox": None, "categories": []}}, "boxes", "do not fit"),
+        ({"box": [-7, 2, 3, 4]}, "boxes", "do not fit"),
+        ({"box": [1.5, 2, 3, 4]}, "boxes", "do not fit"),
+        ({"box": [10**30, 2, 3, 4]}, "boxes", "do not fit"),
+        ({"box": [140, 2, 30, 4]}, "boxes", "not where its boxes are"),
+        ({"glyphs": 5}, "metadata", "not what digitseq writes"),
+        ({"glyphs": ["x"]}, "metadata", "expected a glyph for each digit, found ['x']"),
+        ({"glyphs": [1]}, "metadata", "expected a glyph for each digit"),
+        ({"glyphs": [-1] * 5}, "metadata", "expected a glyph for each digit"),
+        ({"file_name": "x.png"}, "metadata", "expected images/000/000002.png, found x.png"),
+        ({"objects": 7}, "metadata", "not what digitseq writes"),
+    ],
+)
+def test_spoilt_facts_are_told_and_stop_nothing(
+    change: dict[str, Any], kind: str, words: str, copy: Path
+) -> None:
+    def spoil(facts: dict[str, Any]) -> None:
+        box = change.get("box")
+        if box is not None:
+            facts["objects"]["bbox"][0] = box
+        facts.update({name: value for name, value in change.items() if name != "box"})
+
+    edit_facts(copy / "test/metadata.jsonl", 2, spoil)
+    report = inspect_dataset(copy)
+    assert any(words in text for text in _found(report, kind).examples), report.findings
+    json.dumps(report.to_dict(), allow_nan=False)
+    write_page(report, copy.parent / "p.html", force=True)
+
+
+def test_a_line_of_endless_brackets_is_only_a_spoilt_line(copy: Path) -> None:
+    edit_line(copy / "test/metadata.jsonl", 2, lambda line: "[" * 200_000 + "\n")
+    assert _found(inspect_dataset(copy), "metadata").count == 1
+    (copy.parent / "recipe.json").write_text("[" * 200_000)
+    with pytest.raises(FormatError, match="not JSON"):
+        inspect_dataset(copy.parent / "recipe.json")
+
+
+def test_an_image_of_another_width_is_named(copy: Path) -> None:
+    path = copy / "test/images/000/000004.png"
+    image, _ = read_dataset(copy).parts["test"][4]
+    path.write_bytes(encode_png(np.pad(image, ((0, 0), (0, 77)))))
+    assert any("000004.png" in text for text in _found(inspect_dataset(copy), "boxes").examples)
+
+
+def _move(copy: Path, split: str, number: int, first: int, px: int) -> None:
+    """Move the digits of an image from one on, and their boxes with them."""
+    path = copy / f"{split}/images/000/{number:06d}.png" if split else copy / f"images/000/{number:06d}.png"
+    metadata = path.parents[2] / "metadata.jsonl"
+    image = decode_png(path.read_bytes())
+    assert image is not None
+    boxes = json.loads(metadata.read_text().splitlines()[number])["objects"]["bbox"]
+    moved = np.zeros_like(image)
+    for place, (x, _, w, _) in enumerate(boxes):
+        to = x + px if place >= first else x
+        moved[:, to : to + w] = np.maximum(moved[:, to : to + w], image[:, x : x + w])
+    for box in boxes[first:]:
+        box[0] += px
+    path.write_bytes(encode_png(moved))
+    edit_facts(metadata, number, lambda facts: facts["objects"].update(bbox=boxes))
+
+
+@pytest.mark.parametrize("spacing_from", ["ink", "tile", "contour"])
+@pytest.mark.parametrize("px", [4, -14])
+def test_a_moved_digit_is_found_however_spacing_is_measured(
+    spacing_from: str, px: int, tmp_path: Path
+) -> None:
+    recipe = make_recipe(
+        ["1234"], (1, 6), 160, seed=3, source="builtin", count=30, spacing_from=spacing_from, align="center"
+    )
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    assert inspect_dataset(tmp_path / "out").faults == 0
+    _move(tmp_path / "out", "", 7, 2, px)
+    report = inspect_dataset(tmp_path / "out")
+    finding = _found(report, "spacing")
+    assert finding.count == report.spacing.different == 1
+    assert finding.examples[0].startswith("images/000/000007.png: ")
+
+
+def test_contours_are_sampled_from_all_splits_and_boxes_are_checked_everywhere(tmp_path: Path) -> None:
+    recipe = make_recipe(
+        length=(3, 3), spacing_range=(-2, 2), image_width=110, seed=3, source="builtin",
+        spacing_from="contour", splits={"train": 2_100, "test": 100},
+    )  # fmt: skip
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    report = inspect_dataset(tmp_path / "out")
+    assert report.faults == 0
+    looked = report.table.seen_px > SKIPPED
+    between = report.table.drawn_px != UNSEEN
+    assert report.spacing.skipped == (between & ~looked).sum() == 2 * 200
+    shares = [looked[between & (report.table.part[report.table.image] == part)].mean() for part in (0, 1)]
+    assert shares == pytest.approx([2000 / 2200] * 2, abs=0.02)
+    first, second = (tmp_path / f"out/test/images/000/00000{n}.png" for n in (4, 5))
+    data = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(data)
+    assert _found(inspect_dataset(tmp_path / "out"), "boxes").count == 2
+
+
+def test_images_drawn_alike_by_chance_are_no_fault() -> None:
+    recipe = make_recipe(
+        length=(1, 1), image_width=28, spacing_range=(0, 0), count=2_000, seed=1, source="builtin"
+    )
+    report = inspect_dataset(recipe)
+    assert report.faults == 0
+    assert report.twins > 10
+    assert _found(report, "duplicate").sentence == "groups of images that were drawn alike by chance"
+
+
+@pytest.mark.parametrize("augment", [{"noise": (1, 5)}, {"occlude": (1, 2)}, "heavy", {"background": 60}])
+def test_without_a_manifest_rough_paper_is_not_taken_for_ink(augment: Any, tmp_path: Path) -> None:
+    recipe = make_recipe(length=(3, 4), image_width=150, count=200, seed=1, source="builtin", augment=augment)
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    (tmp_path / "out/dataset.json").unlink()
+    report = inspect_dataset(tmp_path / "out")
+    assert {finding.kind for finding in report.findings if finding.fault} == {"manifest"}
+    assert all(2 <= px <= 8 for px in report.spacing.counts)
+
+
+def test_a_limit_is_kept_over_all_splits(tmp_path: Path) -> None:
+    splits = {"train": 100, "validation": 100, "test": 100}
+    recipe = make_recipe(length=(2, 2), image_width=60, seed=1, source="builtin", splits=splits)
+    for limit in (1, 2, 3, 7, 299, 300, 999):
+        assert inspect_dataset(recipe, limit=limit).inspected == min(limit, 300)
+
+
+def test_glyphs_of_another_split_are_named_though_they_occur_once(copy: Path) -> None:
+    report = inspect_dataset(copy)
+    used = set(report.table.glyph.tolist())
+    line = (copy / "train/metadata.jsonl").read_text().splitlines()[3]
+    digit = int(json.loads(line)["label"][0])
+    unused = next(glyph for glyph in range(6_000 * digit + 5_500, 6_000 * (digit + 1)) if glyph not in used)
+    edit_facts(copy / "train/metadata.jsonl", 3, lambda facts: facts["glyphs"].__setitem__(0, unused))
+    finding = _found(inspect_dataset(copy), "glyph")
+    assert finding.examples == (f"train/images/000/000003.png: glyph {unused} as digit 1, a {digit}",)
+
+
+def test_an_unbalanced_split_is_named(copy: Path) -> None:
+    for number in range(30):
+
+        def sevens(facts: dict[str, Any]) -> None:
+            facts["label"] = "7" * len(facts["label"])
+            facts["objects"]["categories"] = [7] * len(facts["label"])
+
+        edit_facts(copy / "test/metadata.jsonl", number, sevens)
+    examples = _found(inspect_dataset(copy), "balance").examples
+    assert any(text.startswith("test: digit 7: ") for text in examples)
+    assert not any(text.startswith("train: ") for text in examples)
+
+
+def test_an_image_of_a_dataset_knows_its_label(copy: Path) -> None:
+    path = copy / "test/images/000/000004.png"
+    report = inspect_dataset(path)
+    assert (report.kind, report.images, report.faults) == ("image", 1, 0)
+    assert report.table.labels == [read_dataset(copy).parts["test"].labels[4]]
+    assert report.spacing.measured == len(report.table.labels[0]) - 1
+
+
+def test_very_great_spacings_are_spacings() -> None:
+    recipe = make_recipe(["12"], (40_000, 40_001), 90_000, count=4, seed=1, source="builtin")
+    report = inspect_dataset(recipe, predictions=["12", "12", "13", "12"])
+    assert set(report.spacing.counts) <= {40_000, 40_001}
+    assert report.scores is not None
+    assert sum(rate.of for rate in report.scores.by_spacing) == 8

@@ -155,13 +155,25 @@ def test_an_alignment_has_the_fewest_edits_and_loses_nothing(label: str, read: s
     assert sum(a != b for a, b in zip(above, below, strict=True)) == _distance(label, read)
 
 
-def test_a_file_whose_leading_zeros_are_lost_is_suspected() -> None:
+def test_what_looks_like_a_mistake_in_the_file_is_said() -> None:
     table = _table(("0042", "7", "0001", "3502", "0000"))
-    lost = _score(table, "42", "7", "1", "3502", "0")
-    assert lost.note.startswith("3 predictions are their label without its leading zeros")
-    assert _score(table, "0042", "7", "1", "3502", "0").note == ""
-    assert _score(table, *table.labels).note == ""
+    (note,) = _score(table, "42", "7", "1", "3502", "0").notes
+    assert note.startswith("3 predictions are their label without its leading zeros")
+    assert _score(table, "42", "7", "0001", "3502", "0000").notes == ()  # some have theirs
+    assert _score(table, *table.labels).notes == ()
     assert _score(table, *table.labels).confidence == (None, None)
+    (note,) = _score(table, "42.0", "7.0", "1.0", "3502.0", "0.0").notes
+    assert note == "5 predictions have characters that are not digits, such as '42.0'"
+    many = _table(("12",), count=30)
+    assert _score(many, *["21"] * 30).notes == (
+        "not one image was read right: are these predictions of these images?",
+    )
+    assert _score(many, "12", *["21"] * 29).notes == ()
+
+
+def test_a_space_that_was_read_is_not_a_missing_digit() -> None:
+    (mistake,) = _score(_table(("1234",)), "1 3").mistakes
+    assert (mistake.above, mistake.below) == ("1234", "1␣3 ")
 
 
 def test_a_report_with_scores_is_plain_json(written: Path, tmp_path: Path) -> None:

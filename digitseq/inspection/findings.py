@@ -1,0 +1,232 @@
+"""What is wrong with images, or worth knowing: found in the columns, named in words."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from digitseq.arrays import AnyArray
+from digitseq.inspection.measure import TOUCHING, UNSEEN
+from digitseq.inspection.spacing import different, outside
+from digitseq.inspection.table import Table
+
+EXAMPLES = 20
+"""Images named for each kind of finding."""
+_SURPRISE = 5.0  # standard deviations from an even share of digits, and …
+_OFF = 0.05  # … this far from it
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    Something that is wrong, or that one should know.
+
+    Attributes:
+        kind: "file", "split", "metadata", "manifest", "label", "boxes", "pixels", "ink", "spacing",
+            "missing", "duplicate", "leak", "glyph", "repeated label" or "balance".
+        fault: it should not be so; else it may be meant.
+        count: how many times.
+        sentence: what they are, in words that go with any count.
+        examples: the first of them by name, at most 20.
+    """
+
+    kind: str
+    fault: bool
+    count: int
+    sentence: str
+    examples: tuple[str, ...] = ()
+
+
+def find(table: Table) -> tuple[Finding, ...]:
+    """All findings, faults first."""
+    found = [
+        *_problems(table), *_missing(table), *_twins(table), *_leaks(table), *_strangers(table),
+        *_spacing_findings(table), *_repeated(table), *_balance(table),
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda finding: not finding.fault))
+
+
+_SENTENCES = {
+    "manifest": "no manifest",
+    "split": "splits that cannot be looked at",
+    "file": "files missing or damaged",
+    "metadata": "lines of the metadata that are not what they should be",
+    "label": "labels wrong, or different in two places",
+    "boxes": "images that do not show what their boxes say",
+    "pixels": "images that are not what their recipe draws",
+    "ink": "blank images",
+}
+
+
+def _problems(table: Table) -> Iterable[Finding]:
+    """What was noticed on the way, image by image."""
+    for kind, sentence in _SENTENCES.items():
+        found = [(image, text) for what, image, text in table.problems if what == kind]
+        count = len({image for image, _ in found if image >= 0}) + sum(image < 0 for image, _ in found)
+        examples = []
+        for image, text in found[:EXAMPLES]:
+            name = f"{table.name(image)}: " if image >= 0 else ""
+            examples.append(text if text.startswith(name) else name + text)
+        if found:
+            yield Finding(kind, True, count, sentence, tuple(examples))
+
+
+def _missing(table: Table) -> Iterable[Finding]:
+    """Images that no line of the metadata tells of, and images that two tell of."""
+    if table.subject.kind != "dataset":
+        return
+    absent: list[str] = []
+    doubles: list[str] = []
+    for place, part in enumerate(table.subject.parts):
+        numbers, times = np.unique(table.number[table.part == place], return_counts=True)
+        doubles += [part.name(number) for number in numbers[times > 1].tolist()]
+        if not table.sample:
+            absent += [part.name(n) for n in np.setdiff1d(np.arange(len(part)), numbers).tolist()]
+    for names, sentence in (
+        (absent, "images without a line in the metadata"),
+        (doubles, "images with more than one line in the metadata"),
+    ):
+        if names:
+            yield Finding("missing", True, len(names), sentence, tuple(names[:EXAMPLES]))
+
+
+def _twins(table: Table) -> Iterable[Finding]:
+    """Images with the same pixels: by chance, if everything else that is known of them is the same, too."""
+    spoilt = {image for _, image, _ in table.problems}
+    within: list[str] = []
+    across: list[str] = []
+    chance: list[str] = []
+    for group in table.twins:
+        text = " = ".join(table.name(image) for image in group[:5])
+        text += f" (and {len(group) - 5} more)" if len(group) > 5 else ""
+        labels = sorted({table.labels[image] for image in group})
+        text += f" labelled {' and '.join(labels[:3])}" if len(labels) > 1 else ""
+        if len({int(table.part[image]) for image in group}) > 1:
+            across.append(text)
+        elif spoilt.isdisjoint(group) and len({_known(table, image) for image in group}) == 1:
+            chance.append(text)
+        else:
+            within.append(text)
+    for kind, fault, groups, sentence in (
+        ("duplicate", True, within, "groups of images with the same pixels"),
+        ("leak", True, across, "groups of images with the same pixels in different splits"),
+        ("duplicate", False, chance, "groups of images that were drawn alike by chance"),
+    ):
+        if groups:
+            yield Finding(kind, fault, len(groups), sentence, tuple(groups[:EXAMPLES]))
+
+
+def _known(table: Table, image: int) -> tuple[str, bytes, bytes]:
+    digits = slice(int(table.first[image]), int(table.first[image + 1]))
+    return table.labels[image], table.glyph[digits].tobytes(), table.boxes[digits].tobytes()
+
+
+def _parts_of(value: AnyArray, part: AnyArray, values: int) -> AnyArray:
+    """Which values occur in which parts: bool (values, parts)."""
+    there = np.zeros((values, int(part.max(initial=0)) + 1), np.bool_)
+    there[value, part] = True
+    return there
+
+
+def shared_glyphs(table: Table) -> AnyArray:
+    """Glyphs that occur in more than one split, ascending."""
+    if len(table.subject.parts) < 2:
+        return np.zeros(0, np.int64)
+    known = table.glyph >= 0
+    glyphs, which = np.unique(table.glyph[known], return_inverse=True)
+    shared: AnyArray = glyphs[_parts_of(which, table.part[table.image[known]], len(glyphs)).sum(1) > 1]
+    return shared
+
+
+def _leaks(table: Table) -> Iterable[Finding]:
+    leaks = shared_glyphs(table)
+    if not len(leaks):
+        return
+    examples = []
+    for glyph in leaks[:EXAMPLES].tolist():
+        images = table.image[table.glyph == glyph]
+        firsts = [int(images[table.part[images] == part][0]) for part in np.unique(table.part[images])]
+        examples.append(f"glyph {glyph}: " + ", ".join(table.name(image) for image in firsts))
+    yield Finding("leak", True, len(leaks), "glyphs in more than one split", tuple(examples))
+
+
+def _strangers(table: Table) -> Iterable[Finding]:
+    """Glyphs that belong to another split of the source than the one they stand in, or to another digit."""
+    glyphs = table.subject.glyphs
+    if glyphs is None:
+        return
+    digit_of = np.full(max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1)
+    wrong = np.zeros(len(table.glyph), np.bool_)
+    for place, part in enumerate(table.subject.parts):
+        digit_of[:] = -1
+        own = glyphs.choose(part.split if part.recipe is not None else "all")
+        for digit in range(10):
+            digit_of[own.origin[own.rows(digit)]] = digit
+        here = (table.part[table.image] == place) & (table.glyph >= 0)
+        wrong[here] = digit_of[table.glyph[here]] != table.digit[here]
+    if wrong.any():
+        examples = [
+            f"{table.name(int(table.image[n]))}: glyph {table.glyph[n]} as digit {table.position[n] + 1}, "
+            f"a {table.digit[n]}"
+            for n in np.flatnonzero(wrong)[:EXAMPLES].tolist()
+        ]
+        sentence = "glyphs that the source does not have for that digit in that split"
+        yield Finding("glyph", True, int(wrong.sum()), sentence, tuple(examples))
+
+
+def _spacing_findings(table: Table) -> Iterable[Finding]:
+    wrong, recipe = different(table), table.subject.recipe
+    if not wrong.any() or recipe is None:
+        return
+    examples = []
+    for digit in np.flatnonzero(wrong)[:EXAMPLES].tolist():
+        px, drawn = table.seen_px[digit], table.drawn_px[digit]
+        seen = f"{px} px" if px > TOUCHING else "touching" if px == TOUCHING else "shared columns"
+        wanted = "" if drawn == UNSEEN else f", {drawn} px drawn"
+        name = table.name(int(table.image[digit]))
+        examples.append(f"{name}: {seen} after digit {table.position[digit] + 1}{wanted}")
+    low, high = recipe.spacing_range
+    beyond = int(outside(table).sum())
+    sentence = f"gaps that the recipe does not draw there, {beyond:,} of them outside {low} to {high} px"
+    yield Finding("spacing", True, int(wrong.sum()), sentence, tuple(examples))
+
+
+def _repeated(table: Table) -> Iterable[Finding]:
+    recipe = table.subject.recipe
+    if recipe is None or not recipe.unique:
+        return
+    again = [label for label, times in Counter(table.labels).items() if times > 1]
+    if not again:
+        return
+    examples = []
+    places: dict[str, list[int]] = {label: [] for label in again[:EXAMPLES]}
+    for image, label in enumerate(table.labels):
+        if label in places:
+            places[label].append(image)
+    for label, images in places.items():
+        examples.append(f"{label}: " + ", ".join(table.name(image) for image in images[:5]))
+    sentence = "labels that occur more than once, where the recipe says unique"
+    yield Finding("repeated label", True, len(again), sentence, tuple(examples))
+
+
+def _balance(table: Table) -> Iterable[Finding]:
+    """Digits that are so much more or less frequent than a tenth that chance does not explain it."""
+    examples = []
+    for place, part in enumerate(table.subject.parts):
+        digits = digit_counts(table.digit[table.part[table.image] == place])
+        even = digits.sum() / 10
+        off = np.abs(digits - even)
+        where = f"{part.split}: " if len(table.subject.parts) > 1 else ""
+        examples += [
+            f"{where}digit {d}: {digits[d]:,} of {digits.sum():,}, {digits[d] / even:.2f} × an even share"
+            for d in np.flatnonzero((off > _SURPRISE * (even * 0.9) ** 0.5) & (off > _OFF * even)).tolist()
+        ]
+    if examples:
+        sentence = "digits that are more or less frequent than a tenth each, beyond chance"
+        yield Finding("balance", False, len(examples), sentence, tuple(examples[:EXAMPLES]))
+
+
+def digit_counts(digits: AnyArray) -> AnyArray:
+    """How often each of 0–9 occurs: int (10,)."""
+    return np.bincount(digits[(digits >= 0) & (digits <= 9)], minlength=10)

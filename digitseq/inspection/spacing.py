@@ -1,0 +1,147 @@
+"""Spacing between neighbours: as the pixels show it, beside what the recipe promised."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from digitseq.arrays import AnyArray
+from digitseq.augment.settings import OF_DIGITS
+from digitseq.glyphs.tiles import SIDE
+from digitseq.inspection.measure import SKIPPED, TOUCHING, UNSEEN
+from digitseq.inspection.table import Table
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least, mean and greatest of some numbers."""
+
+    least: float
+    mean: float
+    greatest: float
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """
+    Spacing between neighbouring digits, as the pixels show it.
+
+    Attributes:
+        measured_from: "ink", "tile" or "contour": what the recipe means by it; "" without a recipe.
+        promised_px: (min, max) of the recipe; None without one.
+        counts: px → how many gaps; ascending.
+        touching: neighbours whose ink meets, where contours are measured.
+        unseen: neighbours that pixels cannot tell apart: they share columns, or the paper is not blank.
+        skipped: neighbours that were not looked at: contours are measured in at most 2,000 images.
+        outside: gaps that the recipe does not allow.
+        different: gaps that are not those that the recipe draws for their image, those outside among them.
+    """
+
+    measured_from: str
+    promised_px: tuple[int, int] | None
+    counts: dict[int, int]
+    touching: int
+    unseen: int
+    skipped: int
+    outside: int
+    different: int
+
+    @property
+    def measured(self) -> int:
+        """How many gaps were told by their pixels."""
+        return sum(self.counts.values()) + self.touching
+
+    @property
+    def spread(self) -> Spread | None:
+        """Of the gaps in px; None if there are none."""
+        if not self.counts:
+            return None
+        mean = sum(px * n for px, n in self.counts.items()) / sum(self.counts.values())
+        return Spread(min(self.counts), mean, max(self.counts))
+
+
+def spacing_of(table: Table) -> Spacing:
+    """What the pixels of a table tell of its spacing."""
+    recipe = table.subject.recipe
+    between = _between(table)
+    gaps = table.seen_px[between]
+    values, counts = np.unique(gaps[gaps > TOUCHING], return_counts=True)
+    return Spacing(
+        measured_from="" if recipe is None else recipe.spacing_from,
+        promised_px=None if recipe is None else recipe.spacing_range,
+        counts=dict(zip(values.tolist(), counts.tolist(), strict=True)),
+        touching=int((gaps == TOUCHING).sum()),
+        unseen=int((gaps == UNSEEN).sum()),
+        skipped=int((gaps == SKIPPED).sum()),
+        outside=int(outside(table).sum()),
+        different=int(different(table).sum()),
+    )
+
+
+def _between(table: Table) -> AnyArray:
+    """Which digits have another one behind them: bool (digits,)."""
+    behind = np.ones(len(table.digit), np.bool_)
+    behind[table.first[1:][np.diff(table.first) > 0] - 1] = False
+    return behind
+
+
+def _stated(table: Table) -> AnyArray:
+    """Columns between the boxes of neighbours, negative where they share some: int (digits,); else a lot."""
+    stated = np.full(len(table.digit), -SKIPPED)
+    here = np.flatnonzero(_between(table))
+    known = here[(table.boxes[here, 0] >= 0) & (table.boxes[here + 1, 0] >= 0)]
+    stated[known] = table.boxes[known + 1, 0] - table.boxes[known, 0] - table.boxes[known, 2]
+    return stated
+
+
+def outside(table: Table) -> AnyArray:
+    """Which gaps their recipe does not allow: bool (digits,)."""
+    recipe, seen = table.subject.recipe, table.seen_px
+    wrong: AnyArray = np.zeros(len(seen), np.bool_)
+    if recipe is None:
+        return wrong
+    low, high = recipe.spacing_range
+    if recipe.spacing_from == "tile":
+        high += 2 * (SIDE - 1)  # at most the padding of two tiles
+    wrong = (seen > TOUCHING) & ((seen < low) | (seen > high)) | (seen == TOUCHING) & (low > 0)
+    if recipe.spacing_from != "contour" and low >= 0:
+        wrong |= _stated(table) < 0
+    return wrong
+
+
+def different(table: Table) -> AnyArray:
+    """Which gaps are not what their recipe draws there, as far as can be told: bool (digits,)."""
+    recipe, seen, drawn = table.subject.recipe, table.seen_px, table.drawn_px
+    if recipe is None:
+        return np.zeros(len(seen), np.bool_)
+    told = (seen > TOUCHING) & (drawn != UNSEEN)
+    if recipe.spacing_from == "tile":
+        padding = _padding(table)
+        if padding is None:  # nobody knows how wide the margins of the digits are
+            return outside(table)
+        wrong: AnyArray = told & (seen != drawn + padding) & (padding >= 0)
+    else:
+        wrong = told & (seen != drawn) | (seen == TOUCHING) & (drawn > 0)
+    return wrong | outside(table)
+
+
+def _padding(table: Table) -> AnyArray | None:
+    """
+    Blank margins between neighbours that stand in tiles: int (digits,), −1 where they are not known.
+
+    None if the glyphs are not at hand, or are not as they were.
+    """
+    glyphs, recipe = table.subject.glyphs, table.subject.recipe
+    if glyphs is None or (
+        recipe is not None and recipe.settings is not None and recipe.settings.uses(*OF_DIGITS)
+    ):
+        return None
+    row_of = np.full(max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1)
+    row_of[glyphs.origin] = np.arange(len(glyphs))
+    rows = np.where(table.glyph >= 0, row_of[table.glyph], -1)
+    glyphs.prepare(np.unique(rows[rows >= 0]))
+    here = np.flatnonzero(_between(table))
+    here = here[(rows[here] >= 0) & (rows[here + 1] >= 0)]
+    padding = np.full(len(rows), -1)
+    left, right = rows[here], rows[here + 1]
+    padding[here] = SIDE - glyphs.ink_left[left] - glyphs.ink_width[left] + glyphs.ink_left[right]
+    return padding
