@@ -8,7 +8,6 @@ number, so any process can write it, in any order.
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +16,7 @@ import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.dataset.png import compressor, decode_png, encode_png
-from digitseq.errors import CacheError
-from digitseq.glyphs.cache import open_glyphs
+from digitseq.glyphs.cache import stored_split
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
 from digitseq.labels import label_texts
@@ -189,7 +187,8 @@ def write_shard(shard: Shard) -> Written:
         OutputError: the system refuses.
         CacheError: the stored glyphs are gone.
     """
-    glyphs = _glyphs(shard.glyphs).choose(shard.recipe.split)
+    split, glyphs = shard.recipe.split, shard.glyphs
+    glyphs = glyphs.choose(split) if isinstance(glyphs, GlyphSet) else stored_split(glyphs, split)
     compress = compressor(shard.png_level)
     labels, metadata, state = io.StringIO(), io.StringIO(), sha256()
 
@@ -224,15 +223,3 @@ def write_shard(shard: Shard) -> Written:
         shard.folder + METADATA, (labels.getvalue() + metadata.getvalue()).encode("ascii")
     )
     return Written(len(shard.recipe), written, size, lines, len(labels.getvalue()), state.digest())
-
-
-def _glyphs(source: Path | GlyphSet) -> GlyphSet:
-    return source if isinstance(source, GlyphSet) else _stored(source)
-
-
-@lru_cache(maxsize=4)
-def _stored(folder: Path) -> GlyphSet:
-    glyphs = open_glyphs(folder)
-    if glyphs is None:
-        raise CacheError(f"the glyphs in {folder} have disappeared", hint="run the command again")
-    return glyphs

@@ -8,6 +8,7 @@ cache, where all processes share it; the bytes are the same either way.
 import os
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,10 @@ class BuiltinGlyphs(GlyphSet):
         self._style_seed = style_seed
         self._drawn = np.zeros(rows, np.bool_)
 
+    def __reduce__(self) -> Any:
+        """Another process draws its own."""
+        return _split, (self._style_seed, self.split)
+
     def prepare(self, rows: IntArray) -> None:
         """Draw those of these rows that are not there yet."""
         missing = np.unique(rows[~self._drawn[rows]])
@@ -93,6 +98,10 @@ def builtin(style_seed: int = 0) -> GlyphSet:
     if style_seed.bit_length() > _SEED_BITS:
         raise ArgumentError("style_seed", f"expected an integer of at most {_SEED_BITS} bits")
     return _opened(style_seed, os.environ.get(CACHE_VARIABLE, ""))
+
+
+def _split(style_seed: int, split: str) -> GlyphSet:
+    return builtin(style_seed).choose(split)
 
 
 @lru_cache(maxsize=4)

@@ -207,6 +207,24 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
         raise _damaged(folder, error) from error
 
 
+def stored_split(folder: Path, split: str) -> GlyphSet:
+    """
+    A split of a stored glyph set; its files are mapped once in a process.
+
+    Raises:
+        CacheError: it is no longer there, or damaged.
+    """
+    return _stored(folder).choose(split)
+
+
+@lru_cache(maxsize=4)
+def _stored(folder: Path) -> GlyphSet:
+    glyphs = open_glyphs(folder)
+    if glyphs is None:
+        raise CacheError(f"the glyphs in {folder} have disappeared", hint="run the command again")
+    return glyphs
+
+
 def _damaged(folder: Path, error: Exception) -> CacheError:
     return CacheError(
         f"the cached glyphs in {folder} are damaged: {error}",

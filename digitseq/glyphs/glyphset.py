@@ -1,10 +1,10 @@
 """GlyphSet: the glyphs of a source, sorted by digit, with what planning needs to know of each."""
 
-import copy
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -193,11 +193,20 @@ class GlyphSet(Tiles):
                 hint=f"choose one of these (--split {self.parts[0]}); your own files tell their split by "
                 "train, validation or test in their names",
             )
-        chosen = copy.copy(self)
+        chosen = object.__new__(type(self))  # copy.copy would go by __reduce__
+        vars(chosen).update(vars(self))
         chosen.split = split
         chosen.starts, chosen.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
         self._choices[split] = chosen  # shared by all splits of the set
         return chosen
+
+    def __reduce__(self) -> Any:
+        """Glyphs that are stored go to another process as the name of their folder, which it maps, too."""
+        if self.folder is None:
+            return super().__reduce__()
+        from digitseq.glyphs.cache import stored_split  # which stands above this module
+
+        return stored_split, (self.folder, self.split)
 
     def is_intact(self) -> bool:
         """

@@ -1,7 +1,10 @@
 """DigitSequences: the images of a dataset without files."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,3 +150,39 @@ def test_augmented_images_are_the_same_live_and_alone(augment: str) -> None:
         assert (image == images[k]).all()
         assert label == labels[k]
         assert (box == boxes[k, : len(label)]).all()
+
+
+@pytest.mark.parametrize("fields", [{}, {"image_width": None}, {"splits": {"train": 20}, "count": None}])
+@pytest.mark.parametrize("boxes", [False, True])
+def test_some_images_at_once_are_the_images_one_by_one(
+    solid: GlyphSet, fields: dict[str, Any], boxes: bool
+) -> None:
+    live = DigitSequences(_recipe(**fields).parts()[0], solid, boxes=boxes, dtype="float32")
+    wanted = [7, -1, 3, 3, 0]
+    for one, number in zip(live.__getitems__(wanted), wanted, strict=True):
+        alone = live[number]
+        assert len(one) == len(alone) == 2 + boxes
+        assert one[0].dtype == np.float32
+        assert (one[0] == alone[0]).all()
+        assert one[1] == alone[1]
+        assert not boxes or (one[2] == alone[2]).all()
+    assert live.__getitems__([]) == []
+    with pytest.raises(IndexError):
+        live.__getitems__([0, len(live)])
+
+
+@pytest.mark.parametrize("source", ["builtin", "builtin:5", "mnist"])
+def test_a_dataset_travels_light_and_draws_the_same_elsewhere(source: str, with_mnist: Path) -> None:
+    live = DigitSequences(_recipe(source=source, split="test", spacing_range=(0, 5)))
+    live[0]  # so that some built-in digits are drawn
+    data = pickle.dumps(live)
+    assert len(data) < 5_000
+    again = pickle.loads(data)
+    assert again.glyphs.split == "test"
+    assert (again[:][0] == live[:][0]).all()
+    assert copy.copy(live.glyphs).digest == live.glyphs.digest
+
+
+def test_glyphs_that_are_stored_nowhere_travel_whole(solid: GlyphSet) -> None:
+    live = DigitSequences(_recipe(), solid)
+    assert (pickle.loads(pickle.dumps(live))[:][0] == live[:][0]).all()
