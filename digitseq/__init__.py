@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from digitseq.api import write_page as write_page
     from digitseq.api import write_sheet as write_sheet
     from digitseq.augment.settings import Augment as Augment
+    from digitseq.ctc import check_ctc as check_ctc
+    from digitseq.ctc import ctc_decode as ctc_decode
+    from digitseq.ctc import ctc_encode as ctc_encode
+    from digitseq.ctc import ctc_frames as ctc_frames
     from digitseq.dataset.dataset import Summary as Summary
     from digitseq.dataset.live import DigitSequences as DigitSequences
     from digitseq.dataset.pictures import Picture as Picture
@@ -71,7 +75,11 @@ _HOME = {
     "Summary": "digitseq.dataset.dataset",
     "WidthError": "digitseq.errors",
     "builtin": "digitseq.glyphs.builtin",
+    "check_ctc": "digitseq.ctc",
     "compare_reports": "digitseq.api",
+    "ctc_decode": "digitseq.ctc",
+    "ctc_encode": "digitseq.ctc",
+    "ctc_frames": "digitseq.ctc",
     "draw": "digitseq.api",
     "draw_sheet": "digitseq.api",
     "fetch_mnist": "digitseq.api",
@@ -111,7 +119,11 @@ __all__ = [
     "WidthError",
     "__version__",
     "builtin",
+    "check_ctc",
     "compare_reports",
+    "ctc_decode",
+    "ctc_encode",
+    "ctc_frames",
     "draw",
     "draw_sheet",
     "fetch_mnist",

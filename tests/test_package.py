@@ -23,7 +23,7 @@ _LAYERS = [
     {"inspection"},
     {"dataset"},
     {"render"},
-    {"plan", "labels"},
+    {"plan", "labels", "ctc"},
     {"recipe", "streams", "glyphs", "augment"},
     {"errors", "arrays", "wholefile", "checks"},
 ]

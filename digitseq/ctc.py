@@ -1,0 +1,159 @@
+"""
+Labels for connectionist temporal classification (CTC; Graves et al. 2006).
+
+A CTC model gives, for each of its frames (steps along the width), a class: 0 is blank, digit d is d + 1.
+A label is read from a path by joining repeats and then leaving blanks out, so a digit that repeats needs
+a blank between the two.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, IntArray
+from digitseq.checks import integer, short
+from digitseq.errors import ArgumentError
+from digitseq.recipe import ANY_DIGIT, Recipe, sequence_text
+
+BLANK = 0
+"""The class of no digit."""
+CLASSES = 11
+"""Blank and ten digits: the width of a model's last layer."""
+
+
+def ctc_encode(labels: Sequence[str]) -> tuple[IntArray, IntArray]:
+    """
+    Labels as targets of a CTC loss.
+
+    Args:
+        labels: texts of digits.
+
+    Returns:
+        Targets int64 (digits of all labels,), one label behind the other, classes 1 to 10; and their lengths
+        int64 (labels,). PyTorch's ``CTCLoss`` takes both as they are.
+
+    Raises:
+        ArgumentError: a label is not of digits.
+
+    >>> targets, lengths = ctc_encode(["042", "7"])
+    >>> targets.tolist(), lengths.tolist()
+    ([1, 5, 3, 8], [3, 1])
+    """
+    texts = _texts(labels)
+    codes = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
+    return codes.astype(np.int64) - ord("0") + 1, np.array([len(text) for text in texts], np.int64)
+
+
+def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[str]:
+    """
+    Labels from the classes that a model gives: repeats joined, then blanks left out.
+
+    Args:
+        paths: integers (images, frames), classes 0 to 10, such as the argmax over the classes.
+        lengths: frames of each image that count; None for all.
+
+    Returns:
+        One text for each image.
+
+    Raises:
+        ArgumentError: shape or values are not those of paths.
+
+    >>> ctc_decode(np.array([[0, 1, 1, 0, 5, 5, 3], [8, 0, 8, 0, 0, 0, 0]]))
+    ['042', '77']
+    """
+    paths = np.asarray(paths)
+    if paths.ndim != 2 or paths.dtype.kind not in "iu":
+        raise ArgumentError("paths", f"expected integers (images, frames), got {paths.dtype} {paths.shape}")
+    if paths.size and (paths.min() < 0 or paths.max() >= CLASSES):
+        raise ArgumentError("paths", f"expected classes 0 to 10, got {paths.min()} to {paths.max()}")
+    counted = np.ones(paths.shape, np.bool_)
+    if lengths is not None:
+        ends = np.asarray(list(lengths), np.int64)
+        if ends.shape != paths.shape[:1]:
+            raise ArgumentError("lengths", f"expected {len(paths)} numbers of frames, got {ends.size}")
+        counted = np.arange(paths.shape[1]) < ends[:, None]
+    begins = counted & (paths != BLANK)
+    begins[:, 1:] &= paths[:, 1:] != paths[:, :-1]
+    digits = "".join(map(str, (paths[begins].astype(np.int64) - 1).tolist()))
+    ends = np.cumsum(begins.sum(1)).tolist()
+    return [digits[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)] if ends else []
+
+
+def ctc_frames(label: str) -> int:
+    """
+    The fewest frames that a label can be read from: one a digit, and a blank between two that are alike.
+
+    Args:
+        label: a text of digits.
+
+    Returns:
+        How many.
+
+    Raises:
+        ArgumentError: the label is not of digits.
+
+    >>> ctc_frames("0042"), ctc_frames("111")
+    (5, 5)
+    """
+    (text,) = _texts([label])
+    return len(text) + sum(a == b for a, b in pairwise(text))
+
+
+def check_ctc(recipe: Recipe, stride: int) -> int:
+    """
+    Make sure that every label of a recipe can be learned with CTC by a model of this stride.
+
+    Where a label needs more frames than the model has, the loss is infinite: training fails at once, or,
+    where infinite losses are set to zero, learns nothing from these images and does not say so.
+
+    Args:
+        recipe: what is drawn.
+        stride: px of width for each frame of the model, rounded down.
+
+    Returns:
+        How many frames an image has.
+
+    Raises:
+        ArgumentError: a label can need more frames than an image has, or images have no common width.
+
+    >>> from digitseq.recipe import Recipe
+    >>> recipe = Recipe(length=(3, 5), count=9, spacing_range=(2, 8), image_width=150, seed=1)
+    >>> check_ctc(recipe, 8)
+    18
+    """
+    stride = integer("stride", stride, 1, 10_000)
+    if recipe.image_width is None:
+        problem = "expected a recipe with an image_width: of a natural one the narrowest digits decide"
+        raise ArgumentError("recipe", problem)
+    frames = recipe.image_width // stride
+    label = max(_hardest(recipe), key=ctc_frames)
+    if (needed := ctc_frames(label)) > frames:
+        widest = max(recipe.image_width // needed, 0)
+        hint = f"a stride of at most {widest} px" if widest else "a wider image"
+        raise ArgumentError(
+            "stride",
+            f"an image of {recipe.image_width} px has {frames} frames at a stride of {stride} px; "
+            f"the label {short(label)} needs {needed}",
+            hint=f"{hint} will do",
+        )
+    return frames
+
+
+def _hardest(recipe: Recipe) -> Sequence[str]:
+    """Labels of which one needs as many frames as any label of the recipe."""
+    if recipe.sequences:
+        return recipe.sequences
+    if recipe.pattern is None:
+        return ["0" * recipe.longest]
+    label = ""
+    for place, character in enumerate(recipe.pattern):  # a free digit repeats the one before it
+        behind = recipe.pattern[place + 1 :].lstrip(ANY_DIGIT)[:1] or "0"
+        label += character if character != ANY_DIGIT else label[-1:] or behind
+    return [label]
+
+
+def _texts(labels: Sequence[str]) -> list[str]:
+    if isinstance(labels, str):
+        raise ArgumentError("labels", f"expected several labels, got one text: {short(labels)}")
+    return [sequence_text(label) for label in labels]
