@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import digitseq
-from digitseq import errors
+from digitseq import api, errors
 
 _ROOT = Path(__file__).parents[1]
 _PACKAGE = _ROOT / "digitseq"
@@ -143,6 +143,22 @@ def test_type_checkers_see_the_same_names() -> None:
         for alias in node.names
     }
     assert seen == digitseq._HOME
+
+
+def test_the_core_api_offers_the_same_names_to_type_checkers_and_programs() -> None:
+    tree = ast.parse((_PACKAGE / "api/__init__.py").read_text())
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname: str(node.module).rsplit(".", 1)[1]
+        for node in guarded.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == api._HOME
+    for name in api._HOME:
+        assert callable(getattr(api, name))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        api.nothing  # noqa: B018
 
 
 def test_every_public_callable_has_a_docstring_that_teaches() -> None:
