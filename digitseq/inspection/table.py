@@ -7,6 +7,7 @@ from hashlib import blake2b
 import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
+from digitseq.inspection.batch import Lines, is_clean, is_white, lines_of, of_digits, stack
 from digitseq.inspection.measure import SKIPPED, UNSEEN, column_gaps, contour_gaps, ink_columns, misplaced
 from digitseq.inspection.promise import promise
 from digitseq.inspection.subject import Part, Problem, Row, Subject
@@ -173,95 +174,96 @@ class _Gathering:
 
     def add(self, number: int, part: Part, rows: list[Row]) -> None:
         """Measure a batch."""
-        base = len(self.labels)
+        base, recipe = len(self.labels), part.recipe
         self.labels += [row.label for row in rows]
-        numbers = np.array([row.number for row in rows])
-        readable = np.array([row.image is not None for row in rows])
         for place, row in enumerate(rows):
             self._problems += [(kind, base + place, sentence) for kind, sentence in row.problems]
-        clean, white, drawn = self._promised(part.recipe, rows, numbers, base)
-        images, widths = _stack(rows, white)
+        numbers = np.array([row.number for row in rows])
+        readable = np.array([row.image is not None for row in rows])
+        lines = lines_of(rows)
+        clean, white, gaps = self._promised(recipe, rows, numbers, base)
+        drawn = of_digits(gaps, lines.sizes)
+        images, widths = stack(rows, white)
         self._find_twins(number, rows, base)
         self._warm(images, int(readable.sum()))
 
-        sizes = np.array([len(row.label) for row in rows])
-        image = np.repeat(np.arange(len(rows)), sizes)
-        boxes = np.full((len(image), 4), -1)
-        glyph = np.full(len(image), -1)
-        ends = np.cumsum(sizes)
-        for row, end in zip(rows, ends.tolist(), strict=True):
-            if row.boxes:
-                boxes[end - len(row.boxes) : end] = row.boxes
-            if len(row.glyphs) == len(row.label):
-                glyph[end - len(row.glyphs) : end] = row.glyphs
-        position = np.arange(len(image)) - np.repeat(ends - sizes, sizes)
-        codes = np.frombuffer("".join(row.label for row in rows).encode("ascii", "replace"), np.uint8)
+        ends = ink_columns(images)
         told = clean & readable
-        before, after = ink_columns(images)
-        inked = told & (before[:, -1] >= 0)
-        blank = np.flatnonzero(told & ~inked)
-        self._problems += [("ink", base + int(i), "nothing is on it") for i in blank]
-        known = inked[image] & (boxes[:, 0] >= 0)
-        misfit = self._misfits(part.recipe, images, before, after, known, image, boxes, sizes, widths)
-        if part.recipe is None:  # nobody says that the paper is clean: where boxes do not fit, it is not
+        blank = told & (ends[0][:, -1] < 0)
+        self._name("ink", base, blank, "nothing is on it")
+        inked = told & ~blank
+        misfit = _misfits(recipe, images, ends, lines, inked, widths)
+        if recipe is None:  # nobody says that the paper is clean: where boxes do not fit, it is not
             inked &= ~misfit
             told &= ~misfit
-            known &= inked[image]
         else:
-            self._problems += [
-                ("boxes", base + int(i), "its ink is not where its boxes are") for i in np.flatnonzero(misfit)
-            ]
-        pairs = np.flatnonzero(known[:-1] & (position[1:] > 0)) if len(image) else np.zeros(0, np.int64)
-        seen = np.full(len(image), UNSEEN)
-        wanted = _of_digits(drawn, sizes)
-        if part.recipe is not None and part.recipe.spacing_from == "contour":
-            looked = base + image[pairs]
-            some = (looked * _CONTOURS // self._images != (looked - 1) * _CONTOURS // self._images) | (
-                self._images <= _CONTOURS
-            )
-            seen[pairs] = SKIPPED
-            pairs = pairs[some]
-            gaps = contour_gaps(images, image[pairs], boxes[pairs], boxes[pairs + 1])
-            # A loose piece that touches the neighbour grows with it: then digits that touch seem apart.
-            seen[pairs] = np.where((wanted[pairs] <= 0) & (gaps > 0), UNSEEN, gaps)
-        else:
-            seen[pairs] = column_gaps(before, after, image[pairs], boxes[pairs], boxes[pairs + 1])
-            stated = boxes[pairs + 1, 0] - boxes[pairs, 0] - boxes[pairs, 2]
-            for pair in pairs[(seen[pairs] != UNSEEN) & (seen[pairs] != stated)].tolist():
-                said = int(boxes[pair + 1, 0] - boxes[pair, 0] - boxes[pair, 2])
-                if part.recipe is None:
-                    seen[pair] = UNSEEN
-                    continue
-                sentence = (
-                    f"the pixels show {seen[pair]} px after digit {position[pair] + 1}, its boxes {said}"
-                )
-                self._problems.append(("boxes", base + int(image[pair]), sentence))
+            self._name("boxes", base, misfit, "its ink is not where its boxes are")
+        seen = self._spacing(recipe, images, ends, lines, inked, drawn, base)
         self._put(
             part=np.full(len(rows), number),
             number=numbers,
             width_px=widths,
-            left_px=np.where(inked, after[:, 0], -1),
-            right_px=np.where(inked, before[:, -1] + 1, -1),
+            left_px=np.where(inked, ends[1][:, 0], -1),
+            right_px=np.where(inked, ends[0][:, -1] + 1, -1),
             ink=images.sum((1, 2), dtype=np.int64) / np.maximum(widths * images.shape[1] * 255, 1),
             readable=readable,
             clean=told,
-            sizes=sizes,
-            digit=codes.astype(np.int64) - ord("0"),
-            image=image + base,
-            position=position,
-            boxes=boxes,
-            glyph=glyph,
-            drawn_px=wanted,
+            sizes=lines.sizes,
+            digit=lines.digit,
+            image=lines.image + base,
+            position=lines.position,
+            boxes=lines.boxes,
+            glyph=lines.glyph,
+            drawn_px=drawn,
             seen_px=seen,
         )
+
+    def _name(self, kind: str, base: int, which: BoolArray, sentence: str) -> None:
+        self._problems += [(kind, base + int(image), sentence) for image in np.flatnonzero(which)]
+
+    def _spacing(
+        self,
+        recipe: Recipe | None,
+        images: UInt8Array,
+        ends: tuple[IntArray, IntArray],
+        lines: Lines,
+        inked: BoolArray,
+        drawn: IntArray,
+        base: int,
+    ) -> IntArray:
+        """The spacing behind each digit as the pixels show it: int (digits,)."""
+        image, boxes, position = lines.image, lines.boxes, lines.position
+        known = inked[image] & (boxes[:, 0] >= 0)
+        seen = np.full(len(image), UNSEEN)
+        pairs = np.flatnonzero(known[:-1] & (position[1:] > 0))
+        if recipe is not None and recipe.spacing_from == "contour":
+            seen[pairs] = SKIPPED
+            if self._images > _CONTOURS:  # some of them, spread evenly
+                place = base + image[pairs]
+                step = place * _CONTOURS // self._images
+                pairs = pairs[step != (place - 1) * _CONTOURS // self._images]
+            gaps = contour_gaps(images, image[pairs], boxes[pairs], boxes[pairs + 1])
+            # A loose piece that touches the neighbour grows with it: then digits that touch seem apart.
+            seen[pairs] = np.where((drawn[pairs] <= 0) & (gaps > 0), UNSEEN, gaps)
+            return seen
+        seen[pairs] = column_gaps(*ends, image[pairs], boxes[pairs], boxes[pairs + 1])
+        stated = boxes[pairs + 1, 0] - boxes[pairs, 0] - boxes[pairs, 2]
+        unlike = (seen[pairs] != UNSEEN) & (seen[pairs] != stated)
+        if recipe is None:
+            seen[pairs[unlike]] = UNSEEN
+            return seen
+        for pair, said in zip(pairs[unlike].tolist(), stated[unlike].tolist(), strict=True):
+            sentence = f"the pixels show {seen[pair]} px after digit {position[pair] + 1}, its boxes {said}"
+            self._problems.append(("boxes", base + int(image[pair]), sentence))
+        return seen
 
     def _promised(
         self, recipe: Recipe | None, rows: list[Row], numbers: IntArray, base: int
     ) -> tuple[BoolArray, BoolArray, IntArray]:
         """Which images are clean, which are black on white, and the gaps drawn; labels are compared."""
         if recipe is None:
-            white = np.array([row.image is not None and _is_white(row.image) for row in rows])
-            clean = np.array([row.image is not None and _is_clean(row.image) for row in rows])
+            white = np.array([row.image is not None and is_white(row.image) for row in rows])
+            clean = np.array([row.image is not None and is_clean(row.image) for row in rows])
             return clean, white, np.zeros((len(rows), 0), np.int64)
         within = np.minimum(numbers, max(len(recipe) - 1, 0))
         wanted = promise(recipe, within)
@@ -282,10 +284,8 @@ class _Gathering:
                 data = b"%d " % row.image.shape[1] + row.image.tobytes()
                 digest = blake2b(data, digest_size=16).digest()
             self._digests.append(digest)
-            if (
-                not digest or (part, row.number) in self._numbers
-            ):  # a second line about the same file is no twin
-                continue
+            if not digest or (part, row.number) in self._numbers:
+                continue  # a second line about the same file is no twin
             self._numbers.add((part, row.number))
             first = self._seen.setdefault(digest, base + place)
             if first != base + place:
@@ -300,36 +300,6 @@ class _Gathering:
             self._heat = larger
         self._heat[: len(here), : here.shape[1]] += here
         self._pictures += pictures
-
-    def _misfits(
-        self,
-        recipe: Recipe | None,
-        images: UInt8Array,
-        before: IntArray,
-        after: IntArray,
-        known: BoolArray,
-        image: IntArray,
-        boxes: IntArray,
-        sizes: IntArray,
-        widths: IntArray,
-    ) -> BoolArray:
-        """Which images have ink that ends elsewhere than their boxes, or another width than the recipe's."""
-        wrong = np.zeros(len(sizes), np.bool_)
-        stated = boxes[:, 0] >= 0
-        wrong[image[stated & (boxes[:, 0] + boxes[:, 2] > widths[image]) & (widths[image] > 0)]] = True
-        if recipe is not None and recipe.image_width is not None:
-            wrong |= (widths > 0) & (widths != recipe.image_width)
-        if not known.any():
-            return wrong
-        starts = np.cumsum(sizes) - sizes
-        lines = np.flatnonzero((sizes > 0) & known[np.minimum(starts, len(known) - 1)])
-        spans = starts[sizes > 0]
-        corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-        ends = np.zeros((len(sizes), 4), np.int64)
-        ends[sizes > 0, :2] = np.minimum.reduceat(corners[:, :2], spans, axis=0)
-        ends[sizes > 0, 2:] = np.maximum.reduceat(corners[:, 2:], spans, axis=0)
-        wrong[lines[misplaced(images, before, after, ends[lines], lines)]] = True
-        return wrong
 
     def table(self, subject: Subject, sample: bool) -> Table:
         """All that was gathered."""
@@ -364,31 +334,27 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _stack(rows: list[Row], white: BoolArray) -> tuple[UInt8Array, IntArray]:
-    """Images side by side in one array, white on black, narrower ones at the left; and their widths."""
-    shapes = [(0, 0) if row.image is None else row.image.shape for row in rows]
-    widths = np.array([width for _, width in shapes])
-    images = np.zeros((len(rows), max(height for height, _ in shapes), widths.max(initial=0)), np.uint8)
-    for place, (row, (height, width)) in enumerate(zip(rows, shapes, strict=True)):
-        if row.image is not None:
-            images[place, :height, :width] = row.image if not white[place] else 255 - row.image
-    return images, widths
-
-
-def _of_digits(gaps: IntArray, sizes: IntArray) -> IntArray:
-    """Gaps (images, digits − 1) → one a digit: the gap behind it, UNSEEN behind the last one."""
-    room = np.full((len(sizes), max(int(sizes.max(initial=0)), gaps.shape[1] + 1)), UNSEEN)
-    room[:, : gaps.shape[1]] = gaps
-    places = np.arange(room.shape[1])
-    room[places >= sizes[:, None] - 1] = UNSEEN
-    return room[places < sizes[:, None]]
-
-
-def _is_white(image: UInt8Array) -> bool:
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    return bool(np.median(border) > 127)
-
-
-def _is_clean(image: UInt8Array) -> bool:
-    """More than half of the image is of one colour, black or white: it may be paper."""
-    return bool(max((image == 0).mean(), (image == 255).mean()) > 0.5)
+def _misfits(
+    recipe: Recipe | None,
+    images: UInt8Array,
+    ends: tuple[IntArray, IntArray],
+    lines: Lines,
+    inked: BoolArray,
+    widths: IntArray,
+) -> BoolArray:
+    """Which images have ink that ends elsewhere than their boxes, or another width than the recipe's."""
+    wrong = np.zeros(len(images), np.bool_)
+    boxes, there = lines.boxes, widths > 0
+    beyond = (boxes[:, 0] >= 0) & (boxes[:, 0] + boxes[:, 2] > widths[lines.image])
+    wrong[lines.image[beyond & there[lines.image]]] = True
+    if recipe is not None and recipe.image_width is not None:
+        wrong |= there & (widths != recipe.image_width)
+    some = np.flatnonzero(lines.sizes > 0)
+    starts = (np.cumsum(lines.sizes) - lines.sizes)[some]
+    known = inked[some] & (boxes[starts, 0] >= 0)
+    if known.any():
+        low = np.minimum.reduceat(boxes[:, :2], starts, axis=0)
+        high = np.maximum.reduceat(boxes[:, :2] + boxes[:, 2:], starts, axis=0)
+        spans, which = np.concatenate([low, high], axis=1)[known], some[known]
+        wrong[which[misplaced(images, *ends, spans, which)]] = True
+    return wrong

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitseq import Choice, Report, compare_reports, draw_sheet, inspect_dataset, make_recipe, write_sheet
+from digitseq import (
+    Choice,
+    Report,
+    compare_reports,
+    draw_sheet,
+    inspect_dataset,
+    make_recipe,
+    score_predictions,
+    write_sheet,
+)
 from digitseq.errors import ArgumentError, OutputError
 from digitseq.inspection.choose import choose
 from digitseq.inspection.compare import mcnemar
@@ -150,6 +159,57 @@ def test_two_models_side_by_side(written: Path, tmp_path: Path) -> None:
     other = inspect_dataset(written, split="test", predictions=tmp_path / "c.csv", partial=True)
     with pytest.raises(ArgumentError, match="different images"):
         compare_reports(reports[0], other)
+
+
+def test_two_models_are_compared_on_what_both_have_read(written: Path) -> None:
+    report = inspect_dataset(written)
+    labels = report.table.labels
+    half = [label if i % 2 else None for i, label in enumerate(labels)]
+    wrong = ["x" if i in (1, 2) else label for i, label in enumerate(labels)]
+    one, two = score_predictions(report, wrong), score_predictions(report, half, partial=True)
+    comparison = compare_reports(one, two)
+    assert comparison.agreement == (89, 0, 1, 0)  # image 2 was read by the first alone
+    lines = {line.what: (line.a, line.b) for line in comparison.lines}
+    assert lines["images"] == (90, 90)
+    assert lines["sequence accuracy"] == (89 / 90, 1)
+    assert {what.split(" ")[3] for what in lines if what.startswith("right, digits by ")} == {
+        "digit", "position", "spacing",
+    }  # fmt: skip
+    assert lines["right, images by split test"] == (1, 1)
+    assert comparison.notes == ("compared on the 90 images that both have, of 180 and 90",)
+    other = [None if text else label for text, label in zip(half, labels, strict=True)]
+    with pytest.raises(ArgumentError, match="no image that both files have a prediction for"):
+        compare_reports(two, score_predictions(report, other, partial=True))
+
+
+def test_two_datasets_that_share_images_and_glyphs_say_so() -> None:
+    settings: dict[str, Any] = {
+        "length": (2, 3),
+        "image_width": 90,
+        "source": "builtin",
+        "spacing_range": (0, 2),
+    }
+    one = inspect_dataset(make_recipe(count=300, seed=1, **settings))
+    part = inspect_dataset(make_recipe(count=100, seed=1, index=250, **settings))
+    test = inspect_dataset(make_recipe(count=300, seed=1, split="test", **settings))
+    lines = {line.what: line.a for line in compare_reports(one, part).lines}
+    assert lines["images in both"] == 50
+    assert isinstance(lines["glyphs in both"], int)
+    assert lines["glyphs in both"] >= 100
+    lines = {line.what: line.a for line in compare_reports(one, test).lines}
+    assert (lines["images in both"], lines["glyphs in both"]) == (0, 0)
+
+
+def test_the_most_touching_of_interlocking_digits_are_told_by_the_spacing_that_was_drawn() -> None:
+    settings: dict[str, Any] = {"image_width": 150, "source": "builtin", "spacing_from": "contour"}
+    recipe = make_recipe(["1234"], (-2, 6), count=3_000, seed=1, **settings)
+    report = inspect_dataset(recipe)
+    table = report.table
+    gaps = table.drawn_px.reshape(-1, 4)[:, :3]
+    chosen = choose(report, 3_000, Choice(order="touching"))
+    near = (gaps[chosen] <= 0).sum(1)
+    assert near[0] == 3
+    assert (np.diff(near) <= 0).mean() > 0.99  # where pixels tell, they are believed
 
 
 def test_mcnemar_is_the_binomial_test() -> None:

@@ -80,6 +80,9 @@ def test_the_numbers_are_those_of_the_dataset(written: Path) -> None:
         glyph for line in lines for glyph in json.loads(line)["glyphs"]
     ]
     assert report.shared_glyphs == 0
+    sets = [set(part.labels) for part in dataset.parts.values()]
+    shared = sum(sum(label in some for some in sets) > 1 for label in set(labels))
+    assert report.shared_labels == shared > 0
     assert sum(report.spacing.counts.values()) == report.spacing.measured == sum(map(len, labels)) - 180
 
 

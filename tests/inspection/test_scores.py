@@ -162,6 +162,7 @@ def test_what_looks_like_a_mistake_in_the_file_is_said() -> None:
     assert _score(table, "42", "7", "0001", "3502", "0000").notes == ()  # some have theirs
     assert _score(table, *table.labels).notes == ()
     assert _score(table, *table.labels).confidence == (None, None)
+    assert _score(_table(("0042", "7")), "42", "7").notes == ()  # one is no habit
     (note,) = _score(table, "42.0", "7.0", "1.0", "3502.0", "0.0").notes
     assert note == "5 predictions have characters that are not digits, such as '42.0'"
     many = _table(("12",), count=30)
