@@ -128,6 +128,8 @@ def inspect(
         ("cols", cols, 1, 1_000),
     ):  # fmt: skip
         integer(name, low if value is None else value, low, high)
+    if html is not None and html == sheet:
+        raise typer.BadParameter("--html and --sheet name the same file")
     for kind, target in (("html", html), ("sheet", sheet)):
         if target is not None:
             api.check_output(target, kind, force=force)

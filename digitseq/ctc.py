@@ -69,9 +69,10 @@ def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[st
         raise ArgumentError("paths", f"expected classes 0 to 10, got {paths.min()} to {paths.max()}")
     counted = np.ones(paths.shape, np.bool_)
     if lengths is not None:
-        ends = np.asarray(list(lengths), np.int64)
-        if ends.shape != paths.shape[:1]:
-            raise ArgumentError("lengths", f"expected {len(paths)} numbers of frames, got {ends.size}")
+        counts = [integer("lengths", length, 0, paths.shape[1]) for length in lengths]
+        if len(counts) != len(paths):
+            raise ArgumentError("lengths", f"expected {len(paths)} numbers of frames, got {len(counts)}")
+        ends = np.array(counts, np.int64)
         counted = np.arange(paths.shape[1]) < ends[:, None]
     begins = counted & (paths != BLANK)
     begins[:, 1:] &= paths[:, 1:] != paths[:, :-1]

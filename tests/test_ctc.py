@@ -103,6 +103,9 @@ def test_what_is_not_a_label_or_a_path_is_refused() -> None:
             ctc_decode(paths)
     with pytest.raises(ArgumentError, match="expected 2 numbers of frames, got 1"):
         ctc_decode(np.zeros((2, 3), int), [1])
+    for lengths in ([-1, 2], [4, 2], [1.5, 2]):
+        with pytest.raises(ArgumentError, match="lengths: expected an integer from 0 to 3"):
+            ctc_decode(np.zeros((2, 3), int), lengths)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="image_width"):
         check_ctc(_recipe(length=(2, 2), image_width=None), 4)
     for stride in (0, 2.5, True):

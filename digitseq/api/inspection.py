@@ -283,6 +283,9 @@ def _write(report: "Report", path: Path, write: "Callable[[IO[bytes]], object]",
     with system_errors(OutputError, f"{path} cannot be written"):
         if folder is not None and folder.resolve() in path.resolve().parents:
             raise OutputError(f"{path} cannot be written: it lies in the dataset, which stays as it is")
+        inputs = [report.name, *([report.scores.name] if report.scores is not None else [])]
+        if any(path.resolve() == Path(name).resolve() for name in inputs):
+            raise OutputError(f"{path} cannot be written: it is what was inspected")
         if path.exists() and not path.is_file():  # a device or a named pipe: nothing there to keep whole
             with path.open("wb") as file:
                 write(file)

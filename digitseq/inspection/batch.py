@@ -30,6 +30,29 @@ class Lines(NamedTuple):
     glyph: IntArray
 
 
+def outer_edges(lines: Lines) -> tuple[IntArray, IntArray]:
+    """
+    How far the other digits of a line reach towards each of its digits.
+
+    Returns:
+        Int (digits,) each: the greatest right edge of those before it (0: none), and the least left edge of
+        those behind it (far to the right: none).
+
+    >>> boxes = np.array([[0, 4, 20, 9], [12, 4, 6, 9], [21, 4, 9, 9]])
+    >>> none, places = np.zeros(3, int), np.arange(3)
+    >>> before, behind = outer_edges(Lines(np.array([3]), none, places, np.array([8, 1, 8]), boxes, none))
+    >>> before.tolist(), behind.tolist()[:2]
+    ([0, 20, 20], [12, 21])
+    """
+    far = 1 << 32  # no image is as wide, so lines do not mix
+    line = lines.image * far
+    left, right = lines.boxes[:, 0] + line, lines.boxes[:, 0] + np.maximum(lines.boxes[:, 2], 0) + line
+    before, behind = np.zeros(len(left), np.int64), np.full(len(left), far)
+    before[1:] = np.maximum.accumulate(right)[:-1] - line[1:]
+    behind[:-1] = np.minimum.accumulate(left[::-1])[::-1][1:] - line[:-1]
+    return np.maximum(before, 0), behind
+
+
 def lines_of(rows: list[Row]) -> Lines:
     """The digits of some rows, one after the other."""
     sizes = np.array([len(row.label) for row in rows], np.int64)

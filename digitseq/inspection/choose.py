@@ -58,7 +58,8 @@ class Choice:
     @property
     def narrow(self) -> str:
         """The name of the setting that leaves images out, if one does."""
-        return "label" if self.label is not None else "length" if self.length is not None else "order"
+        named = {"label": self.label, "length": self.length, "order": self.order}
+        return next((name for name, value in named.items() if value is not None), "images")
 
 
 def choose(report: Report, count: int, wanted: Choice) -> IntArray:
@@ -94,7 +95,8 @@ def choose(report: Report, count: int, wanted: Choice) -> IntArray:
             raise ArgumentError("order", NO_PREDICTIONS)
         images = np.array(_worst(report, images), np.int64)
     if not len(images):
-        raise ArgumentError(wanted.narrow, "there are no such images to show")
+        nothing = "no image was read wrong" if wanted.order == "worst" else "there are no such images to show"
+        raise ArgumentError(wanted.narrow, nothing)
     return images[:count]
 
 

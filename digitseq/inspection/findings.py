@@ -59,6 +59,31 @@ _SENTENCES = {
 }
 
 
+def faults_of_images(table: Table) -> dict[int, list[str]]:
+    """What is wrong with single images, in words: image → sentences."""
+    faults: dict[int, list[str]] = {}
+    for _, image, sentence in table.problems:
+        faults.setdefault(image, []).append(sentence)
+    for group in table.twins:
+        if not _by_chance(table, group):
+            for image in group:
+                others = ", ".join(table.name(other) for other in group[:4] if other != image)
+                faults.setdefault(image, []).append(f"has the same pixels as {others}")
+    for digit in np.flatnonzero(different(table)).tolist():
+        sentence = f"{_gap(table, digit)} after digit {table.position[digit] + 1}"
+        faults.setdefault(int(table.image[digit]), []).append(sentence)
+    for digit in np.flatnonzero(_strange(table)).tolist():
+        sentence = f"glyph {table.glyph[digit]} is not one of digit {table.digit[digit]} in its split"
+        faults.setdefault(int(table.image[digit]), []).append(sentence)
+    leaked = np.isin(table.glyph, shared_glyphs(table)) & (table.glyph >= 0)
+    for digit in np.flatnonzero(leaked).tolist():
+        faults.setdefault(int(table.image[digit]), []).append(
+            f"glyph {table.glyph[digit]} is in another split, too"
+        )
+    faults.pop(-1, None)
+    return faults
+
+
 def _problems(table: Table) -> Iterable[Finding]:
     """What was noticed on the way, image by image."""
     for kind, sentence in _SENTENCES.items():
@@ -93,7 +118,6 @@ def _missing(table: Table) -> Iterable[Finding]:
 
 def _twins(table: Table) -> Iterable[Finding]:
     """Images with the same pixels: by chance, if everything else that is known of them is the same, too."""
-    spoilt = {image for _, image, _ in table.problems}
     within: list[str] = []
     across: list[str] = []
     chance: list[str] = []
@@ -102,19 +126,24 @@ def _twins(table: Table) -> Iterable[Finding]:
         text += f" (and {len(group) - 5} more)" if len(group) > 5 else ""
         labels = sorted({table.labels[image] for image in group})
         text += f" labelled {' and '.join(labels[:3])}" if len(labels) > 1 else ""
-        if len({int(table.part[image]) for image in group}) > 1:
-            across.append(text)
-        elif spoilt.isdisjoint(group) and len({_known(table, image) for image in group}) == 1:
-            chance.append(text)
-        else:
-            within.append(text)
-    for kind, fault, groups, sentence in (
+        kind = chance if _by_chance(table, group) else within
+        (across if _splits(table, group) > 1 else kind).append(text)
+    for what, fault, groups, sentence in (
         ("duplicate", True, within, "groups of images with the same pixels"),
         ("leak", True, across, "groups of images with the same pixels in different splits"),
         ("duplicate", False, chance, "groups of images that were drawn alike by chance"),
     ):
         if groups:
-            yield Finding(kind, fault, len(groups), sentence, tuple(groups[:EXAMPLES]))
+            yield Finding(what, fault, len(groups), sentence, tuple(groups[:EXAMPLES]))
+
+
+def _splits(table: Table, group: list[int]) -> int:
+    return len({int(table.part[image]) for image in group})
+
+
+def _by_chance(table: Table, group: list[int]) -> bool:
+    spoilt = any(table.spoilt[image] for image in group)
+    return not spoilt and _splits(table, group) == 1 and len({_known(table, image) for image in group}) == 1
 
 
 def _known(table: Table, image: int) -> tuple[str, bytes, bytes]:
@@ -151,13 +180,13 @@ def _leaks(table: Table) -> Iterable[Finding]:
     yield Finding("leak", True, len(leaks), "glyphs in more than one split", tuple(examples))
 
 
-def _strangers(table: Table) -> Iterable[Finding]:
-    """Glyphs that belong to another split of the source than the one they stand in, or to another digit."""
+def _strange(table: Table) -> AnyArray:
+    """Which glyphs are of another split or digit than the one they stand for: bool (digits,)."""
     glyphs = table.subject.glyphs
+    wrong: AnyArray = np.zeros(len(table.glyph), np.bool_)
     if glyphs is None:
-        return
+        return wrong
     digit_of = np.full(max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1)
-    wrong = np.zeros(len(table.glyph), np.bool_)
     for place, part in enumerate(table.subject.parts):
         digit_of[:] = -1
         own = glyphs.choose(part.split if part.recipe is not None else "all")
@@ -165,14 +194,25 @@ def _strangers(table: Table) -> Iterable[Finding]:
             digit_of[own.origin[own.rows(digit)]] = digit
         here = (table.part[table.image] == place) & (table.glyph >= 0)
         wrong[here] = digit_of[table.glyph[here]] != table.digit[here]
-    if wrong.any():
+    return wrong
+
+
+def _strangers(table: Table) -> Iterable[Finding]:
+    wrong = np.flatnonzero(_strange(table)).tolist()
+    if wrong:
         examples = [
             f"{table.name(int(table.image[n]))}: glyph {table.glyph[n]} as digit {table.position[n] + 1}, "
             f"a {table.digit[n]}"
-            for n in np.flatnonzero(wrong)[:EXAMPLES].tolist()
+            for n in wrong[:EXAMPLES]
         ]
         sentence = "glyphs that the source does not have for that digit in that split"
-        yield Finding("glyph", True, int(wrong.sum()), sentence, tuple(examples))
+        yield Finding("glyph", True, len(wrong), sentence, tuple(examples))
+
+
+def _gap(table: Table, digit: int) -> str:
+    px, drawn = table.seen_px[digit], table.drawn_px[digit]
+    seen = f"{px} px" if px > TOUCHING else "touching" if px == TOUCHING else "shared columns"
+    return seen if drawn == UNSEEN else f"{seen}, {drawn} px drawn,"
 
 
 def _spacing_findings(table: Table) -> Iterable[Finding]:
@@ -181,11 +221,8 @@ def _spacing_findings(table: Table) -> Iterable[Finding]:
         return
     examples = []
     for digit in np.flatnonzero(wrong)[:EXAMPLES].tolist():
-        px, drawn = table.seen_px[digit], table.drawn_px[digit]
-        seen = f"{px} px" if px > TOUCHING else "touching" if px == TOUCHING else "shared columns"
-        wanted = "" if drawn == UNSEEN else f", {drawn} px drawn"
         name = table.name(int(table.image[digit]))
-        examples.append(f"{name}: {seen} after digit {table.position[digit] + 1}{wanted}")
+        examples.append(f"{name}: {_gap(table, digit)} after digit {table.position[digit] + 1}")
     low, high = recipe.spacing_range
     beyond = int(outside(table).sum())
     sentence = f"gaps that the recipe does not draw there, {beyond:,} of them outside {low} to {high} px"

@@ -138,6 +138,31 @@ def _grown(seed: BoolArray, ink: BoolArray) -> BoolArray:
             return grown
 
 
+def misfitting(images: UInt8Array, image: IntArray, boxes: IntArray) -> BoolArray:
+    """
+    Digits whose ink does not end where their box does; they share no column with another.
+
+    Args:
+        images: uint8 (images, height, width), white on black.
+        image: int (digits,), the image of each.
+        boxes: int (digits, 4), x, y, w, h, within the images.
+
+    Returns:
+        bool (digits,).
+    """
+    inked = images > 0
+    x, y, w, h = boxes.T
+    # How much ink lies to the left of each column, row by row: two look-ups tell the rows of a box.
+    before = np.zeros((*images.shape[:2], images.shape[2] + 1), np.int32)
+    np.cumsum(inked, axis=2, dtype=np.int32, out=before[:, :, 1:])
+    rows = before[image, :, x + w] > before[image, :, x]  # (digits, height)
+    top, bottom = rows.argmax(1), images.shape[1] - rows[:, ::-1].argmax(1)
+    columns = inked.any(1)
+    edges = columns[image, x] & columns[image, x + w - 1]
+    wrong: BoolArray = (top != y) | (bottom != y + h) | ~rows.any(1) | ~edges
+    return wrong
+
+
 def misplaced(
     images: UInt8Array,
     before: IntArray,

@@ -80,7 +80,7 @@ class FolderPart:
         """All images, or some."""
         wanted = None if chosen is None else set(chosen.tolist())
         self._leftovers.clear()
-        labels = _read_labels(self.folder / LABELS, self._leftovers)
+        labels = _read_labels(self.folder / LABELS, f"{self.prefix}{LABELS}", self._leftovers)
         seen: set[str] = set()
         with (self.folder / METADATA).open(encoding="utf-8", errors="replace") as file:
             for line, text in enumerate(file):
@@ -146,10 +146,10 @@ def _are_places(glyphs: Any, count: int) -> bool:
     return len(glyphs) == count and all(type(place) is int and 0 <= place < _MOST_GLYPHS for place in glyphs)
 
 
-def _read_labels(path: Path, problems: list[Problem]) -> dict[str, str] | None:
+def _read_labels(path: Path, name: str, problems: list[Problem]) -> dict[str, str] | None:
     """File name → label; None if there is no such file."""
     if not path.is_file():
-        problems.append(("file", f"{path.name}: missing"))
+        problems.append(("file", f"{name}: missing"))
         return None
     labels: dict[str, str] = {}
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
@@ -160,12 +160,12 @@ def _read_labels(path: Path, problems: list[Problem]) -> dict[str, str] | None:
                 if len(row) != 2 or row[0] in labels:
                     found = ",".join(row)[:80]
                     problems.append(
-                        ("label", f"{path.name} line {rows.line_num}: not one label of one image: {found}")
+                        ("label", f"{name} line {rows.line_num}: not one label of one image: {found}")
                     )
                 else:
                     labels[row[0]] = row[1]
         except csv.Error as error:
-            problems.append(("label", f"{path.name} line {rows.line_num}: not CSV ({error})"))
+            problems.append(("label", f"{name} line {rows.line_num}: not CSV ({error})"))
     return labels
 
 
@@ -244,11 +244,11 @@ _NO_MANIFEST = ("manifest", f"{MANIFEST}: missing, so nothing is known of what w
 
 def _open_split(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
     """A folder with images that has no manifest: one split of a dataset, or one that has lost it."""
-    above = path.absolute().parent
+    above = path.resolve().parent
     if (above / MANIFEST).is_file():
         whole = _open_folder(above, glyphs_at_hand)
         for part in whole.parts:
-            if isinstance(part, FolderPart) and part.folder.absolute() == path.absolute():
+            if isinstance(part, FolderPart) and part.folder.resolve() == path.resolve():
                 own = replace(part, prefix="")
                 others = tuple(f"{other.split}/" for other in whole.parts if other is not part)
                 return replace(
@@ -260,13 +260,17 @@ def _open_split(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
 
 def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
     """An image of a dataset, which knows more of it than the image itself; None if it is of none."""
-    folder = path.absolute().parent.parent.parent
+    path = path.resolve()
+    folder = path.parent.parent.parent
     if path.parent.parent.name != "images" or not (folder / METADATA).is_file():
         return None
     subject = _open_folder(folder, glyphs_at_hand)
     for part in subject.parts:
-        if isinstance(part, FolderPart) and part.folder.absolute() == folder and path.stem.isdigit():
-            for row in part.rows(np.array([int(path.stem)])):
+        if isinstance(part, FolderPart) and part.folder.resolve() == folder and path.stem.isdigit():
+            name = image_name(int(path.stem))
+            with (folder / METADATA).open(encoding="utf-8", errors="replace") as file:
+                lines = [line for line, text in enumerate(file) if f'"{name}"' in text]
+            for row in part.rows(np.array(lines[:1], np.int64)):
                 one = PicturePart(path, part.split, part.recipe, row)
                 return replace(
                     subject, name=str(path), kind="image", parts=[one], recipe=part.recipe, problems=[]

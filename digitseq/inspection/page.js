@@ -232,8 +232,8 @@ function pattern(text) {
 const orders = {
   "as chosen": null,
   label: (a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0),
-  "shortest label": (a, b) => a.label.length - b.label.length,
-  "longest label": (a, b) => b.label.length - a.label.length,
+  "shortest label": (a, b) => a.digits - b.digits,
+  "longest label": (a, b) => b.digits - a.digits,
   widest: (a, b) => b.extent - a.extent,
   narrowest: (a, b) => a.extent - b.extent,
   "most ink": (a, b) => b.ink - a.ink,
@@ -241,14 +241,14 @@ const orders = {
   "nearest digits": (a, b) => (a.room ?? Infinity) - (b.room ?? Infinity),
 };
 if (scores) {
-  orders["worst read"] = (a, b) => b.errors / Math.max(1, b.label.length) - a.errors / Math.max(1, a.label.length) || (b.confidence || 0) - (a.confidence || 0);
+  orders["worst read"] = (a, b) => b.errors / Math.max(1, b.digits) - a.errors / Math.max(1, a.digits) || (b.confidence || 0) - (a.confidence || 0);
   orders["least confident"] = (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2);
 }
 
 function update() {
   const typed = $("filter").value.trim(), fits = /^[0-9#*]*$/.test(typed);
   const wanted = typed && fits ? pattern(typed) : null, length = $("length").value, split = $("split").value, errors = $("errors").checked, faults = $("faults").checked;
-  chosen = items.filter((item) => (!wanted || wanted.test(item.label)) && (!length || String(item.label.length) === length) && (!split || item.split === split) && (!errors || item.wrong) && (!faults || item.faults.length) && fits);
+  chosen = items.filter((item) => (!wanted || wanted.test(item.label)) && (!length || String(item.digits) === length) && (!split || item.split === split) && (!errors || item.wrong) && (!faults || item.faults.length) && fits);
   const order = orders[$("sort").value];
   if (order) chosen.sort(order);
   const here = items.length < report.inspected ? ` that are here, of ${count(report.inspected)}` : "";
@@ -338,7 +338,7 @@ showFindings();
 showScores();
 showCharts();
 $("stated").textContent = data.stated;
-options($("length"), [...new Set(items.map((item) => item.label.length))].sort((a, b) => a - b), "any");
+options($("length"), [...new Set(items.map((item) => item.digits))].sort((a, b) => a - b), "any");
 options($("split"), [...new Set(items.map((item) => item.split))], "any");
 options($("sort"), Object.keys(orders));
 $("only-errors").hidden = !scores;

@@ -22,6 +22,7 @@ from digitseq.checks import integer
 from digitseq.dataset.png import encode_png
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.choose import Choice, choose
+from digitseq.inspection.findings import faults_of_images
 from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Mistake
@@ -32,9 +33,10 @@ _BYTES = 11_000_000  # of all sprites and all that is told of their images
 _LONGEST_PX = 4_096  # of larger images the page shows the left upper part
 _HEAT_COLUMNS = 256
 _GAPS = 200  # of one image
-_FAULTY = 200  # images with a fault that are shown first
+_FAULTY = 400  # images with a fault that are shown first
 _SEQUENCES = 20  # of a recipe
-_TEXT = 200  # characters of a label or prediction
+_TEXT = 200  # characters of a prediction, aligned or not
+_LABEL = 4_000
 
 
 def make_page(report: Report, count: int, wanted: Choice) -> bytes:
@@ -52,8 +54,9 @@ def make_page(report: Report, count: int, wanted: Choice) -> bytes:
     Raises:
         ArgumentError: there are no such images.
     """
-    images, stated = _sample(report, integer("images", count, 1, 100_000), wanted)
-    sprites, items = _items(report, images)
+    faults = faults_of_images(report.table)
+    images, stated = _sample(report, integer("images", count, 1, 100_000), wanted, faults)
+    sprites, items = _items(report, images, faults)
     if len(items) < len(images):
         stated += f" Only the first {len(items):,} of them are here, to keep the page small."
     heat, brightest = _heat(report)
@@ -99,15 +102,14 @@ def _json(data: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _sample(report: Report, count: int, wanted: Choice) -> tuple[IntArray, str]:
+def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[str]]) -> tuple[IntArray, str]:
     """Which images are on the page, and a sentence that says so."""
     total = len(report.table)
     special: list[int] = []
     if wanted == Choice(seed=wanted.seed):  # no wish of the user's: what is wrong comes first
         if report.scores is not None:
             special += [mistake.image for mistake in report.scores.mistakes][: max(1, count // 2)]
-        special += list(dict.fromkeys(image for _, image, _ in report.table.problems if image >= 0))[:_FAULTY]
-        special += [image for twins in report.table.twins for image in twins][:_FAULTY]
+        special += sorted(faults)[:_FAULTY]
         special = list(dict.fromkeys(special))[:count]
     order = wanted.order or "random"
     images = choose(
@@ -116,14 +118,18 @@ def _sample(report: Report, count: int, wanted: Choice) -> tuple[IntArray, str]:
     chosen = list(dict.fromkeys([*special, *images.tolist()]))[:count]
     if len(chosen) == total:
         return np.array(chosen), "The one image." if total == 1 else f"All {total:,} images."
+    everything = len(images) < count and (wanted.label is not None or wanted.length is not None)
     kinds = [f"at random (seed {wanted.seed})" if order == "random" else f"in the order {order!r}"]
+    kinds = ["all"] if everything and not wanted.order else kinds
     kinds += [f"labels {wanted.label}"] if wanted.label else []
     kinds += [f"lengths {wanted.length[0]} to {wanted.length[1]}"] if wanted.length else []
     first = f" The first {len(special):,} are those read worst, and those with faults." if special else ""
     return np.array(chosen), f"{len(chosen):,} of {total:,} images, {', '.join(kinds)}.{first}"
 
 
-def _items(report: Report, images: IntArray) -> tuple[list[str], list[dict[str, Any]]]:
+def _items(
+    report: Report, images: IntArray, faults: dict[int, list[str]]
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Sprites as data URLs, and what is known of the images on them."""
     sprites: list[str] = []
     items: list[dict[str, Any]] = []
@@ -131,13 +137,6 @@ def _items(report: Report, images: IntArray) -> tuple[list[str], list[dict[str, 
     told: list[dict[str, Any]] = []
     size = 0
     wrong = {} if report.scores is None else {m.image: m for m in report.scores.mistakes}
-    faults: dict[int, list[str]] = {}
-    for _, image, sentence in report.table.problems:
-        faults.setdefault(image, []).append(sentence)
-    for twins in report.table.twins:
-        for image in twins:
-            others = ", ".join(report.table.name(other) for other in twins[:4] if other != image)
-            faults.setdefault(image, []).append(f"has the same pixels as {others}")
     for place, image in enumerate(images.tolist(), 1):
         pixels = report.table.pixels(image)
         shown = np.zeros((SIDE, SIDE), np.uint8) if pixels is None else pixels[:_LONGEST_PX, :_LONGEST_PX]
@@ -179,7 +178,8 @@ def _item(
     read = None if scores is None else scores.texts[image]
     return {
         "name": table.name(image),
-        "label": _cut(table.labels[image]),
+        "label": table.labels[image][:_LABEL],
+        "digits": len(table.labels[image]),
         "split": table.subject.parts[int(table.part[image])].split,
         "w": width,
         "width": int(table.width_px[image]),

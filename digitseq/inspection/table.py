@@ -2,13 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
-from digitseq.inspection.batch import Lines, is_clean, is_white, lines_of, of_digits, stack
-from digitseq.inspection.measure import SKIPPED, UNSEEN, column_gaps, contour_gaps, ink_columns, misplaced
+from digitseq.inspection.batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
+from digitseq.inspection.measure import (
+    SKIPPED,
+    UNSEEN,
+    column_gaps,
+    contour_gaps,
+    ink_columns,
+    misfitting,
+    misplaced,
+)
 from digitseq.inspection.promise import promise
 from digitseq.inspection.subject import Part, Problem, Row, Subject
 from digitseq.recipe import Recipe
@@ -82,6 +91,13 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def spoilt(self) -> BoolArray:
+        """Images with a problem of their own: bool (images,)."""
+        spoilt = np.zeros(len(self), np.bool_)
+        spoilt[[image for _, image, _ in self.problems if image >= 0]] = True
+        return spoilt
 
     def name(self, image: int) -> str:
         """The file name of an image."""
@@ -236,6 +252,10 @@ class _Gathering:
         known = inked[image] & (boxes[:, 0] >= 0)
         seen = np.full(len(image), UNSEEN)
         pairs = np.flatnonzero(known[:-1] & (position[1:] > 0))
+        # Where a third digit reaches between two, pixels do not tell how far these are apart.
+        reach, later = outer_edges(lines)
+        pairs = pairs[reach[pairs] <= boxes[pairs, 0] + boxes[pairs, 2]]
+        pairs = pairs[later[pairs + 1] >= boxes[pairs + 1, 0]]
         if recipe is not None and recipe.spacing_from == "contour":
             seen[pairs] = SKIPPED
             if self._images > _CONTOURS:  # some of them, spread evenly
@@ -244,7 +264,11 @@ class _Gathering:
                 pairs = pairs[step != (place - 1) * _CONTOURS // self._images]
             gaps = contour_gaps(images, image[pairs], boxes[pairs], boxes[pairs + 1])
             # A loose piece that touches the neighbour grows with it: then digits that touch seem apart.
-            seen[pairs] = np.where((drawn[pairs] <= 0) & (gaps > 0), UNSEEN, gaps)
+            doubt = (drawn[pairs] <= 0) & (gaps > 0)
+            # And a third digit may be nearer than these two are to each other.
+            right = boxes[pairs, 0] + boxes[pairs, 2]
+            near = np.minimum(boxes[pairs + 1, 0] - reach[pairs], later[pairs + 1] - right)
+            seen[pairs] = np.where(doubt | (near <= np.maximum(gaps, 0)), UNSEEN, gaps)
             return seen
         seen[pairs] = column_gaps(*ends, image[pairs], boxes[pairs], boxes[pairs + 1])
         stated = boxes[pairs + 1, 0] - boxes[pairs, 0] - boxes[pairs, 2]
@@ -357,4 +381,14 @@ def _misfits(
         high = np.maximum.reduceat(boxes[:, :2] + boxes[:, 2:], starts, axis=0)
         spans, which = np.concatenate([low, high], axis=1)[known], some[known]
         wrong[which[misplaced(images, *ends, spans, which)]] = True
+    if recipe is not None and recipe.spacing_from != "tile":  # left edges increase, whatever the spacing
+        back = (lines.position[1:] > 0) & (boxes[:-1, 0] >= 0) & (boxes[1:, 0] >= 0)
+        wrong[lines.image[1:][back & (boxes[1:, 0] <= boxes[:-1, 0])]] = True
+    # Digits that share no column with another one can be looked at one by one.
+    right = boxes[:, 0] + boxes[:, 2]
+    reach, later = outer_edges(lines)
+    alone = inked[lines.image] & (boxes[:, 0] >= 0) & (boxes[:, 2] > 0) & (right <= widths[lines.image])
+    own = np.flatnonzero(alone & (reach <= boxes[:, 0]) & (right <= later))
+    if len(own):
+        wrong[lines.image[own[misfitting(images, lines.image[own], boxes[own])]]] = True
     return wrong

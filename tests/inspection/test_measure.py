@@ -102,7 +102,7 @@ def test_contours_are_measured_as_they_are_drawn(low: int, high: int) -> None:
     table = report.table
     between = table.drawn_px != UNSEEN
     seen, drawn = table.seen_px[between], table.drawn_px[between]
-    assert (seen == UNSEEN).mean() < 0.01
+    assert (seen == UNSEEN).mean() < 0.03
     told = seen > TOUCHING
     assert (seen[told] == drawn[told]).all()
     assert (drawn[seen == TOUCHING] <= 0).all()

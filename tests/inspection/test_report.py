@@ -20,7 +20,7 @@ from digitseq import (
 )
 from digitseq.dataset.png import decode_png, encode_png
 from digitseq.errors import ArgumentError, FormatError
-from digitseq.inspection.findings import Finding
+from digitseq.inspection.findings import Finding, faults_of_images
 from digitseq.inspection.measure import SKIPPED, UNSEEN
 from digitseq.inspection.report import Report
 
@@ -337,7 +337,7 @@ def test_one_lost_line_is_one_fault(copy: Path) -> None:
 def test_lost_files_of_labels_are_told_once(copy: Path) -> None:
     (copy / "train/labels.csv").unlink()
     (finding,) = inspect_dataset(copy).findings
-    assert finding.examples == ("labels.csv: missing",)
+    assert finding.examples == ("train/labels.csv: missing",)
     shutil.rmtree(copy / "validation")
     findings = {finding.kind: finding for finding in inspect_dataset(copy).findings}
     assert findings["split"].examples == (
@@ -425,7 +425,7 @@ def _move(copy: Path, split: str, number: int, first: int, px: int) -> None:
 
 
 @pytest.mark.parametrize("spacing_from", ["ink", "tile", "contour"])
-@pytest.mark.parametrize("px", [4, -14])
+@pytest.mark.parametrize("px", [4, -10])
 def test_a_moved_digit_is_found_however_spacing_is_measured(
     spacing_from: str, px: int, tmp_path: Path
 ) -> None:
@@ -526,3 +526,77 @@ def test_very_great_spacings_are_spacings() -> None:
     assert set(report.spacing.counts) <= {40_000, 40_001}
     assert report.scores is not None
     assert sum(rate.of for rate in report.scores.by_spacing) == 8
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sequences": ("8181",), "spacing_range": (-8, 3)},
+        {"length": (5, 5), "spacing_range": (-8, 4)},
+        {"pattern": "#1#1#", "spacing_range": (-24, 0), "spacing_from": "tile"},
+        {
+            "length": (5, 5),
+            "spacing_range": (-20, -4),
+            "spacing_from": "tile",
+            "augment": {"scale": (0.5, 1)},
+        },
+        {"pattern": "#1#1#", "spacing_range": (-10, 4), "augment": {"scale": (0.5, 1)}},
+        {"length": (5, 5), "spacing_range": (-8, 8), "spacing_from": "contour"},
+        {"pattern": "#1#1#", "spacing_range": (-4, 4), "spacing_from": "contour"},
+    ],
+)
+@pytest.mark.parametrize("source", ["mnist", "builtin"])
+def test_a_third_digit_between_two_is_no_fault(
+    settings: dict[str, Any], source: str, with_mnist: Path
+) -> None:
+    usual: dict[str, Any] = {"count": 1_000, "image_width": None, "seed": 6, "source": source}
+    report = inspect_dataset(make_recipe(**usual | settings))
+    assert report.faults == 0, report.findings
+
+
+def test_a_box_that_is_wrong_inside_its_line_is_found(copy: Path) -> None:
+    path = copy / "test/metadata.jsonl"
+    facts = json.loads(path.read_text().splitlines()[4])
+    boxes = facts["objects"]["bbox"]
+    boxes[1][3] -= 1
+    edit_facts(path, 4, lambda facts: facts["objects"].update(bbox=boxes))
+    assert _found(inspect_dataset(copy), "boxes").examples[0].startswith("test/images/000/000004.png: ")
+
+
+def test_a_digit_that_was_erased_inside_its_box_is_found(copy: Path) -> None:
+    path = copy / "test/images/000/000004.png"
+    image, _ = read_dataset(copy).parts["test"][4]
+    x, y, w, h = json.loads((copy / "test/metadata.jsonl").read_text().splitlines()[4])["objects"]["bbox"][1]
+    image = image.copy()
+    image[:, x : x + w] = 0
+    image[y + h // 2, x : x + w] = 1
+    path.write_bytes(encode_png(image))
+    assert _found(inspect_dataset(copy), "boxes").count == 1
+
+
+def test_an_image_is_found_by_its_name_though_a_line_was_lost(copy: Path) -> None:
+    label = read_dataset(copy).parts["test"].labels[10]
+    edit_line(copy / "test/metadata.jsonl", 5, lambda line: "")
+    assert inspect_dataset(copy / "test/images/000/000010.png").table.labels == [label]
+    assert inspect_dataset(copy / "test/images/000/000005.png").table.labels == [""]  # no line tells of it
+
+
+def test_a_split_is_found_through_dots_and_links(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (copy.parent / "link").symlink_to(copy / "test")
+    monkeypatch.chdir(copy / "test/images")
+    for path in ("..", copy.parent / "link"):
+        report = inspect_dataset(path)
+        assert (report.splits, report.findings) == ({"test": 30}, ())
+
+
+def test_images_with_any_fault_are_on_the_page_and_chance_is_none(tmp_path: Path) -> None:
+    recipe = make_recipe(["1234"], (1, 6), 160, seed=3, source="builtin", count=300)
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    for number in (7, 70, 170):
+        _move(tmp_path / "out", "", number, 2, 4)
+    report = inspect_dataset(tmp_path / "out")
+    assert set(faults_of_images(report.table)) == {7, 70, 170}
+    recipe = make_recipe(
+        length=(1, 1), image_width=28, spacing_range=(0, 0), count=2_000, seed=1, source="builtin"
+    )
+    assert faults_of_images(inspect_dataset(recipe).table) == {}
