@@ -150,15 +150,19 @@ def misfitting(images: UInt8Array, image: IntArray, boxes: IntArray) -> BoolArra
     Returns:
         bool (digits,).
     """
-    inked = images > 0
     x, y, w, h = boxes.T
-    # How much ink lies to the left of each column, row by row: two look-ups tell the rows of a box.
-    before = np.zeros((*images.shape[:2], images.shape[2] + 1), np.int32)
-    np.cumsum(inked, axis=2, dtype=np.int32, out=before[:, :, 1:])
-    rows = before[image, :, x + w] > before[image, :, x]  # (digits, height)
-    top, bottom = rows.argmax(1), images.shape[1] - rows[:, ::-1].argmax(1)
-    columns = inked.any(1)
-    edges = columns[image, x] & columns[image, x + w - 1]
+    height, width = images.shape[1:]
+    # Eight rows of a column in a byte, and columns one after the other: those of a box are one piece.
+    packed = np.zeros((len(images), -(-height // 8), width), np.uint8)
+    for row in range(height):  # three times as fast as packbits along this axis
+        packed[:, row // 8] |= (images[:, row] > 0).view(np.uint8) << np.uint8(7 - row % 8)
+    columns = np.zeros((len(images) * width + 1, packed.shape[1]), np.uint8)
+    columns[:-1] = packed.transpose(0, 2, 1).reshape(-1, packed.shape[1])
+    first = image * width + x
+    pieces = np.stack([first, first + w], axis=1).ravel()
+    rows = np.unpackbits(np.bitwise_or.reduceat(columns, pieces, axis=0)[::2], axis=1)[:, :height]
+    top, bottom = rows.argmax(1), height - rows[:, ::-1].argmax(1)
+    edges = columns[first].any(1) & columns[first + w - 1].any(1)
     wrong: BoolArray = (top != y) | (bottom != y + h) | ~rows.any(1) | ~edges
     return wrong
 

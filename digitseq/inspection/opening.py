@@ -136,9 +136,12 @@ class FolderPart:
 
 
 def _are_boxes(boxes: Any, count: int) -> bool:
-    return len(boxes) == count and all(
-        len(box) == 4 and all(type(value) is int and 0 <= value <= MAX_WIDTH_PX for value in box)
-        for box in boxes
+    values = [value for box in boxes for value in box]
+    return (
+        len(boxes) == count
+        and set(map(len, boxes)) <= {4}
+        and set(map(type, values)) <= {int}
+        and 0 <= min(values, default=0) <= max(values, default=0) <= MAX_WIDTH_PX
     )
 
 
