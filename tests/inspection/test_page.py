@@ -82,6 +82,8 @@ def test_what_files_say_stays_text(written: Path, tmp_path: Path) -> None:
     assert "</script><script>" not in text.replace("</script>\n<script>", "")
     assert len([tag for tag, _, _ in _Elements(text).found if tag in ("script", "img")]) == 2
     assert [item["read"] for item in data["items"] if item["read"] is not None] == [EVIL]
+    (raw,) = ("".join(texts) for tag, attrs, texts in _Elements(text).found if attrs.get("id") == "data")
+    assert not set("<>&") & set(raw)
 
 
 def test_every_image_is_on_its_place_in_a_sprite(written: Path, tmp_path: Path) -> None:
