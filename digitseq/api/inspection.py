@@ -231,7 +231,7 @@ def write_page(
     Args:
         report: of the images.
         path: where to write it.
-        images: at most so many are on the page; fewer, if they would take more than about 8 MB.
+        images: at most so many are on the page; fewer, if they would take more than about 11 MB.
         choice: which images; None for some at random, always the same. With predictions, up to half of them
             are the worst.
         force: replace a file of that name.
@@ -290,9 +290,5 @@ def _write(report: "Report", path: Path, write: "Callable[[IO[bytes]], object]",
             with path.open("wb") as file:
                 write(file)
             return path
-        try:
-            write_whole(path, write, new=not force)
-        except FileExistsError:
-            hint = "--force (force=True) replaces it"
-            raise OutputError(f"{path} exists and is kept", hint=hint) from None
+        write_whole(path, write, new=not force)
     return path

@@ -11,8 +11,9 @@ from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray
 from digitseq.checks import choice, short
 from digitseq.errors import ArgumentError
-from digitseq.inspection.measure import TOUCHING
+from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.report import Report
+from digitseq.inspection.spacing import stated_gaps
 from digitseq.inspection.table import Table
 from digitseq.recipe import ANY_DIGIT
 
@@ -20,7 +21,6 @@ Order: TypeAlias = Literal["random", "first", "widest", "touching", "worst"]
 ORDERS: tuple[str, ...] = get_args(Order)
 ANY_DIGITS = "*"
 NO_PREDICTIONS = "the worst can be told only with predictions"
-_FAR = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,19 +120,12 @@ def _fits(table: Table, wanted: Choice) -> AnyArray:
 
 def _nearness(table: Table) -> tuple[AnyArray, AnyArray]:
     """Neighbours of each image that are 0 px or less apart, and the sum of all its spacings."""
-    seen = table.seen_px.copy()
-    here, following = np.flatnonzero(table.position[1:] > 0), np.flatnonzero(table.position[1:] > 0) + 1
-    stated = np.full(len(seen), _FAR)
-    known = (table.boxes[here, 0] >= 0) & (table.boxes[following, 0] >= 0)
-    ends = table.boxes[:, 0] + table.boxes[:, 2]
-    stated[here[known]] = (table.boxes[following, 0] - ends[here])[known]
-    recipe = table.subject.recipe
-    if (
-        recipe is not None and recipe.spacing_from == "contour"
-    ):  # boxes of digits that interlock share columns
+    seen = table.seen_px
+    stated, recipe = stated_gaps(table), table.subject.recipe
+    if recipe is not None and recipe.spacing_from == "contour":  # boxes that interlock share columns
         stated = np.where(table.drawn_px > TOUCHING, table.drawn_px, stated)
     seen = np.where(seen > TOUCHING, seen, np.where(seen == TOUCHING, 0, stated))
-    between = seen < _FAR
+    between = seen < -UNSEEN
     near = np.bincount(table.image[between & (seen <= 0)], minlength=len(table))
     room = np.bincount(table.image[between], weights=seen[between], minlength=len(table))
     return near, room

@@ -90,13 +90,12 @@ class Report:
         }
 
 
-def make_report(table: Table, scores: Scores | None = None) -> Report:
+def make_report(table: Table) -> Report:
     """
-    A report from its columns.
+    A report from its columns, without scores.
 
     Args:
         table: what was gathered.
-        scores: how good the predictions are.
     """
     subject, count = table.subject, len(table)
     sizes = np.diff(table.first)
@@ -131,7 +130,7 @@ def make_report(table: Table, scores: Scores | None = None) -> Report:
         shared_glyphs=len(shared_glyphs(table)),
         shared_labels=sum(parts > 1 for parts in labels_of_parts.values()),
         findings=find(table),
-        scores=scores,
+        scores=None,
         table=table,
     )
 

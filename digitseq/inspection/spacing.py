@@ -84,7 +84,7 @@ def _between(table: Table) -> AnyArray:
     return behind
 
 
-def _stated(table: Table) -> AnyArray:
+def stated_gaps(table: Table) -> AnyArray:
     """Columns between the boxes of neighbours, negative where they share some: int (digits,); else a lot."""
     stated = np.full(len(table.digit), -SKIPPED)
     here = np.flatnonzero(_between(table))
@@ -104,7 +104,7 @@ def outside(table: Table) -> AnyArray:
         high += 2 * (SIDE - 1)  # at most the padding of two tiles
     wrong = (seen > TOUCHING) & ((seen < low) | (seen > high)) | (seen == TOUCHING) & (low > 0)
     if recipe.spacing_from != "contour" and low >= 0:
-        wrong |= _stated(table) < 0
+        wrong |= stated_gaps(table) < 0
     return wrong
 
 

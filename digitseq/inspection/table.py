@@ -34,7 +34,7 @@ Progress = Callable[[int, int, int], None]
 @dataclass(eq=False)
 class Table:
     """
-    Columns, one value an image (or a digit); ``None`` in place of a strength's column: not used there.
+    Columns, one value an image (or a digit).
 
     Attributes:
         subject: what was looked at.
@@ -48,7 +48,7 @@ class Table:
         readable: bool (images,), the image is there.
         clean: bool (images,), its ink can be told from the paper.
         first: int (images + 1,), where the digits of each image begin.
-        strengths: effect → float (images,), how strong it was.
+        strengths: effect → float (images,), how strong it was; NaN where there is no recipe to say it.
         digit: int (digits,).
         image: int (digits,), which image.
         position: int (digits,), place in its line.
