@@ -600,3 +600,19 @@ def test_images_with_any_fault_are_on_the_page_and_chance_is_none(tmp_path: Path
         length=(1, 1), image_width=28, spacing_range=(0, 0), count=2_000, seed=1, source="builtin"
     )
     assert faults_of_images(inspect_dataset(recipe).table) == {}
+
+
+@pytest.mark.parametrize("spacing_from", ["ink", "contour"])
+def test_a_gap_within_the_promise_that_is_not_the_drawn_one_is_found(
+    spacing_from: str, tmp_path: Path
+) -> None:
+    recipe = make_recipe(["1234"], (1, 6), 160, seed=3, source="builtin", count=60, spacing_from=spacing_from)
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    gaps = inspect_dataset(tmp_path / "out").table.drawn_px.reshape(-1, 4)[:, 1]
+    number = int(np.flatnonzero(gaps == 3)[0])
+    _move(tmp_path / "out", "", number, 2, 2)
+    report = inspect_dataset(tmp_path / "out")
+    assert (report.spacing.different, report.spacing.outside) == (1, 0)
+    assert _found(report, "spacing").examples == (
+        f"images/000/{number:06d}.png: 5 px, 3 px drawn, after digit 2",
+    )
