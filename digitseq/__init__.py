@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from digitseq.errors import ArgumentError as ArgumentError
     from digitseq.errors import CacheError as CacheError
     from digitseq.errors import DigitSeqError as DigitSeqError
+    from digitseq.errors import ExtraError as ExtraError
     from digitseq.errors import FetchError as FetchError
     from digitseq.errors import FormatError as FormatError
     from digitseq.errors import OutputError as OutputError
@@ -63,6 +64,7 @@ _HOME = {
     "Dataset": "digitseq.dataset.reading",
     "DigitSeqError": "digitseq.errors",
     "DigitSequences": "digitseq.dataset.live",
+    "ExtraError": "digitseq.errors",
     "FetchError": "digitseq.errors",
     "FormatError": "digitseq.errors",
     "GlyphSet": "digitseq.glyphs.glyphset",
@@ -106,6 +108,7 @@ __all__ = [
     "Dataset",
     "DigitSeqError",
     "DigitSequences",
+    "ExtraError",
     "FetchError",
     "FormatError",
     "GlyphSet",

@@ -12,6 +12,7 @@ import typer
 from digitseq import terminal
 from digitseq.augment.settings import SPACING
 from digitseq.cli_augment import Effects, Preset, settings
+from digitseq.dataset.names import LABEL_FILES, FormatName
 from digitseq.errors import SourceError, system_errors
 from digitseq.recipe import Align, Recipe, SpacingFrom, Split, Writer
 from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
@@ -94,6 +95,19 @@ def batch(
             "--recipe", help="Make this dataset.json again; options beside it override.", rich_help_panel=_RUN
         ),
     ] = None,
+    format_: Annotated[
+        FormatName | None,
+        typer.Option("--format", help="How to keep it. Default folder.", rich_help_panel=_RUN),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--labels",
+            metavar="|".join(LABEL_FILES),
+            help="Label files for other readers, too; repeatable.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes. Default: one a core.", rich_help_panel=_RUN)
     ] = None,
@@ -112,7 +126,8 @@ def batch(
 ) -> None:
     """Write many images and their labels; the same command again finishes what was broken off.
 
-    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last, dataset.json, and prints the folder.
+    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last, dataset.json, and prints the folder;
+    or another --format.
     The files are the same for any number of workers.
     """
     from digitseq import api
@@ -160,13 +175,19 @@ def batch(
         recipe = api.make_recipe(**given | {"source": source or "auto"})
     else:
         base, digest = api.read_recipe(recipe_file)
+        its_format, its_labels = api.read_layout(recipe_file)
+        labels = labels or (list(its_labels) if format_ in (None, its_format) else None)
+        format_ = format_ or its_format  # type: ignore[assignment]
         given["augment"] = settings(augment, effects, base.settings)
         low, high = base.spacing_range
         given["spacing_range"] = (low if minimum is None else minimum, high if maximum is None else maximum)
         recipe = base.changed(**given)
     glyphs = _open(recipe, source, digest, quiet)
     if dry_run:
-        _show_outline(api.outline(recipe, source=glyphs, png_level=png_level), as_json)
+        outline = api.outline(
+            recipe, source=glyphs, format=format_ or "folder", labels=labels or (), png_level=png_level
+        )
+        _show_outline(outline, as_json)
         return
     start = time.monotonic()
     with terminal.drawing(quiet) as drawing, terminal.counting("writing", quiet) as progress:
@@ -174,6 +195,8 @@ def batch(
             recipe,
             out,
             source=glyphs,
+            format=format_,
+            labels=labels or (),
             workers=workers,
             force=force,
             png_level=png_level,
@@ -266,4 +289,5 @@ def _show_outline(outline: dict[str, Any], as_json: bool) -> None:
     typer.echo(f"labels   {', '.join(outline['labels'])}{', …' if outline['images'] > 5 else ''}")
     typer.echo(f"source   {outline['source']}")
     typer.echo(f"seed     {outline['seed']}")
+    typer.echo(f"format   {outline['format']}")
     typer.echo(f"size     about {outline['size_bytes'] / 1e6:,.1f} MB in {outline['files']:,} files")

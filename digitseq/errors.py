@@ -10,6 +10,7 @@ Everything that a user can cause derives from DigitSeqError::
     │   └── FormatError                   a file's bytes are not what its format says
     ├── FetchError                        MNIST could not be downloaded
     ├── CacheError                        the cache folder cannot be used
+    ├── ExtraError                        a library is not installed that an extra installs
     └── OutputError                       a result could not be written
 
     SourceWarning (UserWarning)           another source than MNIST was used
@@ -75,6 +76,13 @@ class FetchError(DigitSeqError):
 
 class CacheError(DigitSeqError):
     """The cache folder cannot be read or written."""
+
+
+class ExtraError(DigitSeqError):
+    """A library is not installed that an extra of digitseq installs."""
+
+    def __init__(self, message: str, *, extra: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint or f"pip install 'digitseq[{extra}]' installs it")
 
 
 class OutputError(DigitSeqError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from digitseq.api.datasets import outline as outline
     from digitseq.api.datasets import read_dataset as read_dataset
+    from digitseq.api.datasets import read_layout as read_layout
     from digitseq.api.datasets import read_recipe as read_recipe
     from digitseq.api.datasets import seed_in as seed_in
     from digitseq.api.datasets import verify_dataset as verify_dataset
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
     from digitseq.api.pictures import make_recipe as make_recipe
 
 _NAMES = {
-    "datasets": ("outline", "read_dataset", "read_recipe", "seed_in", "verify_dataset", "write_dataset"),
+    "datasets": (
+        "outline",
+        "read_dataset",
+        "read_layout",
+        "read_recipe",
+        "seed_in",
+        "verify_dataset",
+        "write_dataset",
+    ),
     "inspection": (
         "check_output",
         "compare_reports",

@@ -1,6 +1,6 @@
 """Datasets: written, read, verified, outlined."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ def write_dataset(
     out: str | Path,
     *,
     source: str | Path | GlyphSet | None = None,
+    format: str | None = None,  # noqa: A002 - what everybody calls it
+    labels: Sequence[str] = (),
     workers: int | None = None,
     force: bool = False,
     png_level: int = 0,
@@ -41,6 +43,9 @@ def write_dataset(
         recipe: what is wanted.
         out: the folder; made if missing.
         source: glyphs to draw from, or a path of them; None opens the recipe's own.
+        format: "folder" (PNG files, CSV and JSONL), "webdataset" (tar shards), "parquet" (Hugging Face),
+            "npz" (numpy) or "lmdb" (CRNN); None for that of the dataset that is there, or "folder".
+        labels: with "folder", further files of labels: any of "paddle", "doctr", "coco", "yolo".
         workers: processes; None for one a core.
         force: replace a dataset of another recipe. A folder of something else is never touched.
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
@@ -55,6 +60,7 @@ def write_dataset(
     Raises:
         ArgumentError: the recipe cannot be drawn, or a value is not what it must be.
         OutputError: the folder holds something else, or the system refuses.
+        ExtraError: the format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
     from digitseq.dataset.dataset import write_dataset as write
@@ -68,6 +74,8 @@ def write_dataset(
         replace(recipe, source=glyphs.name),
         Path(out),
         glyphs,
+        format=format,
+        labels=labels,
         workers=workers or cores(),
         force=force,
         png_level=png_level,
@@ -89,6 +97,7 @@ def read_dataset(out: str | Path) -> "Dataset":
 
     Raises:
         FormatError: there is no finished dataset, or its files do not fit together.
+        ExtraError: its format needs a library that is not installed.
     """
     from digitseq.dataset.reading import read_dataset as read
 
@@ -114,6 +123,7 @@ def verify_dataset(
 
     Raises:
         FormatError: there is no finished dataset, or it is from another source.
+        ExtraError: its format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
     from digitseq.dataset.verify import verify_dataset as verify
@@ -134,17 +144,40 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     Raises:
         FormatError: there is no dataset.json, or it is damaged.
     """
-    from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
-
-    path = Path(path)
-    with system_errors(FormatError, f"{path} cannot be read"):
-        if (path / UNFINISHED).exists() and not (path / MANIFEST).exists():
-            hint = "the same `digitseq batch` command again finishes it"
-            raise FormatError(f"the dataset in {path} is not finished", hint=hint)
-        path = path / MANIFEST if path.is_dir() else path
-    with system_errors(FormatError, f"{path} cannot be read"):
-        manifest = read_manifest(path)
+    manifest = _manifest_at(Path(path))
     return Recipe.from_dict(manifest["recipe"]), str(manifest["source"]["digest"])
+
+
+def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
+    """
+    How a dataset is kept.
+
+    Args:
+        path: a dataset.json, or the folder of a dataset.
+
+    Returns:
+        The format, and the further files of labels, as `write_dataset` takes them.
+
+    Raises:
+        FormatError: there is no dataset.json, or it is damaged.
+    """
+    manifest = _manifest_at(Path(path))
+    return str(manifest["format"]), tuple(manifest.get("labels", ()))
+
+
+def _manifest_at(path: Path) -> dict[str, Any]:
+    from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
+    from digitseq.dataset.storage import LocalStorage
+
+    with system_errors(FormatError, f"{path} cannot be read"):
+        folder, name = (path, MANIFEST) if path.is_dir() else (path.parent, path.name)
+    manifest = read_manifest(LocalStorage(folder), name)
+    if manifest is None:
+        if (folder / UNFINISHED).exists() and name == MANIFEST:
+            hint = "the same `digitseq batch` command again finishes it"
+            raise FormatError(f"the dataset in {folder} is not finished", hint=hint)
+        raise FormatError(f"{folder / name} cannot be read: No such file or directory")
+    return manifest
 
 
 def seed_in(out: str | Path) -> int | None:
@@ -161,14 +194,19 @@ def seed_in(out: str | Path) -> int | None:
         FormatError: there is one, but its manifest is damaged.
     """
     from digitseq.dataset.dataset import found_manifest
+    from digitseq.dataset.storage import LocalStorage
 
-    with system_errors(FormatError, f"{out} cannot be read"):
-        manifest = found_manifest(Path(out))
+    manifest = found_manifest(LocalStorage(Path(out)))
     return None if manifest is None else int(manifest["recipe"]["seed"])
 
 
 def outline(
-    recipe: Recipe, *, source: str | Path | GlyphSet | None = None, png_level: int = 0
+    recipe: Recipe,
+    *,
+    source: str | Path | GlyphSet | None = None,
+    format: str = "folder",  # noqa: A002 - what everybody calls it
+    labels: Sequence[str] = (),
+    png_level: int = 0,
 ) -> dict[str, Any]:
     """
     What `write_dataset` would write.
@@ -176,17 +214,21 @@ def outline(
     Args:
         recipe: what is wanted.
         source: as in `write_dataset`.
+        format: as in `write_dataset`.
+        labels: as in `write_dataset`.
         png_level: as in `write_dataset`.
 
     Returns:
         As JSON types: images, splits (split → count), width (px, or the range in a sample of natural ones),
-        the first five labels, source, seed, files, size_bytes (estimated from up to 200 images), the recipe.
+        the first five labels, source, seed, format, files, size_bytes (estimated from up to 200 images), the
+        recipe.
 
     Raises:
-        ArgumentError: the recipe cannot be drawn.
+        ArgumentError: the recipe cannot be drawn, or there is no such format.
+        ExtraError: the format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
     from digitseq.dataset.dataset import outline as make_outline
 
     glyphs = glyphs_for(source, recipe.source)
-    return make_outline(replace(recipe, source=glyphs.name), glyphs, png_level)
+    return make_outline(replace(recipe, source=glyphs.name), glyphs, png_level, format, labels)

@@ -10,7 +10,7 @@ import numpy as np
 
 from digitseq.arrays import FloatArray
 from digitseq.augment.settings import Augment
-from digitseq.dataset.folder import Batch, draw_batches
+from digitseq.dataset.drawing import Batch, draw_batches
 from digitseq.dataset.pictures import Picture
 from digitseq.errors import ArgumentError
 from digitseq.glyphs.cache import mnist_dir

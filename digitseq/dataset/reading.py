@@ -1,15 +1,17 @@
 """A dataset on disk, read back: its manifest, its labels, its images."""
 
-import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from digitseq.arrays import UInt8Array
-from digitseq.dataset.folder import LABELS, image_name
-from digitseq.dataset.png import decode_png
-from digitseq.errors import FormatError, system_errors
+from digitseq.dataset.formats import FORMATS, open_format
+from digitseq.dataset.formats.format import SHARD, Format, Found, Place
+from digitseq.dataset.names import LABEL_FILES
+from digitseq.dataset.storage import LocalStorage
+from digitseq.errors import FormatError
 from digitseq.recipe import Recipe
 
 DATASET_FORMAT = 1
@@ -17,22 +19,30 @@ MANIFEST = "dataset.json"
 UNFINISHED = ".digitseq-unfinished.json"
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(storage: LocalStorage, name: str = MANIFEST) -> dict[str, Any] | None:
     """
     A dataset.json.
 
+    Returns:
+        What it says; None if there is none.
+
     Raises:
-        FileNotFoundError: there is none.
         FormatError: it is not one, or of a later version.
     """
+    data, where = storage.read(name), storage.where(name)
+    if data is None:
+        return None
     try:
-        manifest = dict(json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
-        raise FormatError(f"{path}: not a manifest of digitseq: no JSON object") from error
-    if (found := (manifest.get("format"), manifest.get("version"))) != ("folder", DATASET_FORMAT):
-        expected = f"format folder, version {DATASET_FORMAT}"
+        manifest = dict(json.loads(data))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FormatError(f"{where}: not a manifest of digitseq: no JSON object") from error
+    form, version = manifest.get("format"), manifest.get("version")
+    if form not in FORMATS or version != DATASET_FORMAT:
+        later = isinstance(version, int) and version > DATASET_FORMAT
         raise FormatError(
-            f"{path}: not a manifest of digitseq: expected {expected}, got {found[0]}, {found[1]}"
+            f"{where}: not a manifest of digitseq that this version reads: expected version {DATASET_FORMAT} "
+            f"and one of the formats {', '.join(FORMATS)}, got version {version}, format {form}",
+            hint="a later digitseq wrote it; install that one" if later else "",
         )
     try:
         recipe = Recipe.from_dict(manifest["recipe"])
@@ -40,10 +50,39 @@ def read_manifest(path: Path) -> dict[str, Any]:
         whole = all(isinstance(manifest["source"][name], str) for name in ("name", "digest"))
         if not whole or parts != [(part.split, len(part)) for part in recipe.parts()]:
             raise ValueError("its parts are not those of its recipe")
-        if any(not isinstance(part["folder"], str) for part in manifest["parts"]):
-            raise ValueError("a part has no folder")
+        folders = [FORMATS[form].folder(part.split, bool(recipe.splits)) for part in recipe.parts()]
+        if [part["folder"] for part in manifest["parts"]] != folders:
+            raise ValueError("a part has another folder")
+        if not set(manifest.get("labels", ())) <= set(LABEL_FILES):
+            raise ValueError("it has unknown files of labels")
     except (ValueError, TypeError, KeyError) as error:
-        raise FormatError(f"{path}: the manifest is damaged ({error})") from error
+        raise FormatError(f"{where}: the manifest is damaged ({error})") from error
+    return manifest
+
+
+def places_of(manifest: dict[str, Any]) -> list[Place]:
+    """Where the splits of a dataset are."""
+    recipe = Recipe.from_dict(manifest["recipe"])
+    labels = tuple(manifest.get("labels", ()))
+    return [
+        Place(entry["split"], entry["folder"], entry["images"], part.longest, labels)
+        for part, entry in zip(recipe.parts(), manifest["parts"], strict=True)
+    ]
+
+
+def finished_manifest(storage: LocalStorage) -> dict[str, Any]:
+    """
+    The manifest of a finished dataset.
+
+    Raises:
+        FormatError: there is none, or it is damaged.
+        ExtraError: its format needs a library that is not installed.
+    """
+    manifest = read_manifest(storage)
+    if manifest is None:
+        hint = "run the same `digitseq batch` again to finish it" if storage.exists(UNFINISHED) else ""
+        raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
+    open_format(manifest["format"])
     return manifest
 
 
@@ -53,35 +92,63 @@ class DatasetPart:
     The images of one split of a dataset on disk.
 
     Attributes:
-        folder: where labels.csv lies.
         recipe: the recipe of this split alone.
-        labels: the labels, as text.
+        place: where its files are.
+        format: how they are kept.
+        storage: what keeps them.
     """
 
-    folder: Path
     recipe: Recipe
-    labels: tuple[str, ...]
+    place: Place
+    format: Format
+    storage: LocalStorage
+    _last: dict[int, list[Found]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self.place.images
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """
+        All labels, as text.
+
+        Raises:
+            FormatError: they cannot be read.
+        """
+        return self.format.labels(self.storage, self.place)
 
     def __getitem__(self, index: int) -> tuple[UInt8Array, str]:
         """
-        Image and label.
+        Image and label. A shard that holds many images in one file is kept until another is asked for.
 
         Returns:
             uint8 (28, width), and the label.
 
         Raises:
+            IndexError: there is no such image.
             FormatError: the image is damaged.
         """
-        label = self.labels[index]
-        path = self.folder / image_name(range(len(self))[index])
-        with system_errors(FormatError, f"{path} cannot be read"):
-            image = decode_png(path.read_bytes())
+        number = range(len(self))[index]
+        found = self.found(number)
+        image = None if found.problem else found.image()
         if image is None:
-            raise FormatError(f"{path}: damaged, or not a PNG of digitseq")
-        return image, label
+            raise FormatError(f"{found.where}: {found.problem or 'damaged, or not a PNG of digitseq'}")
+        return image, self.labels[number] if found.facts is None else str(found.facts.label)
+
+    def found(self, number: int) -> Found:
+        """
+        One image, as it is found.
+
+        Raises:
+            FormatError: the file that holds it cannot be read.
+        """
+        if (one := self.format.found_one(self.storage, self.place, number)) is not None:
+            return one
+        shard = number // SHARD
+        if shard not in self._last:
+            self._last.clear()
+            self._last[shard] = list(self.format.found(self.storage, self.place, shard))
+        return self._last[shard][number % SHARD]
 
 
 @dataclass(frozen=True)
@@ -117,26 +184,13 @@ def read_dataset(out: Path) -> Dataset:
 
     Raises:
         FormatError: there is no finished dataset, or its files do not fit together.
+        ExtraError: its format needs a library that is not installed.
     """
-    try:
-        manifest = read_manifest(out / MANIFEST)
-    except FileNotFoundError:
-        unfinished = (out / UNFINISHED).exists()
-        hint = "run the same `digitseq batch` again to finish it" if unfinished else ""
-        raise FormatError(f"{out}: no finished dataset here ({MANIFEST} is missing)", hint=hint) from None
-    recipe = Recipe.from_dict(manifest["recipe"])
-    parts = {}
-    for part, entry in zip(recipe.parts(), manifest["parts"], strict=True):
-        folder = out / entry["folder"]
-        with system_errors(FormatError, f"{folder / LABELS} cannot be read"):
-            text = (folder / LABELS).read_text(encoding="utf-8", errors="replace")
-        try:
-            rows = list(csv.reader(text.splitlines()))[1:]
-        except csv.Error as error:
-            raise FormatError(f"{folder / LABELS}: not CSV ({error})") from error
-        if len(rows) != len(part) or any(len(row) != 2 for row in rows):
-            raise FormatError(
-                f"{folder / LABELS}: expected {len(part)} rows of file name and label, got {len(rows)}"
-            )
-        parts[part.split] = DatasetPart(folder, part, tuple(row[1] for row in rows))
+    storage = LocalStorage(out)
+    manifest = finished_manifest(storage)
+    recipe, form = Recipe.from_dict(manifest["recipe"]), FORMATS[manifest["format"]]
+    parts = {
+        part.split: DatasetPart(part, place, form, storage)
+        for part, place in zip(recipe.parts(), places_of(manifest), strict=True)
+    }
     return Dataset(out, recipe, manifest, parts)

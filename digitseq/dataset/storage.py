@@ -1,17 +1,21 @@
 """
-Where the files of a dataset are kept: put whole files, list, read.
+Where the files of a dataset are kept: put whole files, list, read, remove.
 
 This is the seam for other storage: what is written here as a folder renamed into place can be a set of
 single objects elsewhere. All names are relative, with "/" between folders.
 """
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
+from typing import IO
 
-from digitseq.errors import OutputError, system_errors
-from digitseq.wholefile import beside, whole_file
+from digitseq.errors import FormatError, OutputError, system_errors
+from digitseq.wholefile import PARTIAL, beside, sweep_partial, whole_file
+
+LOCK = ".digitseq.lock"
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,16 @@ class LocalStorage:
     """Files in a folder of this machine."""
 
     root: Path
+
+    def where(self, name: str = "") -> str:
+        """What to call a file in a message."""
+        return str(self.root / name)
+
+    # --- Writing ----------------------------------------------------------------------------------------
+
+    def make(self) -> None:
+        """Have the place to write to."""
+        self.root.mkdir(parents=True, exist_ok=True)
 
     def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
         """Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place."""
@@ -84,7 +98,41 @@ class LocalStorage:
             path.unlink()
         return data
 
-    def list(self, folder: str) -> set[str]:
+    @contextmanager
+    def replacing(self, *names: str) -> Iterator[list[IO[bytes]]]:
+        """Open files that replace those of these names at the end, where their content differs."""
+        places = [self.root / name for name in names]
+        for folder in {path.parent for path in places}:
+            folder.mkdir(parents=True, exist_ok=True)
+        partial = [beside(path) for path in places]
+        with ExitStack() as stack:
+            yield [stack.enter_context(path.open("xb")) for path in partial]
+        for written, path in zip(partial, places, strict=True):
+            if path.is_file() and cmp(written, path, shallow=False):
+                written.unlink()
+            else:
+                written.replace(path)
+
+    @contextmanager
+    def building(self, name: str) -> Iterator[Path]:
+        """A path for a file that is written in many steps; it takes its place when the block ends well."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = beside(path)
+        with self._told(name):
+            try:
+                yield partial
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    # --- Looking ----------------------------------------------------------------------------------------
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return (self.root / name).is_file()
+
+    def names(self, folder: str = "") -> set[str]:
         """Names in a folder; none where there is no folder."""
         try:
             return {entry.name for entry in (self.root / folder).iterdir()}
@@ -93,10 +141,87 @@ class LocalStorage:
         except OSError as error:
             raise OutputError(f"{self.root / folder} cannot be read: {error.strerror}") from error
 
-    def read(self, name: str) -> bytes:
-        """Content of a file."""
-        with system_errors(OutputError, f"{self.root / name} cannot be read"):
+    def files(self) -> set[str]:
+        """Names of all files in all folders."""
+        with system_errors(FormatError, f"{self.root} cannot be read"):
+            return {
+                path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if not path.is_dir()
+            }
+
+    def read(self, name: str) -> bytes | None:
+        """
+        Content of a file; None if there is none.
+
+        Raises:
+            FormatError: it cannot be read.
+        """
+        try:
             return (self.root / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise FormatError(f"{self.root / name} cannot be read: {error.strerror}") from error
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path | None]:
+        """A file as a path on this machine; None if there is none."""
+        yield self.root / name if self.exists(name) else None
+
+    def lines(self, name: str) -> Iterator[str]:
+        r"""Lines of a text file, each with its "\n"; none if there is no file."""
+        with (
+            suppress(FileNotFoundError),
+            (self.root / name).open(encoding="utf-8", errors="replace", newline="\n") as f,
+        ):
+            yield from f
+
+    # --- Removing ---------------------------------------------------------------------------------------
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self.root / name).unlink(missing_ok=True)
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder in which nothing is left."""
+        with suppress(OSError):  # not empty, or not there: not ours to remove
+            if (self.root / folder) != self.root:
+                (self.root / folder).rmdir()
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Remove what a killed run left half-written in folders. Nobody else may be writing there now."""
+        for folder in folders:
+            if (self.root / folder).is_dir():
+                sweep_partial(self.root / folder)
+
+    def strangers(self, ours: Iterable[str]) -> list[str]:
+        """What lies at the top and is neither one of these names nor half-written."""
+        names = self.names() - {LOCK, *ours}
+        return sorted(name for name in names if not name.startswith(PARTIAL))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """
+        Keep other runs away.
+
+        Raises:
+            OutputError: one is at work.
+        """
+        from filelock import FileLock, Timeout  # 54 ms, only where it is needed
+
+        lock = FileLock(self.root / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(
+                f"another digitseq is writing to {self.root}", hint="wait for it, or name another folder"
+            ) from None
+        try:
+            yield
+        finally:
+            # Removed while it is held: whoever has it open already holds nothing, and looks again.
+            with suppress(OSError):
+                (self.root / LOCK).unlink()
+            lock.release()
 
     def _told(self, name: str) -> AbstractContextManager[None]:
         return system_errors(OutputError, f"{self.root / name} cannot be written")

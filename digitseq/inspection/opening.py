@@ -13,19 +13,23 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.checks import short
-from digitseq.dataset.folder import LABELS, METADATA, draw_batches, image_name
+from digitseq.dataset.drawing import draw_batches
+from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.formats.format import facts_from
+from digitseq.dataset.formats.lines import LABELS, METADATA, image_name
 from digitseq.dataset.png import decode_png
-from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
+from digitseq.dataset.reading import MANIFEST, UNFINISHED, places_of, read_dataset, read_manifest
+from digitseq.dataset.storage import LocalStorage
 from digitseq.errors import DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.picture import PicturePart, open_picture
+from digitseq.inspection.stored import StoredPart, checked
 from digitseq.inspection.subject import OpenGlyphs, Part, Problem, Row, Subject
 from digitseq.plan import check_recipe
-from digitseq.recipe import MAX_WIDTH_PX, SPLITS, Recipe
+from digitseq.recipe import SPLITS, Recipe
 
-_MOST_GLYPHS = 1 << 30
+_SHARDS = (".tar", ".parquet", ".npz", ".mdb")
 _NUMBER = re.compile(r"(\d{6,})\.png")
 
 
@@ -46,6 +50,8 @@ def open_subject(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs
             return _open_folder(path, glyphs_at_hand)
         if not path.exists():
             raise FormatError(f"{path}: no such file or folder")
+        if path.suffix.lower() in _SHARDS:
+            raise FormatError(f"{path}: a part of a dataset", hint="name the folder with its dataset.json")
         if path.suffix.lower() == ".json":
             return _open_json(path, open_glyphs, glyphs_at_hand)
         return _open_image(path, glyphs_at_hand) or open_picture(path, glyphs_at_hand)
@@ -96,27 +102,14 @@ class FolderPart:
         return self._leftovers
 
     def _row(self, line: int, text: str, labels: dict[str, str] | None, seen: set[str]) -> Row:
-        problems: list[Problem] = []
         where = f"{METADATA} line {line + 1}"
-        name, label, boxes, glyphs = "", "", [], []
         try:
-            facts = json.loads(text)
-            name, label = str(facts["file_name"]), facts["label"]
-            boxes, glyphs = facts["objects"]["bbox"], facts.get("glyphs", [])
-            if not (isinstance(label, str) and label.isascii() and label.isdigit()):
-                problems.append(("label", f"{where}: expected a label of digits, found {short(label)}"))
-                label, boxes, glyphs = "", [], []
-            elif facts["objects"]["categories"] != list(map(int, label)) or not _are_boxes(boxes, len(label)):
-                problems.append(("boxes", f"{where}: boxes or categories do not fit the label {label[:40]}"))
-                boxes = []
-            if glyphs and not _are_places(glyphs, len(label)):
-                problems.append(
-                    ("metadata", f"{where}: expected a glyph for each digit, found {short(glyphs)}")
-                )
-                glyphs = []
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            problems.append(("metadata", f"{where}: not what digitseq writes"))
-            label, boxes, glyphs = "", [], []
+            parsed = json.loads(text)
+            name = str(parsed["file_name"])
+            facts = facts_from(parsed)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            name, facts = "", None
+        label, boxes, glyphs, problems = checked(facts, where)
         found = _NUMBER.search(name)
         number = int(found[1]) if found and image_name(int(found[1])) == name else line
         if name and name != image_name(number):
@@ -133,20 +126,6 @@ class FolderPart:
         if problem:
             problems.append(("file", f"{self.name(number)}: {problem}"))
         return Row(number, label, image, boxes, glyphs, problems)
-
-
-def _are_boxes(boxes: Any, count: int) -> bool:
-    values = [value for box in boxes for value in box]
-    return (
-        len(boxes) == count
-        and set(map(len, boxes)) <= {4}
-        and set(map(type, values)) <= {int}
-        and 0 <= min(values, default=0) <= max(values, default=0) <= MAX_WIDTH_PX
-    )
-
-
-def _are_places(glyphs: Any, count: int) -> bool:
-    return len(glyphs) == count and all(type(place) is int and 0 <= place < _MOST_GLYPHS for place in glyphs)
 
 
 def _read_labels(path: Path, name: str, problems: list[Problem]) -> dict[str, str] | None:
@@ -210,10 +189,13 @@ def _at_hand(recipe: Recipe, digest: str, glyphs_at_hand: OpenGlyphs) -> GlyphSe
 
 
 def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
-    if (path / MANIFEST).is_file():
-        manifest = read_manifest(path / MANIFEST)
+    if (manifest := read_manifest(LocalStorage(path))) is not None:
         recipe = Recipe.from_dict(manifest["recipe"])
         parts: list[Part] = []
+        if manifest["format"] != "folder":
+            parts += map(StoredPart, read_dataset(path).parts.values())
+            glyphs = _at_hand(recipe, manifest["source"]["digest"], glyphs_at_hand)
+            return Subject(str(path), "dataset", parts, recipe, [], path, glyphs)
         problems: list[Problem] = []
         for part, entry in zip(recipe.parts(), manifest["parts"], strict=True):
             folder = path / entry["folder"]
@@ -279,6 +261,12 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
                     subject, name=str(path), kind="image", parts=[one], recipe=part.recipe, problems=[]
                 )
     return None
+
+
+def _is_stored(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether files of a dataset that keeps many images in one file are there."""
+    names = (name for place in places_of(manifest) for name in FORMATS[manifest["format"]].files(place))
+    return manifest["format"] != "folder" and any((folder / name).is_file() for name in names)
 
 
 def _without_recipe(folder: Path, prefix: str, split: str) -> Part:
@@ -348,8 +336,9 @@ def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) 
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: not JSON ({error})") from error
     if path.name == MANIFEST and isinstance(data, dict):
-        folders = [path.parent / part["folder"] for part in read_manifest(path)["parts"]]
-        if any((folder / METADATA).is_file() for folder in folders):
+        manifest = read_manifest(LocalStorage(path.parent)) or {"parts": []}
+        folders = [path.parent / part["folder"] for part in manifest["parts"]]
+        if any((folder / METADATA).is_file() for folder in folders) or _is_stored(path.parent, manifest):
             return _open_folder(path.parent, glyphs_at_hand)
     recipe = data.get("recipe", data) if isinstance(data, dict) else data
     return open_recipe(Recipe.from_dict(recipe), str(path), open_glyphs)

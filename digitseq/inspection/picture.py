@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.dataset.folder import draw_batches
+from digitseq.dataset.drawing import draw_batches
 from digitseq.errors import DigitSeqError, FormatError
 from digitseq.inspection.promise import promise
 from digitseq.inspection.subject import OpenGlyphs, Problem, Row, Subject

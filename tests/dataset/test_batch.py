@@ -429,7 +429,7 @@ def test_unique_sequences_from_a_file_with_doubles(tmp_path: Path) -> None:
 
 
 def test_wide_images_are_drawn_few_at_a_time(solid: GlyphSet) -> None:
-    from digitseq.dataset.folder import draw_batches
+    from digitseq.dataset.drawing import draw_batches
 
     assert len(next(draw_batches(_recipe(count=9, image_width=1_000_000), solid)).images) <= 2
     assert len(next(draw_batches(_recipe(count=900), solid)).images) == 250

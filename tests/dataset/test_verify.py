@@ -80,7 +80,11 @@ def _replace(old: str, new: str) -> Callable[[Path], None]:
             _swap_labels,
             [r"train/labels.csv: line 3: expected images/000/000001.png,\d+, found"],
         ),
-        ("train/labels.csv", _replace("filename", "file"), ["train/labels.csv: line 1: expected the header"]),
+        (
+            "train/labels.csv",
+            _replace("filename", "file"),
+            ["train/labels.csv: line 1: expected filename,label, found file,label"],
+        ),
         (
             "test/labels.csv",
             lambda p: p.write_text(p.read_text() + "x,1\n"),

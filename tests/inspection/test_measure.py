@@ -8,7 +8,7 @@ import pytest
 
 from digitseq import Recipe, inspect_dataset, make_recipe, streams
 from digitseq.augment.draws import Draws
-from digitseq.dataset.folder import draw_batches
+from digitseq.dataset.drawing import draw_batches
 from digitseq.glyphs.builtin import builtin
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.inspection.measure import TOUCHING, UNSEEN, column_gaps, contour_gaps, ink_columns

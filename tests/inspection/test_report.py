@@ -368,7 +368,7 @@ def test_pixels_that_another_program_saved_anew_are_the_same_pixels(copy: Path) 
         ({"box": [1.5, 2, 3, 4]}, "boxes", "do not fit"),
         ({"box": [10**30, 2, 3, 4]}, "boxes", "do not fit"),
         ({"box": [140, 2, 30, 4]}, "boxes", "not where its boxes are"),
-        ({"glyphs": 5}, "metadata", "not what digitseq writes"),
+        ({"glyphs": 5}, "metadata", "expected a glyph for each digit, found 5"),
         ({"glyphs": ["x"]}, "metadata", "expected a glyph for each digit, found ['x']"),
         ({"glyphs": [1]}, "metadata", "expected a glyph for each digit"),
         ({"glyphs": [-1] * 5}, "metadata", "expected a glyph for each digit"),

@@ -1,0 +1,45 @@
+"""The formats of datasets, in one table: each writes and reads."""
+
+from importlib.util import find_spec
+
+from digitseq.checks import choice
+from digitseq.dataset.formats.folder import Folder
+from digitseq.dataset.formats.format import Format, Shard, Written
+from digitseq.dataset.formats.lmdb import Lmdb
+from digitseq.dataset.formats.npz import Npz
+from digitseq.dataset.formats.parquet import Parquet
+from digitseq.dataset.formats.webdataset import WebDataset
+from digitseq.errors import ExtraError
+
+FORMATS: dict[str, Format] = {f.name: f for f in (Folder(), WebDataset(), Parquet(), Npz(), Lmdb())}
+
+
+def open_format(name: str) -> Format:
+    """
+    A format.
+
+    Raises:
+        ArgumentError: there is none of this name.
+        ExtraError: it needs a library that is not installed.
+    """
+    found = FORMATS[choice("format", name, tuple(FORMATS))]
+    if found.library and find_spec(found.library) is None:
+        raise ExtraError(f"the format {name} needs {found.library}", extra=name)
+    return found
+
+
+def write_shard(shard: Shard) -> Written:
+    """
+    Write what is missing of a shard.
+
+    Args:
+        shard: what to write and where.
+
+    Returns:
+        What it came to.
+
+    Raises:
+        OutputError: the system refuses.
+        CacheError: the stored glyphs are gone.
+    """
+    return open_format(shard.format).write(shard)

@@ -1,0 +1,202 @@
+"""The format ``folder``: 1,000 PNG files a folder, labels as CSV, as JSONL, and for other readers."""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeVar
+
+from digitseq.dataset.drawing import Sample
+from digitseq.dataset.formats.format import (
+    SHARD,
+    Checker,
+    Format,
+    Found,
+    Place,
+    Shard,
+    Written,
+    png_encoder,
+)
+from digitseq.dataset.formats.lines import (
+    LABELS,
+    Assembly,
+    LineChecker,
+    Lines,
+    folder_name,
+    image_name,
+    line_files,
+    yolo_lines,
+    yolo_settings,
+)
+from digitseq.errors import FormatError
+
+if TYPE_CHECKING:
+    from digitseq.dataset.storage import LocalStorage
+
+_SETTINGS = "data.yaml"
+Content = TypeVar("Content")
+
+
+class Folder(Format):
+    """Each image a PNG file, 1,000 a folder."""
+
+    name = "folder"
+
+    def folder(self, split: str, several: bool) -> str:
+        """Where the files of a split are."""
+        return f"{split}/" if several else ""
+
+    def files(self, place: Place) -> Iterator[str]:
+        """Names of all files of a split."""
+        for kind in line_files(place):
+            yield place.folder + kind.name
+        for number in range(place.images):
+            yield place.folder + image_name(number)
+            if "yolo" in place.labels:
+                yield place.folder + _yolo_name(number)
+
+    def whole_files(self, places: list[Place]) -> dict[str, bytes]:
+        """Files that the whole dataset has once."""
+        return {_SETTINGS: yolo_settings(places)} if "yolo" in places[0].labels else {}
+
+    def write(self, shard: Shard) -> Written:
+        """
+        Write what is missing of a shard.
+
+        Files that are there are read and kept if their pixels are right: what a power failure or a curious
+        hand left is mended.
+        """
+        place, first = shard.place, shard.number * SHARD
+        encode, state, lines = png_encoder(shard.png_level), sha256(), Lines(place)
+        texts: list[tuple[str, bytes]] = []
+
+        def samples() -> Iterator[Sample]:
+            for sample in shard.drawn(state):
+                lines.add(sample)
+                if "yolo" in place.labels:
+                    texts.append((_yolo_name(sample.number), yolo_lines(sample)))
+                yield sample
+
+        written, size = _put_missing(
+            shard,
+            place.folder + folder_name(first),
+            ((image_name(s.number), s) for s in samples()),
+            lambda sample: encode(sample.image),
+            lambda data, sample: not Found("", data).difference(sample),
+        )
+        if texts:
+            _put_missing(
+                shard,
+                place.folder + texts[0][0].rsplit("/", 1)[0],
+                iter(texts),
+                lambda text: text,
+                lambda data, text: data == text,
+            )
+        sections = lines.sections()
+        scratch = shard.storage.put_scratch(place.folder + LABELS, b"".join(sections))
+        return Written(len(shard.recipe), written, size, state.digest(), scratch, tuple(map(len, sections)))
+
+    @contextmanager
+    def assembling(self, storage: "LocalStorage", place: Place) -> Iterator[Callable[[Written], None]]:
+        """Put the files of labels together."""
+        import tempfile
+
+        names = [place.folder + kind.name for kind in line_files(place)]
+        with storage.replacing(*names) as files, ExitStack() as stack:
+            later = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(Assembly.later(place))]
+            assembly = Assembly(place, files, later)
+            yield lambda result: assembly.add(storage.take_scratch(result.scratch), result.sections)
+            assembly.end()
+
+    def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
+        """Bytes that some images take."""
+        encode = png_encoder(level)
+        return sum(len(encode(sample.image)) for sample in samples)
+
+    def found(self, storage: "LocalStorage", place: Place, shard: int) -> Iterator[Found]:
+        """The images of a shard, as they were found; one that is missing has no data."""
+        for number in range(shard * SHARD, shard * SHARD + place.size(shard)):
+            yield self.found_one(storage, place, number)
+
+    def found_one(self, storage: "LocalStorage", place: Place, number: int) -> Found:
+        """One image."""
+        name = place.folder + image_name(number)
+        try:
+            data = storage.read(name)
+        except FormatError as error:
+            return Found(storage.where(name), None, None, error.problem.rsplit(": ", 1)[1])
+        return Found(storage.where(name), data, None, "missing" if data is None else "")
+
+    def labels(self, storage: "LocalStorage", place: Place) -> tuple[str, ...]:
+        """All labels of a split."""
+        where = storage.where(place.folder + LABELS)
+        if (data := storage.read(place.folder + LABELS)) is None:
+            raise FormatError(f"{where}: missing")
+        try:
+            rows = list(csv.reader(data.decode("utf-8", "replace").splitlines()))[1:]
+        except csv.Error as error:
+            raise FormatError(f"{where}: not CSV ({error})") from error
+        if len(rows) != place.images or any(len(row) != 2 for row in rows):
+            raise FormatError(
+                f"{where}: expected {place.images} rows of file name and label, got {len(rows)}"
+            )
+        return tuple(row[1] for row in rows)
+
+    def checking(self, storage: "LocalStorage", place: Place) -> Checker:
+        """What checks the files that hold something of all images."""
+        return _FolderChecker(storage, place)
+
+
+class _FolderChecker(LineChecker):
+    def __init__(self, storage: "LocalStorage", place: Place) -> None:
+        super().__init__(storage, place)
+        self._storage = storage
+
+    def check(self, sample: Sample) -> Iterator[str]:
+        """What is wrong about an image."""
+        yield from super().check(sample)
+        if "yolo" in self._place.labels:
+            name = self._place.folder + _yolo_name(sample.number)
+            if (data := self._storage.read(name)) is not None and data != yolo_lines(sample):
+                yield f"{self._storage.where(name)}: not the boxes of its image"
+
+
+def _yolo_name(number: int) -> str:
+    """Where YOLO looks for the boxes of an image: beside images/, in labels/."""
+    return f"labels/{number // SHARD:03d}/{number:06d}.txt"
+
+
+def _put_missing(
+    shard: Shard,
+    folder: str,
+    files: Iterator[tuple[str, Content]],
+    encode: Callable[[Content], bytes],
+    is_right: Callable[[bytes, Content], bool],
+) -> tuple[int, int]:
+    """
+    Write a folder of files, or those that are missing or wrong in it.
+
+    Args:
+        shard: whose files they are.
+        folder: their folder.
+        files: name in the split, and what is to be in the file.
+        encode: that → bytes.
+        is_right: whether a file's bytes are that.
+
+    Returns:
+        How many files were written, and their bytes.
+    """
+    storage, written, size = shard.storage, 0, 0
+    if not (there := storage.names(folder)):
+        new = ((name.rsplit("/", 1)[1], encode(content)) for name, content in files)
+        return len(shard.recipe), storage.put_folder(folder, new)
+    for name, content in files:
+        path = shard.place.folder + name
+        if name.rsplit("/", 1)[1] in there:
+            data = storage.read(path)
+            if data is not None and is_right(data, content):
+                continue
+        data = encode(content)
+        storage.put(path, data)
+        written, size = written + 1, size + len(data)
+    return written, size

@@ -1,0 +1,416 @@
+"""
+What a format of datasets is, and what all formats share: shards, going on after a break, comparing.
+
+A shard is 1,000 images, whatever the format and the number of workers. It needs nothing but its recipe and
+its number, so any process can write it, in any order.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from digitseq.arrays import UInt8Array
+from digitseq.dataset.drawing import Sample, draw_batches, pixel_digest
+from digitseq.dataset.png import compressor, decode_png, encode_png
+from digitseq.errors import FormatError
+from digitseq.glyphs.cache import stored_split
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.recipe import Recipe
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
+
+    from digitseq.dataset.storage import LocalStorage
+
+SHARD = 1_000
+"""Images a shard."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    One split of a dataset as files.
+
+    Attributes:
+        split: its name.
+        folder: where its files are, with a "/" behind it, or nothing.
+        images: how many images it has.
+        longest: how many digits its longest label can have.
+        labels: further files of labels, for the format ``folder``.
+    """
+
+    split: str
+    folder: str
+    images: int
+    longest: int
+    labels: tuple[str, ...] = ()
+
+    @property
+    def shards(self) -> int:
+        """How many shards."""
+        return -(-self.images // SHARD)
+
+    def size(self, shard: int) -> int:
+        """How many images a shard has."""
+        return min(SHARD, self.images - shard * SHARD)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """
+    One shard to write.
+
+    Attributes:
+        format: name of the format.
+        place: the split that it belongs to.
+        number: its number in the split.
+        recipe: the recipe of its images alone.
+        glyphs: the stored glyphs, or the glyphs themselves for a worker in the same process.
+        storage: where to write.
+        png_level: as `compressor` takes it.
+    """
+
+    format: str
+    place: Place
+    number: int
+    recipe: Recipe
+    glyphs: Path | GlyphSet
+    storage: "LocalStorage"
+    png_level: int
+
+    def drawn(self, state: "HASH") -> Iterator[Sample]:
+        """Its images one by one; each is added to the digest."""
+        split, glyphs = self.recipe.split, self.glyphs
+        glyphs = glyphs.choose(split) if isinstance(glyphs, GlyphSet) else stored_split(glyphs, split)
+        for batch in draw_batches(self.recipe, glyphs):
+            for sample in batch.samples(self.number * SHARD):
+                pixel_digest(state, sample.label, sample.image)
+                yield sample
+
+
+@dataclass(frozen=True)
+class Written:
+    """
+    What a shard came to.
+
+    Attributes:
+        images: how many images it has.
+        written: how many of them were written; the others were there, whole.
+        size_bytes: bytes of the files written.
+        digest: SHA-256 of its labels, widths and pixels.
+        scratch: a file for the process that puts shards together; "" if there is nothing to do.
+        sections: how many bytes of it belong to which file.
+    """
+
+    images: int
+    written: int
+    size_bytes: int
+    digest: bytes
+    scratch: str = ""
+    sections: tuple[int, ...] = ()
+
+
+class Facts(NamedTuple):
+    """What a dataset says of an image beside its pixels. Whatever was in the file, of any type."""
+
+    label: Any
+    boxes: Any
+    categories: Any
+    glyphs: Any
+    writer: Any
+
+
+class Found(NamedTuple):
+    """
+    One image as it was found in a dataset.
+
+    Attributes:
+        where: what to call it in a message.
+        data: a PNG file, or pixels; None if there is nothing.
+        facts: what stands beside it; None where that is kept apart.
+        problem: what is wrong with it already, or nothing.
+    """
+
+    where: str
+    data: bytes | UInt8Array | None
+    facts: Facts | None = None
+    problem: str = ""
+
+    def image(self) -> UInt8Array | None:
+        """uint8 (28, width); None if it is damaged."""
+        return decode_png(self.data) if isinstance(self.data, bytes) else self.data
+
+    def difference(self, sample: Sample) -> str:
+        """What differs from the image that should be there; nothing if all is right."""
+        if self.problem:
+            return self.problem
+        if self.facts is not None and self.facts != facts_of(sample):
+            for name, there, wanted in zip(Facts._fields, self.facts, facts_of(sample), strict=True):
+                if there != wanted or type(there) is not type(wanted):
+                    return f"{name}: expected {_shown(wanted)}, found {_shown(there)}"
+        image = self.image()
+        if image is None:
+            return "damaged or cut off, or not written by digitseq"
+        if image.shape != sample.image.shape:
+            return f"expected {sample.image.shape[1]} px wide, found {image.shape[-1]}"
+        if not np.array_equal(image, sample.image):
+            y, x = (int(place[0]) for place in np.nonzero(image != sample.image))
+            many = int((image != sample.image).sum())
+            return f"{many} pixels differ from the recipe's, the first at x {x}, y {y}"
+        return ""
+
+
+def facts_of(sample: Sample) -> Facts:
+    """What a dataset says of an image."""
+    categories = list(map(int, sample.label))
+    return Facts(sample.label, sample.boxes, categories, sample.glyphs, sample.writer)
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, default=str)[:80]
+
+
+# --- JSON, which several formats have beside their images -----------------------------------------------
+
+
+def facts_json(sample: Sample, name: str = "") -> str:
+    """
+    What is known of an image, as a JSON object.
+
+    >>> sample = Sample(0, "07", np.zeros((28, 30), np.uint8), [[1, 4, 9, 20], [12, 4, 9, 20]], [5, 9], None)
+    >>> facts_json(sample)[:46]
+    '{"label": "07", "objects": {"bbox": [[1, 4, 9,'
+    """
+    # A list of integers is written alike in Python and in JSON.
+    file_name = f'"file_name": "{name}", ' if name else ""
+    objects = f'{{"bbox": {sample.boxes}, "categories": {list(map(int, sample.label))}}}'
+    hand = "" if sample.writer is None else f', "writer": {sample.writer}'
+    return f'{{{file_name}"label": "{sample.label}", "objects": {objects}, "glyphs": {sample.glyphs}{hand}}}'
+
+
+def facts_in(data: bytes) -> Facts | None:
+    """What `facts_json` wrote; None if it is something else."""
+    try:
+        return facts_from(json.loads(data))
+    except (ValueError, RecursionError):
+        return None
+
+
+def facts_from(found: Any) -> Facts | None:
+    """What a JSON object says of an image; None if it is another object."""
+    try:
+        objects = found["objects"]
+        return Facts(
+            found["label"],
+            objects["bbox"],
+            objects["categories"],
+            found.get("glyphs", []),
+            found.get("writer"),
+        )
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def sample_key(number: int) -> str:
+    """What an image is called among all of its split, in formats that give it no file of its own."""
+    return f"{number:09d}"
+
+
+# --- Formats --------------------------------------------------------------------------------------------
+
+
+class Format(ABC):
+    """
+    A way to keep a dataset: its writer and its reader.
+
+    Attributes:
+        name: what `write_dataset` calls it.
+        library: a library that it needs beside those of digitseq, and that an extra of the same name as the
+            format installs; or nothing.
+    """
+
+    name: str
+    library: str = ""
+
+    # --- Where ---
+
+    def folder(self, split: str, several: bool) -> str:
+        """Where the files of a split are."""
+        return ""
+
+    @abstractmethod
+    def files(self, place: Place) -> Iterator[str]:
+        """Names of all files of a split."""
+
+    def passing(self, place: Place) -> Iterator[str]:
+        """Names of files that may be there for a while."""
+        return iter(())
+
+    def whole_files(self, places: list[Place]) -> dict[str, bytes]:
+        """Files that the whole dataset has once."""
+        return {}
+
+    # --- Writing ---
+
+    @abstractmethod
+    def write(self, shard: Shard) -> Written:
+        """Write what is missing of a shard. What is there is read, and kept if it is right."""
+
+    def assembling(
+        self, storage: "LocalStorage", place: Place
+    ) -> AbstractContextManager[Callable[[Written], None]]:
+        """What is made of all shards of a split: gives a function that takes each of them in order."""
+        return nullcontext(lambda _: None)
+
+    @abstractmethod
+    def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
+        """Bytes that some images take."""
+
+    # --- Reading ---
+
+    @abstractmethod
+    def found(self, storage: "LocalStorage", place: Place, shard: int) -> Iterator[Found]:
+        """
+        The images of a shard in their order, as they were found.
+
+        Raises:
+            FormatError: nothing can be read of a file that holds several of them.
+        """
+
+    def found_one(self, storage: "LocalStorage", place: Place, number: int) -> Found | None:
+        """One image, where it can be had without the rest of its shard; else None."""
+        return None
+
+    @abstractmethod
+    def labels(self, storage: "LocalStorage", place: Place) -> tuple[str, ...]:
+        """
+        All labels of a split.
+
+        Raises:
+            FormatError: they cannot be read, or there are more or fewer than images.
+        """
+
+    def checking(self, storage: "LocalStorage", place: Place) -> "Checker":
+        """What checks the files that hold something of all images."""
+        return Checker()
+
+
+class Checker:
+    """Compares what stands about all images in files of their own, while these are drawn in order."""
+
+    def check(self, sample: Sample) -> Iterator[str]:
+        """What is wrong about an image."""
+        yield from ()
+
+    def end(self) -> Iterator[str]:
+        """What is wrong after the last one."""
+        yield from ()
+
+
+class FileShards(Format):
+    """A format that keeps each shard in one file."""
+
+    @abstractmethod
+    def shard_file(self, place: Place, shard: int) -> str:
+        """Name of the file of a shard."""
+
+    @abstractmethod
+    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
+        """The file of a shard."""
+
+    @abstractmethod
+    def decode(self, data: bytes, name: str) -> Iterator[Found]:
+        """
+        The images in the file of a shard.
+
+        Raises:
+            FormatError: nothing can be read of it; the sentence goes on after the name of the file.
+        """
+
+    def files(self, place: Place) -> Iterator[str]:
+        """Names of all files of a split."""
+        return (self.shard_file(place, shard) for shard in range(place.shards))
+
+    def write(self, shard: Shard) -> Written:
+        """Write a shard, unless it is there, whole."""
+        return self.write_as(shard, self.shard_file(shard.place, shard.number))
+
+    def write_as(self, shard: Shard, name: str) -> Written:
+        """Write a shard under a name, unless it is there, whole."""
+        state, images = sha256(), len(shard.recipe)
+        if shard.storage.exists(name):
+            found = self.found_in(shard.storage, shard.place, shard.number, name)
+            if same(shard.drawn(state), found):
+                return Written(images, 0, 0, state.digest())
+            state = sha256()
+        data = self.encode(shard.drawn(state), shard.place, shard.png_level)
+        shard.storage.put(name, data)
+        return Written(images, images, len(data), state.digest())
+
+    def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
+        """Bytes that some images take."""
+        return len(self.encode(iter(samples), place, level))
+
+    def found(self, storage: "LocalStorage", place: Place, shard: int) -> Iterator[Found]:
+        """The images of a shard, as they were found."""
+        return self.found_in(storage, place, shard, self.shard_file(place, shard))
+
+    def found_in(self, storage: "LocalStorage", place: Place, shard: int, name: str) -> Iterator[Found]:
+        """The images of a shard that lies under a name."""
+        data = storage.read(name)
+        if data is None:
+            raise FormatError(f"{storage.where(name)}: missing")
+        count = 0
+        try:
+            for count, found in enumerate(self.decode(data, name), 1):  # noqa: B007 - used after the loop
+                yield found._replace(where=f"{storage.where(name)}: {found.where}")
+        except FormatError as error:
+            raise FormatError(f"{storage.where(name)}: {error.problem}") from error
+        if count != place.size(shard):
+            raise FormatError(
+                f"{storage.where(name)}: expected {place.size(shard):,} images, found {count:,}"
+            )
+
+    def labels(self, storage: "LocalStorage", place: Place) -> tuple[str, ...]:
+        """All labels of a split."""
+        return tuple(
+            label_of(found) for shard in range(place.shards) for found in self.found(storage, place, shard)
+        )
+
+
+def label_of(found: Found) -> str:
+    """
+    The label of an image.
+
+    Raises:
+        FormatError: there is none.
+    """
+    label = "" if found.facts is None else found.facts.label
+    if found.problem or not (isinstance(label, str) and label):
+        raise FormatError(f"{found.where}: {found.problem or 'expected a label, found ' + _shown(label)}")
+    return label
+
+
+def same(samples: Iterator[Sample], found: Iterator[Found]) -> bool:
+    """Whether what was found is what should be there. All samples are drawn if it is."""
+    try:
+        return all(
+            sample is not None and there is not None and not there.difference(sample)
+            for sample, there in zip_longest(samples, found)
+        )
+    except FormatError:
+        return False
+
+
+def png_encoder(level: int) -> Callable[[UInt8Array], bytes]:
+    """Image → PNG file."""
+    compress = compressor(level)
+    return lambda image: encode_png(image, compress=compress)

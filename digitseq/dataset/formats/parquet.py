@@ -1,0 +1,103 @@
+"""
+The format ``parquet``: a row an image, with the features of Hugging Face in the schema.
+
+``load_dataset(OUT)`` gives images, labels as text and boxes. Format: Apache Parquet, written by pyarrow.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from digitseq.dataset.drawing import Sample
+from digitseq.dataset.formats.format import FileShards, Found, Place, facts_from, png_encoder, sample_key
+from digitseq.errors import FormatError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+class Parquet(FileShards):
+    """A Parquet file a shard."""
+
+    name = "parquet"
+    library = "pyarrow"
+
+    def folder(self, split: str, several: bool) -> str:
+        """Where the files of a split are: where Hugging Face looks first."""
+        return "data/"
+
+    def shard_file(self, place: Place, shard: int) -> str:
+        """Name of the file of a shard."""
+        digits = max(5, len(str(place.shards)))
+        return f"{place.folder}{place.split}-{shard:0{digits}d}-of-{place.shards:0{digits}d}.parquet"
+
+    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
+        """The file of a shard."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        png = png_encoder(level)
+        columns: dict[str, list[Any]] = {
+            name: [] for name in ("image", "label", "objects", "glyphs", "writer")
+        }
+        for sample in samples:
+            columns["image"].append({"bytes": png(sample.image), "path": f"{sample_key(sample.number)}.png"})
+            columns["label"].append(sample.label)
+            columns["objects"].append({"bbox": sample.boxes, "categories": list(map(int, sample.label))})
+            columns["glyphs"].append(sample.glyphs)
+            columns["writer"].append(sample.writer)
+        out = io.BytesIO()
+        # Not compressed: the images are already, and the rest is a tenth of them.
+        pq.write_table(pa.table(columns, _schema()), out, compression="none", use_dictionary=False)
+        return out.getvalue()
+
+    def decode(self, data: bytes, name: str) -> Iterator[Found]:
+        """The images in the file of a shard."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            rows = pq.read_table(pa.BufferReader(data), use_threads=False).to_pylist()
+            for row in rows:
+                key = str(row["image"]["path"]).removesuffix(".png")
+                facts = facts_from(row)
+                problem = "" if facts else "its row has other columns"
+                yield Found(key, row["image"]["bytes"], facts, problem)
+        except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
+            raise FormatError(f"not a Parquet file of digitseq, or damaged ({_first_line(error)})") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0][:120]
+
+
+_FEATURES = {
+    "image": {"_type": "Image"},
+    "label": {"dtype": "string", "_type": "Value"},
+    "objects": {
+        "bbox": {
+            "feature": {"feature": {"dtype": "int32", "_type": "Value"}, "length": 4, "_type": "Sequence"},
+            "_type": "Sequence",
+        },
+        "categories": {"feature": {"dtype": "int32", "_type": "Value"}, "_type": "Sequence"},
+    },
+    "glyphs": {"feature": {"dtype": "int32", "_type": "Value"}, "_type": "Sequence"},
+    "writer": {"dtype": "int32", "_type": "Value"},
+}
+"""As Hugging Face writes them; versions from 2 on read "Sequence"."""
+
+
+def _schema() -> "pyarrow.Schema":
+    import pyarrow as pa
+
+    integers = pa.list_(pa.int32())
+    fields = {
+        "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
+        "label": pa.string(),
+        "objects": pa.struct({"bbox": pa.list_(pa.list_(pa.int32(), 4)), "categories": integers}),
+        "glyphs": integers,
+        "writer": pa.int32(),
+    }
+    features = json.dumps({"info": {"features": _FEATURES}})
+    return pa.schema(list(fields.items()), metadata={"huggingface": features})
