@@ -164,7 +164,7 @@ def _write(
     total, done, written, size = len(recipe), 0, 0, 0
     try:
         for place, entry in zip(places, manifest["parts"], strict=True):
-            pixels = sha256()
+            pixels, before = sha256(), size
             with form.assembling(storage, place) as add:
                 for _ in range(place.shards):
                     result = next(results)
@@ -175,6 +175,7 @@ def _write(
                     size += result.size_bytes
                     if progress is not None:
                         progress(done, total, size)
+            size = before + form.written_bytes(storage, place, size - before)
             entry["pixels"] = pixels.hexdigest()
     finally:
         results.close()

@@ -270,6 +270,10 @@ class Format(ABC):
         """What is made of all shards of a split: gives a function that takes each of them in order."""
         return nullcontext(lambda _: None)
 
+    def written_bytes(self, storage: "LocalStorage", place: Place, by_shards: int) -> int:
+        """How many bytes were written of a split, if its shards wrote so many."""
+        return by_shards
+
     @abstractmethod
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         """Bytes that some images take."""
@@ -370,8 +374,10 @@ class FileShards(Format):
             raise FormatError(f"{storage.where(name)}: missing")
         count = 0
         try:
-            for count, found in enumerate(self.decode(data, name), 1):  # noqa: B007 - used after the loop
-                yield found._replace(where=f"{storage.where(name)}: {found.where}")
+            for count, found in enumerate(self.decode(data, name), 1):
+                key = sample_key(shard * SHARD + count - 1)
+                problem = found.problem or ("" if found.where == key else f"expected it to be called {key}")
+                yield found._replace(where=f"{storage.where(name)}: {found.where}", problem=problem)
         except FormatError as error:
             raise FormatError(f"{storage.where(name)}: {error.problem}") from error
         if count != place.size(shard):

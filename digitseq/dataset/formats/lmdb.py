@@ -81,6 +81,11 @@ class Lmdb(Format):
         for name in self._tars.files(place):
             storage.remove(name)
 
+    def written_bytes(self, storage: "LocalStorage", place: Place, by_shards: int) -> int:
+        """The size of the environment, if there was anything new for it."""
+        with storage.local(place.folder + _FILE) as path:
+            return path.stat().st_size if by_shards and path is not None else 0
+
     def _records(self, storage: "LocalStorage", place: Place, shard: int, tar: str) -> list[Record]:
         """A shard from its tar file, or from the environment that is there."""
         if tar:

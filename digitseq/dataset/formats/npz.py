@@ -62,7 +62,7 @@ class Npz(FileShards):
         # As numpy.savez does it, but with the level; a member without a date of its own is of 1980.
         with zipfile.ZipFile(out, "w", method, compresslevel=level or None) as file:
             for name, array in arrays.items():
-                with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                with file.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
         return out.getvalue()
 

@@ -92,8 +92,8 @@ def records_in(data: bytes) -> Iterator[Record]:
         members[f".{end}"] = content
     if members:
         yield Record(key, members.get(_PNG), members.get(_TEXT), members.get(_JSON))
-    if not data.endswith(_END):
-        raise FormatError("cut off (a tar file ends in 1,024 zero bytes)")
+    if not data.endswith(_END) or len(data) % tarfile.RECORDSIZE:
+        raise FormatError("cut off (a tar file ends in zero bytes, at a multiple of 10,240)")
 
 
 def found_sample(record: Record) -> Found:
@@ -101,7 +101,9 @@ def found_sample(record: Record) -> Found:
     key, png, text, json = record
     facts = facts_in(json or b"")
     problem = ""
-    if png is None or text is None or facts is None:
+    if png is text is json is None:
+        problem = "missing"
+    elif png is None or text is None or facts is None:
         missing = {_PNG: png, _TEXT: text, _JSON: facts}
         problem = f"no {' and no '.join(end for end, there in missing.items() if there is None)} of it"
     elif facts.label != text.decode("ascii", "replace"):

@@ -1,0 +1,538 @@
+"""One contract for all formats: what is written is read back, in any number of workers, through any break."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digitseq import (
+    ArgumentError,
+    DigitSequences,
+    ExtraError,
+    FormatError,
+    OutputError,
+    Recipe,
+    inspect_dataset,
+    outline,
+    read_dataset,
+    verify_dataset,
+    write_dataset,
+)
+from digitseq.dataset import formats
+from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.names import LABEL_FILES, FormatName
+from tests.dataset.libraries import library
+
+_ALL = pytest.mark.parametrize("name", list(FORMATS), indirect=True)
+_SHARDED = pytest.mark.parametrize("name", [n for n in FORMATS if n != "folder"], indirect=True)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """The name of a format whose library is at hand."""
+    if FORMATS[request.param].library:
+        library(FORMATS[request.param].library)
+    return str(request.param)
+
+
+def _recipe(**fields: Any) -> Recipe:
+    start: dict[str, Any] = {
+        "length": (3, 6),
+        "spacing_range": (2, 8),
+        "image_width": 200,
+        "seed": 42,
+        "source": "builtin",
+    }
+    return Recipe(**start | fields)
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+_FILES = {
+    "folder": None,
+    "webdataset": ["dataset.json", "test-000000.tar", "train-000000.tar", "train-000001.tar"],
+    "parquet": [
+        "data/test-00000-of-00001.parquet",
+        "data/train-00000-of-00002.parquet",
+        "data/train-00001-of-00002.parquet",
+        "dataset.json",
+    ],
+    "npz": ["dataset.json", "test-000000.npz", "train-000000.npz", "train-000001.npz"],
+    "lmdb": ["dataset.json", "test/data.mdb", "train/data.mdb"],
+}
+"""Format → its files for a dataset of 1,100 and 30 images."""
+
+
+def test_the_command_line_and_the_table_know_the_same_formats() -> None:
+    assert set(FormatName.__args__) == set(FORMATS) == set(_FILES)  # type: ignore[attr-defined]
+    assert all(FORMATS[name].name == name for name in FORMATS)
+
+
+# --- Round trip -----------------------------------------------------------------------------------------
+
+
+@_ALL
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"splits": {"train": 1_100, "test": 30}},
+        {"count": 12, "image_width": None, "invert": True, "pattern": "0####", "length": None},
+        {"count": 40, "writer": "same", "length": (1, 2)},
+        {"count": 0},
+    ],
+)
+def test_what_is_written_is_read_back(tmp_path: Path, name: str, fields: dict[str, Any]) -> None:
+    recipe = _recipe(**fields)
+    summary = write_dataset(recipe, tmp_path / "out", format=name, workers=1)
+    if _FILES[name] and recipe.splits:
+        assert sorted(_tree(tmp_path / "out")) == _FILES[name]
+    dataset = read_dataset(tmp_path / "out")
+    assert (len(dataset), dataset.recipe, dataset.manifest["format"]) == (len(recipe), recipe, name)
+    assert dataset.manifest["pixels"] == summary.pixels
+    for part in recipe.parts():
+        live, read = DigitSequences(part, boxes=True), dataset.parts[part.split]
+        assert list(read.labels) == [live[number][1] for number in range(len(part))]
+        for number in range(0, len(part), 7):
+            image, label = read[number]
+            assert (image == live[number][0]).all()
+            assert label == live[number][1]
+            assert image.dtype == np.uint8
+            if (facts := read.found(number).facts) is not None:
+                assert facts.boxes == live[number][2].tolist()
+                assert facts.categories == list(map(int, label))
+                assert len(facts.glyphs) == len(label)
+                assert isinstance(facts.writer, int) == (recipe.writer == "same")
+        with pytest.raises(IndexError):
+            read[len(part)]
+    assert list(verify_dataset(tmp_path / "out")) == []
+    seen = outline(recipe, format=name)
+    assert (seen["format"], seen["files"]) == (name, len(_tree(tmp_path / "out")))
+
+
+def test_every_format_has_the_same_images(tmp_path: Path) -> None:
+    pixels = set()
+    for name, form in FORMATS.items():
+        if not form.library:
+            pixels.add(write_dataset(_recipe(count=20), tmp_path / name, format=name, workers=1).pixels)
+    assert len(pixels) == 1
+
+
+@_ALL
+def test_levels_change_no_pixel(tmp_path: Path, name: str) -> None:
+    sizes = []
+    for level in (0, 9):
+        out = tmp_path / str(level)
+        sizes.append(
+            write_dataset(_recipe(count=200), out, format=name, workers=1, png_level=level).size_bytes
+        )
+        assert list(verify_dataset(out)) == []
+    assert sizes[1] < sizes[0]
+
+
+# --- The same bytes -------------------------------------------------------------------------------------
+
+_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 4240 --test 1100"
+_SPLITS = {"train": 4_240, "test": 1_100}
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that all tests of this module share, so that the glyphs are stored in it once."""
+    return tmp_path_factory.mktemp("bank")
+
+
+def _start(bank: Path, out: Path, name: str, workers: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "digitseq", "batch", str(out), *_COMMAND.split()),
+            *("--format", name, "--workers", str(workers)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"DIGITSEQ_CACHE_DIR": str(bank)},
+    )
+
+
+@_SHARDED
+def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
+    tmp_path: Path, name: str, bank: Path
+) -> None:
+    """SIGKILL of the whole group at moments all over the run; then the same command to its end."""
+    write_dataset(_recipe(splits=_SPLITS), tmp_path / "expected", format=name, workers=1)
+    expected = _tree(tmp_path / "expected")
+    times = {}
+    for workers in (5, 2):  # the first stores the glyphs, too
+        start = time.monotonic()
+        process = _start(bank, tmp_path / f"w{workers}", name, workers)
+        output, errors = process.communicate(timeout=120)
+        times[workers] = time.monotonic() - start
+        assert (process.returncode, output) == (0, f"{tmp_path}/w{workers}\n"), errors
+        assert _tree(tmp_path / f"w{workers}") == expected
+    chance, cut_off, kills = random.Random(1), 0, 6
+    for kill in range(kills):
+        out = tmp_path / f"k{kill}"
+        process = _start(bank, out, name, 2)
+        time.sleep(times[2] * (0.35 + 0.6 * (kill + chance.random()) / kills))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        cut_off += not (out / "dataset.json").exists()
+        again = _start(bank, out, name, chance.choice([1, 2]))
+        output, errors = again.communicate(timeout=120)
+        assert (again.returncode, output) == (0, f"{out}\n"), errors
+        assert _tree(out) == expected, f"killed after {kill} {kills}ths"
+        shutil.rmtree(out)
+    assert cut_off >= kills // 2, "the kills came too late to mean anything"
+
+
+@_SHARDED
+def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(
+    tmp_path: Path, name: str
+) -> None:
+    recipe = _recipe(splits={"train": 2_100, "test": 30})
+    write_dataset(recipe, tmp_path, format=name, workers=1)
+    expected = _tree(tmp_path)
+
+    def stamps() -> dict[str, tuple[int, int]]:
+        return {
+            str(path): (path.stat().st_mtime_ns, path.stat().st_ino)
+            for path in tmp_path.rglob("*")
+            if path.is_file()
+        }
+
+    before = stamps()
+    assert write_dataset(recipe, tmp_path, workers=1).written == 0  # the format is that of what is there
+    assert stamps() == before
+    for file in sorted(set(expected) - {"dataset.json"}):
+        for damage in (_cut, _empty, Path.unlink):
+            damage(tmp_path / file)
+            summary = write_dataset(recipe, tmp_path, workers=1)
+            assert 0 < summary.written < len(recipe)
+            assert _tree(tmp_path) == expected, (file, damage)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-12_000])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+# --- What is wrong --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["webdataset", "parquet", "npz"], indirect=True)  # lmdb has one file for all
+def test_a_missing_shard_in_the_middle_is_named(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=2_010), tmp_path, format=name, workers=1)
+    (shard,) = (path for path in tmp_path.rglob("train-*1*") if "00001" in path.name.split("-of-")[0])
+    shard.unlink()
+    assert next(verify_dataset(tmp_path)) == f"{shard}: missing"
+    assert len(list(verify_dataset(tmp_path))) == 3  # and two digests
+    read = read_dataset(tmp_path).parts["train"]
+    assert read[999][1]
+    for attempt in (lambda: read[1_000], lambda: read.labels):
+        with pytest.raises(FormatError, match=rf"{shard.name}: missing"):
+            attempt()
+    report = inspect_dataset(tmp_path)
+    assert report.faults >= 1_000
+    assert any(shard.name in text for finding in report.findings for text in finding.examples)
+
+
+@_SHARDED
+def test_files_that_are_cut_off_anywhere_are_told_and_end_nothing(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "dataset.json")
+    whole, chance = file.read_bytes(), random.Random(3)
+    lengths = {0, 1, 511, 512, 4_095, 4_096, 4_100, 8_191, 8_192, len(whole) - 1, len(whole) - 4_096}
+    for length in sorted(lengths | {chance.randrange(len(whole)) for _ in range(60)}):
+        file.write_bytes(whole[:length])
+        problems = list(verify_dataset(tmp_path))
+        assert any(file.name in problem for problem in problems), length
+        with pytest.raises(FormatError, match=file.name):
+            read_dataset(tmp_path).parts["train"].labels  # noqa: B018
+    assert inspect_dataset(tmp_path).faults > 0
+
+
+@pytest.mark.parametrize("name", ["webdataset", "parquet", "npz"], indirect=True)
+def test_changed_bytes_are_never_more_than_a_sentence(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "dataset.json")
+    whole, chance, found = file.read_bytes(), random.Random(4), 0
+    for _ in range(150):
+        changed = bytearray(whole)
+        for _ in range(chance.choice([1, 1, 5, 50])):
+            changed[chance.randrange(len(whole))] = chance.randrange(256)
+        file.write_bytes(bytes(changed))
+        found += bool(list(verify_dataset(tmp_path)))
+    assert found > 75  # what fills up a tar file, or a zip file's dates, may be anything
+
+
+def _swap(folder: Path, first: str, second: str) -> None:
+    a, b = (folder / first).read_bytes(), (folder / second).read_bytes()
+    (folder / first).write_bytes(b)
+    (folder / second).write_bytes(a)
+
+
+@pytest.mark.parametrize("name", ["webdataset", "parquet", "npz"], indirect=True)
+def test_shards_in_each_others_place_are_found(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=2_000), tmp_path, format=name, workers=1)
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("train-*"))
+    _swap(tmp_path, *files)
+    assert sum("label" in text or "called" in text for text in verify_dataset(tmp_path)) > 1_900
+
+
+_Rows = list[dict[str, Any]]
+_CHANGES: list[tuple[str, Callable[[_Rows], object], str]] = [
+    ("a label", lambda rows: rows[3].update(label="99999"), "label"),
+    ("a box", lambda rows: rows[3]["boxes"][0].__setitem__(0, 77), "boxes: expected"),
+    ("a glyph", lambda rows: rows[3]["glyphs"].__setitem__(0, 77), "glyphs: expected"),
+    (
+        "a pixel",
+        lambda rows: rows[3].update(flip=True),
+        "1 pixels differ from the recipe's, the first at x 9",
+    ),
+    (
+        "an image less",
+        lambda rows: rows.pop(),
+        "expected 25 images, found 24|000000024: missing|samples says 24",
+    ),
+]
+
+
+@_SHARDED
+@pytest.mark.parametrize(("change", "told"), [row[1:] for row in _CHANGES], ids=[row[0] for row in _CHANGES])
+def test_each_change_is_found_and_named(
+    tmp_path: Path, name: str, change: Callable[[_Rows], object], told: str
+) -> None:
+    """The files are written anew, by the format's own writer, with one thing changed."""
+    import re
+
+    from digitseq.dataset.drawing import Sample
+    from digitseq.dataset.reading import places_of
+    from digitseq.dataset.storage import LocalStorage
+
+    write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
+    part = read_dataset(tmp_path).parts["train"]
+    rows: _Rows = []
+    for number in range(25):
+        found = part.found(number)
+        image = found.image()
+        assert image is not None
+        assert found.facts is not None
+        rows.append({"number": number, "image": np.array(image), **found.facts._asdict()})
+    change(rows)
+    for row in rows:
+        if row.pop("flip", False):
+            row["image"][5, 9] ^= 1
+        if len(row["label"]) != len(row["boxes"]):
+            row["boxes"], row["glyphs"] = [[1, 2, 3, 4]] * 5, [1] * 5
+        row.pop("categories")
+    samples = [Sample(**row) for row in rows]
+    (place,) = places_of(read_dataset(tmp_path).manifest)
+    form, storage = FORMATS[name], LocalStorage(tmp_path)
+    if name == "lmdb":
+        from digitseq.dataset.formats.lmdb import _pack, _Tars
+        from digitseq.dataset.formats.webdataset import records_in
+
+        (tmp_path / "train/data.mdb").unlink()
+        _pack(tmp_path / "train/data.mdb", [list(records_in(_Tars().encode(iter(samples), place, 0)))])
+    else:
+        assert hasattr(form, "encode")
+        storage.put(next(form.files(place)), form.encode(iter(samples), place, 0))
+    problems = list(verify_dataset(tmp_path))
+    assert problems
+    assert re.search(told, problems[0]), problems[0]
+    assert str(tmp_path / next(form.files(place))) in problems[0]
+    assert len(problems) <= 4, problems
+
+
+@_ALL
+def test_another_version_of_the_format_is_told(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=5), tmp_path, format=name, workers=1)
+    manifest = json.loads((tmp_path / "dataset.json").read_text())
+    for changed, told in (
+        ({"version": 2}, "got version 2, format.*a later digitseq wrote it"),
+        ({"format": "tfrecord"}, "got version 1, format tfrecord"),
+        ({"labels": ["other"]}, "damaged.*unknown files of labels"),
+        ({"parts": [manifest["parts"][0] | {"folder": "../"}]}, "damaged.*another folder"),
+    ):
+        (tmp_path / "dataset.json").write_text(json.dumps(manifest | changed))
+        attempts: list[Callable[[], object]] = [
+            lambda: list(verify_dataset(tmp_path)),
+            lambda: read_dataset(tmp_path),
+            lambda: inspect_dataset(tmp_path),
+            lambda: write_dataset(_recipe(count=5), tmp_path, workers=1),
+        ]
+        for attempt in attempts:
+            with pytest.raises(FormatError, match=rf"dataset\.json: .*{told}"):
+                attempt()
+
+
+def test_a_missing_library_is_told_with_its_extra_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
+    for name, needs in (("parquet", "pyarrow"), ("lmdb", "lmdb")):
+        with pytest.raises(ExtraError, match=rf"{name} needs {needs}.*pip install 'digitseq\[{name}\]'"):
+            write_dataset(_recipe(count=5), tmp_path / "out", format=name, workers=1)
+        assert not (tmp_path / "out").exists()
+        write_dataset(_recipe(count=5), tmp_path / name, workers=1)
+        manifest = json.loads((tmp_path / name / "dataset.json").read_text())
+        folder = FORMATS[name].folder("train", False)
+        changed = {"format": name, "parts": [manifest["parts"][0] | {"folder": folder}]}
+        (tmp_path / name / "dataset.json").write_text(json.dumps(manifest | changed))
+        for attempt in (read_dataset, inspect_dataset, lambda out: list(verify_dataset(out))):
+            with pytest.raises(ExtraError):
+                attempt(tmp_path / name)
+
+
+# --- Formats in each other's way ------------------------------------------------------------------------
+
+
+@_ALL
+def test_another_format_in_the_same_folder_is_refused_and_replaced_by_force(
+    tmp_path: Path, name: str
+) -> None:
+    recipe = _recipe(splits={"train": 1_010, "test": 5})
+    other = "npz" if name == "folder" else "folder"
+    write_dataset(recipe, tmp_path, format=name, workers=1)
+    before = _tree(tmp_path)
+    with pytest.raises(OutputError, match=rf"another format \({name} there, {other} wanted\).*--force"):
+        write_dataset(recipe, tmp_path, format=other, workers=1)
+    assert _tree(tmp_path) == before
+    write_dataset(recipe, tmp_path, format=other, workers=1, force=True)
+    assert list(verify_dataset(tmp_path)) == []
+    write_dataset(recipe, tmp_path, format=name, workers=1, force=True)
+    assert _tree(tmp_path) == before
+    assert not [path for path in tmp_path.rglob("*") if path.is_dir() and not any(path.iterdir())]
+
+
+def test_unknown_formats_and_label_files_are_refused(tmp_path: Path) -> None:
+    for options, argument in (
+        ({"format": "zip"}, "format"),
+        ({"labels": ["voc"]}, "labels"),
+        ({"format": "npz", "labels": ["coco"]}, "labels"),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            write_dataset(_recipe(count=5), tmp_path / "out", workers=1, **options)
+        assert caught.value.argument == argument
+    assert not (tmp_path / "out").exists()
+
+
+# --- Looking at them ------------------------------------------------------------------------------------
+
+
+@_SHARDED
+def test_inspect_says_the_same_of_every_format(tmp_path: Path, name: str) -> None:
+    recipe = _recipe(splits={"train": 1_050, "test": 20})
+    write_dataset(recipe, tmp_path / "folder", workers=1)
+    write_dataset(recipe, tmp_path / name, format=name, workers=1)
+    one, other = (inspect_dataset(tmp_path / kind) for kind in ("folder", name))
+    assert other.faults == 0
+    assert one.spacing == other.spacing
+    assert one.table.labels == other.table.labels
+    first = inspect_dataset(
+        tmp_path / name, split="test", predictions={f"test/{7:09d}.png": "1"}, partial=True
+    )
+    assert (len(first.table), first.table.name(7)) == (20, "test/000000007.png")
+    image = first.table.subject.parts[0].image(7)
+    assert image is not None
+    assert (image == DigitSequences(recipe.parts()[1])[7][0]).all()
+
+
+def test_a_shard_alone_is_no_dataset_but_says_where_one_is(tmp_path: Path) -> None:
+    write_dataset(_recipe(count=5), tmp_path, format="npz", workers=1)
+    with pytest.raises(FormatError, match=r"train-000000.npz: a part of a dataset.*dataset.json"):
+        inspect_dataset(tmp_path / "train-000000.npz")
+    assert len(inspect_dataset(tmp_path / "dataset.json").table) == 5
+
+
+# --- Files of labels ------------------------------------------------------------------------------------
+
+
+def test_files_of_labels_are_checked_and_mended_like_all_others(tmp_path: Path) -> None:
+    recipe = _recipe(splits={"train": 1_020, "test": 30}, image_width=None)
+    write_dataset(recipe, tmp_path, labels=LABEL_FILES, workers=1)
+    expected = _tree(tmp_path)
+    assert list(verify_dataset(tmp_path)) == []
+    assert outline(recipe, labels=LABEL_FILES)["files"] == len(expected)
+    changes: list[tuple[str, Callable[[str], str] | None]] = [
+        ("train/gt.txt", lambda text: text.replace("\t", "\t1", 1)),
+        ("train/gt.txt", lambda text: text[:-5]),
+        ("test/labels.json", lambda text: text.replace('": "', '": "1', 1)),
+        ("test/labels.json", lambda text: text[:-2]),
+        ("test/labels.json", lambda text: text + "x"),
+        ("train/coco.json", lambda text: text.replace('"bbox": [', '"bbox": [1', 1)),
+        ("train/coco.json", lambda text: text.replace('"annotations"', '"boxes"', 1)),
+        ("train/coco.json", lambda text: text.replace('"width": ', '"width": 1', 1)),
+        ("train/labels/001/001004.txt", lambda text: "1" + text[1:]),
+        ("train/labels/000/000004.txt", None),
+        ("data.yaml", lambda text: text.replace("test", "train")),
+        ("test/coco.json", None),
+    ]
+    for file, change in changes:
+        if change is None:
+            (tmp_path / file).unlink()
+        else:
+            text = (tmp_path / file).read_text()
+            (tmp_path / file).write_text(change(text))
+            assert (tmp_path / file).read_text() != text
+        problems = list(verify_dataset(tmp_path))
+        assert len(problems) == 1, (file, problems)
+        assert str(tmp_path / file) in problems[0]
+        write_dataset(recipe, tmp_path, workers=1)  # the files of labels that were there belong to it
+        assert _tree(tmp_path) == expected
+
+
+def test_files_of_labels_can_be_added_later(tmp_path: Path) -> None:
+    recipe = _recipe(count=30)
+    write_dataset(recipe, tmp_path / "once", labels=["coco", "paddle"], workers=1)
+    write_dataset(recipe, tmp_path / "later", labels=["paddle"], workers=1)
+    assert write_dataset(recipe, tmp_path / "later", labels=["coco"], workers=1).written == 0
+    assert _tree(tmp_path / "later") == _tree(tmp_path / "once")
+    write_dataset(replace(recipe, seed=7), tmp_path / "later", workers=1, force=True)
+    assert list(verify_dataset(tmp_path / "later")) == []
+
+
+# --- The command line -----------------------------------------------------------------------------------
+
+
+def test_the_commands_take_formats_and_label_files(tmp_path: Path) -> None:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "digitseq", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    common = ("--length", "4", "--source", "builtin", "-n", "12", "--seed", "1", "-q")
+    done = run("batch", "a", *common, "--labels", "doctr", "--labels", "yolo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "a/labels.json").is_file()
+    assert run("batch", "b", *common, "--format", "webdataset").returncode == 0
+    assert run("verify", "b").returncode == 0
+    assert "12 images" in run("inspect", "b").stdout
+    again = run("batch", "c", "--recipe", "b/dataset.json", "-q")
+    assert (again.returncode, _tree(tmp_path / "c")) == (0, _tree(tmp_path / "b"))
+    assert run("batch", "d", "--recipe", "a/dataset.json", "-q").returncode == 0
+    assert _tree(tmp_path / "d") == _tree(tmp_path / "a")
+    wrong = run("batch", "e", *common, "--format", "npz", "--labels", "coco")
+    assert wrong.returncode == 2
+    assert "only the format folder has such files, not npz" in wrong.stderr
+    unknown = run("batch", "e", *common, "--labels", "voc")
+    assert unknown.returncode == 2
+    assert "expected one of paddle, doctr, coco, yolo" in unknown.stderr
+    assert "format   npz" in run("batch", "e", *common, "--format", "npz", "--dry-run").stdout
+    assert not (tmp_path / "e").exists()
