@@ -101,4 +101,5 @@ def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = No
 
 def pixel_digest(state: "HASH", label: str, image: UInt8Array) -> None:
     """Add one image to a digest."""
-    state.update(b"%b %d " % (label.encode(), image.shape[1]) + image.tobytes())
+    state.update(b"%b %d " % (label.encode(), image.shape[1]))
+    state.update(np.ascontiguousarray(image).reshape(-1))

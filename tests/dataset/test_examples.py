@@ -7,25 +7,45 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 _EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 
 
-@pytest.mark.skipif(
-    "torch" not in os.environ.get("DIGITSEQ_TEST_FORMATS", ""),
+pytestmark = pytest.mark.skipif(
+    not {"1", "torch"} & set(os.environ.get("DIGITSEQ_TEST_FORMATS", "").split(",")),
     reason="takes minutes; DIGITSEQ_TEST_FORMATS=torch runs it",
 )
-def test_a_crnn_learns_to_read_strings_of_digits_it_has_never_seen(with_mnist: Path, tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
+
+
+def _run(name: str, *options: str) -> str:
     done = subprocess.run(
-        [sys.executable, str(_EXAMPLES / "crnn.py"), "--page", str(page)],
+        [sys.executable, str(_EXAMPLES / name), *options],
         capture_output=True,
         text=True,
         check=False,
         timeout=900,
     )
     assert done.returncode == 0, done.stderr
-    accuracy = re.fullmatch(r"sequence accuracy ([0-9.]+), error rate [0-9.]+\n", done.stdout)
-    assert accuracy is not None, done.stdout
+    return done.stdout
+
+
+def test_a_crnn_learns_to_read_strings_of_digits_it_has_never_seen(with_mnist: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    output = _run("crnn.py", "--page", str(page))
+    accuracy = re.fullmatch(r"sequence accuracy ([0-9.]+), error rate [0-9.]+\n", output)
+    assert accuracy is not None, output
     assert float(accuracy[1]) >= 0.95
     assert page.stat().st_size > 100_000
+
+
+def test_a_vae_learns_to_write_the_digits_that_it_is_asked_for(with_mnist: Path, tmp_path: Path) -> None:
+    """With half of the images that it takes on its own; by chance a tenth would be right."""
+    sheet = tmp_path / "sheet.png"
+    output = _run("vae.py", "--images", "60000", "--sheet", str(sheet))
+    shares = re.fullmatch(r"digits read as asked: ([0-9.]+) of generated, ([0-9.]+) of drawn ones\n", output)
+    assert shares is not None, output
+    assert float(shares[1]) >= 0.6
+    assert float(shares[2]) >= 0.9
+    with Image.open(sheet) as picture:
+        assert picture.size == (6 * 84, 280)

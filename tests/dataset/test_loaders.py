@@ -5,8 +5,6 @@ The libraries are those of the extra ``test-formats`` and PyTorch; without them 
 where DIGITSEQ_TEST_FORMATS names them (or is 1, for all).
 """
 
-import importlib.util
-import os
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,23 +13,14 @@ import numpy as np
 import pytest
 
 from digitseq import DigitSequences, ctc_encode, ctc_frames, make_recipe
+from tests.dataset.libraries import library
 
 _COUNT = 60
 
 
-def _library(name: str) -> Any:
-    """A library, or a reason to skip."""
-    wanted = os.environ.get("DIGITSEQ_TEST_FORMATS", "")
-    if importlib.util.find_spec(name) is None:
-        if wanted == "1" or name in wanted.split(","):
-            pytest.fail(f"{name} is not installed")
-        pytest.skip(f"{name} is not installed")
-    return importlib.import_module(name)
-
-
 @pytest.fixture(scope="module")
 def torch() -> Any:
-    return _library("torch")
+    return library("torch")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +100,7 @@ def test_the_frames_that_a_label_needs_are_those_of_pytorch_s_loss(torch: Any) -
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_grain_reads_it_as_a_data_source(live: DigitSequences, workers: int) -> None:
-    grain = _library("grain")
+    grain = library("grain")
     dataset = grain.MapDataset.source(live).shuffle(seed=5).to_iter_dataset()
     if workers:
         dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
@@ -129,7 +118,7 @@ def test_hugging_face_takes_it_from_a_generator(
     live: DigitSequences, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    datasets = _library("datasets")
+    datasets = library("datasets")
 
     def rows() -> Any:
         for number in range(len(live)):

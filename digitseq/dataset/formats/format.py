@@ -54,6 +54,11 @@ class Place:
     labels: tuple[str, ...] = ()
 
     @property
+    def stem(self) -> str:
+        """What the names of its files begin with; "all" is reserved by Hugging Face."""
+        return "train" if self.split == "all" else self.split
+
+    @property
     def shards(self) -> int:
         """How many shards."""
         return -(-self.images // SHARD)
@@ -327,7 +332,7 @@ class FileShards(Format):
         """Name of the file of a shard."""
 
     @abstractmethod
-    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
+    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes | memoryview:
         """The file of a shard."""
 
     @abstractmethod

@@ -29,9 +29,9 @@ class Npz(FileShards):
 
     def shard_file(self, place: Place, shard: int) -> str:
         """Name of the file of a shard."""
-        return f"{place.split}-{shard:06d}.npz"
+        return f"{place.stem}-{shard:06d}.npz"
 
-    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
+    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> memoryview:
         """
         The file of a shard: stored, or from level 1 on compressed.
 
@@ -63,8 +63,11 @@ class Npz(FileShards):
         with zipfile.ZipFile(out, "w", method, compresslevel=level or None) as file:
             for name, array in arrays.items():
                 with file.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
-        return out.getvalue()
+                    np.lib.format.write_array_header_1_0(
+                        member, np.lib.format.header_data_from_array_1_0(array)
+                    )
+                    member.write(array.reshape(-1).view(np.uint8).data)  # in one piece, not copied
+        return out.getbuffer()
 
     def decode(self, data: bytes, name: str) -> Iterator[Found]:
         """The images in the file of a shard."""

@@ -30,7 +30,7 @@ class Parquet(FileShards):
     def shard_file(self, place: Place, shard: int) -> str:
         """Name of the file of a shard."""
         digits = max(5, len(str(place.shards)))
-        return f"{place.folder}{place.split}-{shard:0{digits}d}-of-{place.shards:0{digits}d}.parquet"
+        return f"{place.folder}{place.stem}-{shard:0{digits}d}-of-{place.shards:0{digits}d}.parquet"
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
         """The file of a shard."""

@@ -33,7 +33,7 @@ class WebDataset(FileShards):
 
     def shard_file(self, place: Place, shard: int) -> str:
         """Name of the file of a shard."""
-        return f"{place.split}-{shard:06d}.tar"
+        return f"{place.stem}-{shard:06d}.tar"
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
         """The file of a shard: nothing in it depends on the time or on who writes it."""
