@@ -8,7 +8,8 @@ from typing import Any
 
 from digitseq.arrays import UInt8Array
 from digitseq.dataset.formats import FORMATS, open_format
-from digitseq.dataset.formats.format import SHARD, Format, Found, Place
+from digitseq.dataset.formats.format import SHARD, Format, Place
+from digitseq.dataset.formats.found import Found
 from digitseq.dataset.names import LABEL_FILES
 from digitseq.dataset.storage import LocalStorage
 from digitseq.errors import FormatError

@@ -1,11 +1,12 @@
 """
 Where the files of a dataset are kept: put whole files, list, read, remove.
 
-This is the seam for other storage: what is written here as a folder renamed into place can be a set of
-single objects elsewhere. All names are relative, with "/" between folders.
+What is written here as a folder renamed into place is a set of single objects in other storage (`remote.py`).
+All names are relative, with "/" between folders.
 """
 
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from filecmp import cmp
@@ -18,8 +19,155 @@ from digitseq.wholefile import PARTIAL, beside, sweep_partial, whole_file
 LOCK = ".digitseq.lock"
 
 
+def is_url(out: object) -> bool:
+    """Whether this is a URL, not a path."""
+    return isinstance(out, str) and "://" in out
+
+
+def open_storage(out: str | Path) -> "Storage":
+    """
+    The storage that a path or URL names.
+
+    Raises:
+        ExtraError: a URL needs a library that is not installed.
+        ArgumentError: nothing knows this kind of URL.
+    """
+    if isinstance(out, str) and is_url(out):
+        from digitseq.dataset.remote import RemoteStorage
+
+        return RemoteStorage(out).opened()
+    return LocalStorage(Path(out))
+
+
+class Storage(ABC):
+    """Files in a place, by names."""
+
+    one_process = False
+    """Whether other processes do not see these files."""
+
+    @abstractmethod
+    def where(self, name: str = "") -> str:
+        """What to call a file in a message."""
+
+    @abstractmethod
+    def everywhere(self) -> "Storage":
+        """The same for processes that run somewhere else."""
+
+    @abstractmethod
+    def make(self) -> None:
+        """Have the place to write to."""
+
+    @abstractmethod
+    def put(self, name: str, data: bytes | memoryview, *, sync: bool = False) -> None:
+        """
+        Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place.
+
+        Raises:
+            OutputError: the system refuses, here and in all that writes or removes.
+        """
+
+    @abstractmethod
+    def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
+        """
+        Write the files of a new folder.
+
+        Args:
+            name: the folder, which is not there yet.
+            files: name in the folder, and content.
+
+        Returns:
+            Bytes written.
+        """
+
+    @abstractmethod
+    def put_scratch(self, name: str, data: bytes) -> str:
+        """
+        Write a file for `take_scratch`, beside a name.
+
+        It is how workers hand over what is too long for a pipe: a worker that is killed in the middle of a
+        long message would leave its reader waiting for the rest for ever.
+
+        Returns:
+            The name of the file.
+        """
+
+    @abstractmethod
+    def take_scratch(self, name: str) -> bytes:
+        """Read a file of `put_scratch`, and remove it."""
+
+    @abstractmethod
+    def replacing(self, *names: str) -> AbstractContextManager[list[IO[bytes]]]:
+        """Open files that replace those of these names at the end, where their content differs."""
+
+    @abstractmethod
+    def building(self, name: str) -> AbstractContextManager[Path]:
+        """A path for a file that is written in many steps; it takes its place when the block ends well."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+
+    @abstractmethod
+    def names(self, folder: str = "") -> set[str]:
+        """Names in a folder; none where there is no folder."""
+
+    @abstractmethod
+    def files(self) -> set[str]:
+        """Names of all files in all folders."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes | None:
+        """
+        Content of a file; None if there is none.
+
+        Raises:
+            FormatError: it cannot be read.
+        """
+
+    def reader(self, names: Sequence[str]) -> Callable[[str], bytes | None]:
+        """What reads some files: where fetching them together is quicker, they are fetched now."""
+        return self.read
+
+    @abstractmethod
+    def local(self, name: str) -> AbstractContextManager[Path | None]:
+        """A file as a path on this machine; None if there is none."""
+
+    @abstractmethod
+    def lines(self, name: str) -> Iterator[str]:
+        r"""Lines of a text file, each with its "\n"; none if there is no file."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+    @abstractmethod
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder in which nothing is left."""
+
+    @abstractmethod
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Remove what a killed run left half-written in folders. Nobody else may be writing there now."""
+
+    @abstractmethod
+    def lock(self, *, wait: bool = False) -> AbstractContextManager[None]:
+        """
+        Keep other runs away.
+
+        Args:
+            wait: until another one is done.
+
+        Raises:
+            OutputError: one is at work.
+        """
+
+    def strangers(self, ours: Iterable[str]) -> list[str]:
+        """What lies at the top and is neither one of these names nor half-written."""
+        names = self.names() - {LOCK, *ours}
+        return sorted(name for name in names if not name.startswith(PARTIAL))
+
+
 @dataclass(frozen=True)
-class LocalStorage:
+class LocalStorage(Storage):
     """Files in a folder of this machine."""
 
     root: Path
@@ -27,6 +175,10 @@ class LocalStorage:
     def where(self, name: str = "") -> str:
         """What to call a file in a message."""
         return str(self.root / name)
+
+    def everywhere(self) -> "LocalStorage":
+        """The same for processes with another working folder."""
+        return LocalStorage(self.root.absolute())
 
     # --- Writing ----------------------------------------------------------------------------------------
 
@@ -66,13 +218,25 @@ class LocalStorage:
                     with (partial / file_name).open("xb", buffering=0) as file:
                         file.write(data)
                     size += len(data)
-                partial.rename(path)
+                self._place_folder(partial, path)
             except BaseException:
                 import shutil
 
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
         return size
+
+    @staticmethod
+    def _place_folder(partial: Path, path: Path) -> None:
+        try:
+            partial.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+            # Somebody else wrote it meanwhile: a worker that was given up for lost. The files are the same.
+            for file in partial.iterdir():
+                file.replace(path / file.name)
+            partial.rmdir()
 
     def put_scratch(self, name: str, data: bytes) -> str:
         """
@@ -193,24 +357,14 @@ class LocalStorage:
             if (self.root / folder).is_dir():
                 sweep_partial(self.root / folder)
 
-    def strangers(self, ours: Iterable[str]) -> list[str]:
-        """What lies at the top and is neither one of these names nor half-written."""
-        names = self.names() - {LOCK, *ours}
-        return sorted(name for name in names if not name.startswith(PARTIAL))
-
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """
-        Keep other runs away.
-
-        Raises:
-            OutputError: one is at work.
-        """
+    def lock(self, *, wait: bool = False) -> Iterator[None]:
+        """Keep other runs away."""
         from filelock import FileLock, Timeout  # 54 ms, only where it is needed
 
         lock = FileLock(self.root / LOCK)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=-1 if wait else 0)
         except Timeout:
             raise OutputError(
                 f"another digitseq is writing to {self.root}", hint="wait for it, or name another folder"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from digitseq.dataset.drawing import draw_batches, pixel_digest
 from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.formats.format import SHARD, Checker, Format, Found, Place
+from digitseq.dataset.formats.format import SHARD, Checker, Format, Place
+from digitseq.dataset.formats.found import Found
 from digitseq.dataset.reading import MANIFEST, UNFINISHED, finished_manifest, places_of
 from digitseq.dataset.storage import LOCK, LocalStorage
 from digitseq.errors import FormatError

@@ -15,7 +15,7 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.dataset.drawing import draw_batches
 from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.formats.format import facts_from
+from digitseq.dataset.formats.found import facts_from
 from digitseq.dataset.formats.lines import LABELS, METADATA, image_name
 from digitseq.dataset.png import decode_png
 from digitseq.dataset.reading import MANIFEST, UNFINISHED, places_of, read_dataset, read_manifest

@@ -6,7 +6,8 @@ from typing import Any
 
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import short
-from digitseq.dataset.formats.format import SHARD, Facts, Found, sample_key
+from digitseq.dataset.formats.format import SHARD
+from digitseq.dataset.formats.found import Facts, Found, sample_key
 from digitseq.dataset.reading import DatasetPart
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE

@@ -7,16 +7,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import (
-    SHARD,
-    Checker,
-    Format,
-    Found,
-    Place,
-    Shard,
-    Written,
-    png_encoder,
-)
+from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, png_encoder
+from digitseq.dataset.formats.found import Found
 from digitseq.dataset.formats.lines import (
     LABELS,
     Assembly,

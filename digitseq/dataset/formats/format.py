@@ -5,7 +5,6 @@ A shard is 1,000 images, whatever the format and the number of workers. It needs
 its number, so any process can write it, in any order.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -13,13 +12,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from digitseq.arrays import UInt8Array
 from digitseq.dataset.drawing import Sample, draw_batches, pixel_digest
-from digitseq.dataset.png import compressor, decode_png, encode_png
+from digitseq.dataset.formats.found import Found, label_of, sample_key
+from digitseq.dataset.png import compressor, encode_png
 from digitseq.errors import FormatError
 from digitseq.glyphs.cache import stored_split
 from digitseq.glyphs.glyphset import GlyphSet
@@ -121,112 +119,6 @@ class Written:
     digest: bytes
     scratch: str = ""
     sections: tuple[int, ...] = ()
-
-
-class Facts(NamedTuple):
-    """What a dataset says of an image beside its pixels. Whatever was in the file, of any type."""
-
-    label: Any
-    boxes: Any
-    categories: Any
-    glyphs: Any
-    writer: Any
-
-
-class Found(NamedTuple):
-    """
-    One image as it was found in a dataset.
-
-    Attributes:
-        where: what to call it in a message.
-        data: a PNG file, or pixels; None if there is nothing.
-        facts: what stands beside it; None where that is kept apart.
-        problem: what is wrong with it already, or nothing.
-    """
-
-    where: str
-    data: bytes | UInt8Array | None
-    facts: Facts | None = None
-    problem: str = ""
-
-    def image(self) -> UInt8Array | None:
-        """uint8 (28, width); None if it is damaged."""
-        return decode_png(self.data) if isinstance(self.data, bytes) else self.data
-
-    def difference(self, sample: Sample) -> str:
-        """What differs from the image that should be there; nothing if all is right."""
-        if self.problem:
-            return self.problem
-        if self.facts is not None and self.facts != facts_of(sample):
-            for name, there, wanted in zip(Facts._fields, self.facts, facts_of(sample), strict=True):
-                if there != wanted or type(there) is not type(wanted):
-                    return f"{name}: expected {_shown(wanted)}, found {_shown(there)}"
-        image = self.image()
-        if image is None:
-            return "damaged or cut off, or not written by digitseq"
-        if image.shape != sample.image.shape:
-            return f"expected {sample.image.shape[1]} px wide, found {image.shape[-1]}"
-        if not np.array_equal(image, sample.image):
-            y, x = (int(place[0]) for place in np.nonzero(image != sample.image))
-            many = int((image != sample.image).sum())
-            return f"{many} pixels differ from the recipe's, the first at x {x}, y {y}"
-        return ""
-
-
-def facts_of(sample: Sample) -> Facts:
-    """What a dataset says of an image."""
-    categories = list(map(int, sample.label))
-    return Facts(sample.label, sample.boxes, categories, sample.glyphs, sample.writer)
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, default=str)[:80]
-
-
-# --- JSON, which several formats have beside their images -----------------------------------------------
-
-
-def facts_json(sample: Sample, name: str = "") -> str:
-    """
-    What is known of an image, as a JSON object.
-
-    >>> sample = Sample(0, "07", np.zeros((28, 30), np.uint8), [[1, 4, 9, 20], [12, 4, 9, 20]], [5, 9], None)
-    >>> facts_json(sample)[:46]
-    '{"label": "07", "objects": {"bbox": [[1, 4, 9,'
-    """
-    # A list of integers is written alike in Python and in JSON.
-    file_name = f'"file_name": "{name}", ' if name else ""
-    objects = f'{{"bbox": {sample.boxes}, "categories": {list(map(int, sample.label))}}}'
-    hand = "" if sample.writer is None else f', "writer": {sample.writer}'
-    return f'{{{file_name}"label": "{sample.label}", "objects": {objects}, "glyphs": {sample.glyphs}{hand}}}'
-
-
-def facts_in(data: bytes) -> Facts | None:
-    """What `facts_json` wrote; None if it is something else."""
-    try:
-        return facts_from(json.loads(data))
-    except (ValueError, RecursionError):
-        return None
-
-
-def facts_from(found: Any) -> Facts | None:
-    """What a JSON object says of an image; None if it is another object."""
-    try:
-        objects = found["objects"]
-        return Facts(
-            found["label"],
-            objects["bbox"],
-            objects["categories"],
-            found.get("glyphs", []),
-            found.get("writer"),
-        )
-    except (KeyError, TypeError, AttributeError):
-        return None
-
-
-def sample_key(number: int) -> str:
-    """What an image is called among all of its split, in formats that give it no file of its own."""
-    return f"{number:09d}"
 
 
 # --- Formats --------------------------------------------------------------------------------------------
@@ -395,19 +287,6 @@ class FileShards(Format):
         return tuple(
             label_of(found) for shard in range(place.shards) for found in self.found(storage, place, shard)
         )
-
-
-def label_of(found: Found) -> str:
-    """
-    The label of an image.
-
-    Raises:
-        FormatError: there is none.
-    """
-    label = "" if found.facts is None else found.facts.label
-    if found.problem or not (isinstance(label, str) and label):
-        raise FormatError(f"{found.where}: {found.problem or 'expected a label, found ' + _shown(label)}")
-    return label
 
 
 def same(samples: Iterator[Sample], found: Iterator[Found]) -> bool:

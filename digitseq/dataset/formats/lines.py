@@ -10,7 +10,8 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import SHARD, Checker, Place, facts_json
+from digitseq.dataset.formats.format import SHARD, Checker, Place
+from digitseq.dataset.formats.found import facts_json
 from digitseq.glyphs.tiles import SIDE
 
 if TYPE_CHECKING:

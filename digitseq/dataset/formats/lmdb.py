@@ -17,18 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import (
-    SHARD,
-    Checker,
-    Format,
-    Found,
-    Place,
-    Shard,
-    Written,
-    label_of,
-    same,
-    sample_key,
-)
+from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, same
+from digitseq.dataset.formats.found import Found, label_of, sample_key
 from digitseq.dataset.formats.webdataset import Record, WebDataset, found_sample, records_in
 from digitseq.errors import FormatError
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from digitseq.arrays import AnyArray
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import SHARD, Facts, FileShards, Found, Place, sample_key
+from digitseq.dataset.formats.format import SHARD, FileShards, Place
+from digitseq.dataset.formats.found import Facts, Found, sample_key
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import FileShards, Found, Place, facts_from, png_encoder, sample_key
+from digitseq.dataset.formats.format import FileShards, Place, png_encoder
+from digitseq.dataset.formats.found import Found, facts_from, sample_key
 from digitseq.errors import FormatError
 
 if TYPE_CHECKING:

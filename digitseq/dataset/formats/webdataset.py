@@ -10,15 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import (
-    FileShards,
-    Found,
-    Place,
-    facts_in,
-    facts_json,
-    png_encoder,
-    sample_key,
-)
+from digitseq.dataset.formats.format import FileShards, Place, png_encoder
+from digitseq.dataset.formats.found import Found, facts_in, facts_json, sample_key
 from digitseq.errors import FormatError
 
 _BLOCK = tarfile.BLOCKSIZE

@@ -1,0 +1,242 @@
+"""
+Files of a dataset in any storage that fsspec knows: s3://, gs://, memory:// and so on.
+
+One PUT is atomic there: an object is seen whole or not at all, so nothing is written beside its place first.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from digitseq.dataset.storage import Storage
+from digitseq.errors import ArgumentError, DigitSeqError, ExtraError, FormatError, OutputError
+from digitseq.wholefile import PARTIAL, beside
+
+_EXTRAS = {"s3": "s3", "s3a": "s3"}
+
+
+@dataclass(frozen=True)
+class RemoteStorage(Storage):
+    """
+    Objects under a URL.
+
+    Attributes:
+        url: as fsspec takes it; its settings are those of its library (environment, configuration files).
+    """
+
+    url: str
+
+    @cached_property
+    def _place(self) -> tuple[Any, str]:
+        """The file system and the path in it."""
+        protocol = self.url.partition("://")[0]
+        try:
+            from fsspec.core import url_to_fs  # 60 ms, only for URLs
+        except ImportError:
+            raise ExtraError(f"{self.url} needs fsspec", extra=_EXTRAS.get(protocol, "fsspec")) from None
+        try:
+            # Other processes write there, too: what was listed once may not be so any more.
+            system, path = url_to_fs(self.url, use_listings_cache=False)
+        except ImportError as error:
+            if protocol in _EXTRAS:
+                raise ExtraError(f"{self.url} needs {_EXTRAS[protocol]}fs", extra=_EXTRAS[protocol]) from None
+            raise ExtraError(f"{self.url}: {error}", hint="install the library that is named there") from None
+        except ValueError as error:
+            raise ArgumentError("out", f"{self.url}: {error}") from None
+        return system, str(path).rstrip("/")
+
+    def opened(self) -> "RemoteStorage":
+        """The same, once it is known that there is such a file system."""
+        _ = self._place
+        return self
+
+    @property
+    def one_process(self) -> bool:  # type: ignore[override]
+        """Whether other processes do not see these files."""
+        return "memory" in self._place[0].protocol
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process opens it anew."""
+        return {"url": self.url}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+    def where(self, name: str = "") -> str:
+        """What to call a file in a message."""
+        return f"{self.url.rstrip('/')}/{name}" if name else self.url
+
+    def everywhere(self) -> "RemoteStorage":
+        """The same for processes that run somewhere else."""
+        return self
+
+    # --- Writing ----------------------------------------------------------------------------------------
+
+    def make(self) -> None:
+        """Have the place to write to: whoever may not write, or has no bucket, hears it now."""
+        name = beside(Path("x")).name
+        self.put(name, b"")
+        self.remove(name)
+
+    def put(self, name: str, data: bytes | memoryview, *, sync: bool = False) -> None:
+        """Write one object; when this returns, it is there."""
+        system, path = self._place
+        with self._told(OutputError, name, "written"):
+            system.pipe_file(f"{path}/{name}", bytes(data))
+
+    def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
+        """Write the files of a new folder, many at a time where the file system can. Bytes written."""
+        system, path = self._place
+        content = {f"{path}/{name}/{file}": data for file, data in files}
+        with self._told(OutputError, name, "written"):
+            system.pipe(content)
+        return sum(map(len, content.values()))
+
+    def put_scratch(self, name: str, data: bytes) -> str:
+        """Write an object for `take_scratch`; returns its name."""
+        folder, _, file = name.rpartition("/")
+        scratch = f"{folder}/{beside(Path(file)).name}" if folder else beside(Path(file)).name
+        self.put(scratch, data)
+        return scratch
+
+    def take_scratch(self, name: str) -> bytes:
+        """Read an object of `put_scratch`, and remove it."""
+        data = self.read(name)
+        if data is None:
+            raise OutputError(f"{self.where(name)} has disappeared", hint="the same command again goes on")
+        self.remove(name)
+        return data
+
+    @contextmanager
+    def replacing(self, *names: str) -> Iterator[list[IO[bytes]]]:
+        """Open files that replace those of these names at the end, where their content differs."""
+        from contextlib import ExitStack
+
+        with tempfile.TemporaryDirectory() as folder:
+            local = [Path(folder, str(number)) for number in range(len(names))]
+            with ExitStack() as stack:
+                yield [stack.enter_context(path.open("xb")) for path in local]
+            for path, name in zip(local, names, strict=True):
+                self._put_local(path, name)
+
+    @contextmanager
+    def building(self, name: str) -> Iterator[Path]:
+        """A path for a file that is written in many steps; it takes its place when the block ends well."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "file")
+            yield path
+            self._put_local(path, name)
+
+    def _put_local(self, path: Path, name: str) -> None:
+        system, root = self._place
+        with self._told(OutputError, name, "written"):
+            system.put_file(str(path), f"{root}/{name}")
+
+    # --- Looking ----------------------------------------------------------------------------------------
+
+    def exists(self, name: str) -> bool:
+        """Whether there is an object of this name."""
+        system, path = self._place
+        with self._told(FormatError, name, "read"):
+            return bool(system.isfile(f"{path}/{name}"))
+
+    def names(self, folder: str = "") -> set[str]:
+        """Names in a folder; none where there is no folder."""
+        system, path = self._place
+        with self._told(OutputError, folder, "read"), suppress(FileNotFoundError):
+            found = system.ls(f"{path}/{folder}".rstrip("/"), detail=False)
+            return {str(name).rstrip("/").rsplit("/", 1)[-1] for name in found} - {""}
+        return set()
+
+    def files(self) -> set[str]:
+        """Names of all objects."""
+        system, path = self._place
+        with self._told(FormatError, "", "read"):
+            return {str(name).removeprefix(path).lstrip("/") for name in system.find(path)}
+
+    def read(self, name: str) -> bytes | None:
+        """Content of an object; None if there is none."""
+        system, path = self._place
+        with self._told(FormatError, name, "read"), suppress(FileNotFoundError):
+            return bytes(system.cat_file(f"{path}/{name}"))
+        return None
+
+    def reader(self, names: Sequence[str]) -> Callable[[str], bytes | None]:
+        """What reads some files: they are fetched together, many at a time where the file system can."""
+        system, path = self._place
+        with self._told(FormatError, names[0] if names else "", "read"):
+            found = system.cat([f"{path}/{name}" for name in names], on_error="return") if names else {}
+            for name, data in found.items():
+                if isinstance(data, Exception) and not isinstance(data, FileNotFoundError):
+                    raise FormatError(f"{name} cannot be read: {data}")
+        content = {name: found.get(f"{path}/{name}") for name in names}
+        return lambda name: data if isinstance(data := content.get(name), bytes) else None
+
+    def lines(self, name: str) -> Iterator[str]:
+        r"""Lines of a text file, each with its "\n"; none if there is no file."""
+        import io
+
+        data = self.read(name)
+        if data is not None:
+            yield from io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="replace", newline="\n")
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path | None]:
+        """A file as a path on this machine; None if there is none."""
+        if not self.exists(name):
+            yield None
+            return
+        system, root = self._place
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "file")
+            with self._told(FormatError, name, "read"):
+                system.get_file(f"{root}/{name}", str(path))
+            yield path
+
+    # --- Removing ---------------------------------------------------------------------------------------
+
+    def remove(self, name: str) -> None:
+        """Remove an object, if it is there."""
+        system, path = self._place
+        with self._told(OutputError, name, "removed"), suppress(FileNotFoundError):
+            system.rm_file(f"{path}/{name}")
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder in which nothing is left: most such storage has no folders."""
+        system, path = self._place
+        with suppress(Exception):
+            if folder and not system.ls(f"{path}/{folder}", detail=False):
+                system.rmdir(f"{path}/{folder}")
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Remove what a killed run left in folders. Nobody else may be writing there now."""
+        for folder in folders:
+            for name in self.names(folder):
+                if name.startswith(PARTIAL):
+                    self.remove(f"{folder}/{name}".replace("//", "/").lstrip("/"))
+
+    @contextmanager
+    def lock(self, *, wait: bool = False) -> Iterator[None]:
+        """Nothing: there is no lock. Two runs of one recipe write the same objects."""
+        yield
+
+    @contextmanager
+    def _told(self, kind: type[DigitSeqError], name: str, done: str) -> Iterator[None]:
+        """
+        Tell what a file system raises, whatever that is, as one of our errors.
+
+        Each library has exceptions of its own; only a missing file is the same in all.
+        """
+        try:
+            yield
+        except (DigitSeqError, FileNotFoundError) as error:
+            if isinstance(error, DigitSeqError) or done != "written":
+                raise
+            raise kind(f"{self.where(name)} cannot be written: {error}") from error
+        except Exception as error:
+            reason = str(error).strip() or type(error).__name__
+            raise kind(f"{self.where(name)} cannot be {done}: {reason}") from error
