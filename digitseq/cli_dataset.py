@@ -24,7 +24,12 @@ _WHAT, _HOW_MANY, _LAYOUT, _RUN = "What to write (one of)", "How many", "Layout"
 
 
 def batch(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of the dataset; made if missing.")],
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT", help="The folder of the dataset, made if missing; or s3://bucket/name …."
+        ),
+    ],
     sequence: Annotated[
         str | None, typer.Option("--sequence", help="The same digits in every image.", rich_help_panel=_WHAT)
     ] = None,
@@ -114,6 +119,19 @@ def batch(
     png_level: Annotated[
         int, typer.Option(help="0 fastest, 1 to 9 smaller files.", rich_help_panel=_RUN)
     ] = 0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Dask scheduler, tcp://host:8786, or local.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Write every N-th shard, from the K-th on.", rich_help_panel=_RUN),
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Put the parts together.", rich_help_panel=_RUN)
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a dataset of another recipe.", rich_help_panel=_RUN)
     ] = False,
@@ -153,7 +171,7 @@ def batch(
     given = {name: value for name, value in given.items() if value is not None}
     if width is not None:
         given["image_width"] = terminal.width(width)
-    if str(out) in ("", ".") and "" in sys.argv:
+    if out == "":
         raise typer.BadParameter("OUT is empty; name a folder (. is the current one)")
     if split is not None and given.get("splits"):
         raise typer.BadParameter(
@@ -172,6 +190,8 @@ def batch(
     if recipe_file is None:
         if seed is None and (started := api.seed_in(out)) is not None:
             given["seed"] = started  # the same command again goes on with what it drew
+        elif seed is None and part is not None:
+            raise typer.BadParameter("parts need the same --seed, or --recipe")
         recipe = api.make_recipe(**given | {"source": source or "auto"})
     else:
         base, digest = api.read_recipe(recipe_file)
@@ -198,6 +218,9 @@ def batch(
             format=format_,
             labels=labels or (),
             workers=workers,
+            scheduler=scheduler,
+            part=None if part is None else terminal.part(part),
+            finish=finish,
             force=force,
             png_level=png_level,
             progress=progress,
@@ -209,17 +232,21 @@ def batch(
     if not quiet:
         done = f"{summary.written:,} images written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
         kept = summary.images - summary.written
-        terminal.say("note", done + (f"; {kept:,} were there" if kept else ""))
+        if not finish:
+            terminal.say("note", done + (f"; {kept:,} were there" if kept else ""))
+        if summary.missing:
+            terminal.say("note", f"{summary.missing:,} shards of other parts are still missing")
     if as_json:
         facts = {"path": summary.path, "images": summary.images, "written": summary.written}
         facts |= {"size_bytes": summary.size_bytes, "pixels": summary.pixels, "seed": recipe.seed}
+        facts |= {"missing": summary.missing}
         typer.echo(json.dumps(facts | {"source": glyphs.name, "seconds": round(seconds, 3)}))
     else:
         typer.echo(summary.path)
 
 
 def verify(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of a dataset.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder of a dataset, or its URL.")],
     source: Annotated[
         str | None, typer.Option(help="Its glyphs, if they are not mnist or builtin: their path.")
     ] = None,

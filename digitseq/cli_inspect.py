@@ -23,10 +23,10 @@ _SAMPLE = 2_000
 
 def inspect(
     path: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             metavar="PATH",
-            help="A dataset, one of its splits, an image, or a recipe (.json).",
+            help="A dataset (or its URL), one of its splits, an image, or a recipe (.json).",
             show_default=False,
         ),
     ] = None,
@@ -134,7 +134,7 @@ def inspect(
         if target is not None:
             api.check_output(target, kind, force=force)
 
-    def look(what: Path, read: Path | None) -> "Report":
+    def look(what: str | Path, read: Path | None) -> "Report":
         with terminal.counting("inspecting", quiet) as progress:
             return api.inspect_dataset(
                 what,

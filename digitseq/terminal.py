@@ -85,6 +85,14 @@ def length_range(text: str) -> tuple[int, int]:
         raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}") from None
 
 
+def part(text: str) -> tuple[int, int]:
+    """Which part of how many: 3/16."""
+    number, slash, of = text.partition("/")
+    if not (slash and number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):
+        raise ArgumentError("part", f"expected K/N, such as 3/16, got {text!r}")
+    return int(number), int(of)
+
+
 # --- Words ----------------------------------------------------------------------------------------------
 
 

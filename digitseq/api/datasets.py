@@ -1,10 +1,12 @@
 """Datasets: written, read, verified, outlined."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from digitseq.checks import short
 from digitseq.errors import ArgumentError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import Progress, glyphs_for
@@ -30,6 +32,9 @@ def write_dataset(
     png_level: int = 0,
     progress: "BatchProgress | None" = None,
     executor: "Executor | None" = None,
+    scheduler: str | None = None,
+    part: tuple[int, int] | None = None,
+    finish: bool = False,
     drawing: "Progress | None" = None,
 ) -> "Summary":
     """
@@ -41,7 +46,7 @@ def write_dataset(
 
     Args:
         recipe: what is wanted.
-        out: the folder; made if missing.
+        out: the folder, made if missing; or a URL that fsspec knows, such as s3://bucket/name.
         source: glyphs to draw from, or a path of them; None opens the recipe's own.
         format: "folder" (PNG files, CSV and JSONL), "webdataset" (tar shards), "parquet" (Hugging Face),
             "npz" (numpy) or "lmdb" (CRNN); None for that of the dataset that is there, or "folder".
@@ -50,7 +55,12 @@ def write_dataset(
         force: replace a dataset of another recipe. A folder of something else is never touched.
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
         progress: called with images done, images in all and bytes written.
-        executor: any `concurrent.futures.Executor`; runs the shards instead of processes of our own.
+        executor: any `concurrent.futures.Executor`; runs the shards instead of processes of our own. Its
+            workers must see the cache folder, and ``out``.
+        scheduler: the address of a Dask scheduler, whose workers run the shards, on any machines; or "local".
+        part: (k, n) writes every n-th shard, from the k-th on, and nothing else, so that n processes that
+            know nothing of each other write a dataset together. Who is last puts the parts together.
+        finish: writes no shard; puts the parts together.
         drawing: called with glyphs done and glyphs in all, if many images need the built-in digits and these
             are drawn into the cache first.
 
@@ -60,29 +70,54 @@ def write_dataset(
     Raises:
         ArgumentError: the recipe cannot be drawn, or a value is not what it must be.
         OutputError: the folder holds something else, or the system refuses.
-        ExtraError: the format needs a library that is not installed.
+        ExtraError: a library is not installed that the format, the URL or the scheduler needs.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
+    from digitseq.dataset.dataset import Engine
     from digitseq.dataset.dataset import write_dataset as write
     from digitseq.dataset.execution import cores
 
     for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
         if value is not None and (type(value) is not int or not low <= value <= high):
             raise ArgumentError(name, f"expected an integer from {low} to {high}, got {value!r}")
+    if part is not None:
+        _check_part(part)
+    if force and (part is not None or finish):
+        raise ArgumentError("force", "a part cannot replace a dataset; write the whole with it")
+    if finish and part is not None:
+        raise ArgumentError(
+            "finish", "it puts the parts together when all are written; give it without a part"
+        )
+    if scheduler is not None and executor is not None:
+        raise ArgumentError("scheduler", "give it or an executor, not both")
     glyphs = glyphs_for(source, recipe.source)
-    return write(
-        replace(recipe, source=glyphs.name),
-        Path(out),
-        glyphs,
-        format=format,
-        labels=labels,
-        workers=workers or cores(),
-        force=force,
-        png_level=png_level,
-        progress=progress,
-        executor=executor,
-        drawing=drawing,
-    )
+    recipe = replace(recipe, source=glyphs.name)
+    engine = Engine(workers or cores(), executor, drawing=drawing)
+    with ExitStack() as stack:
+        if scheduler is not None and not finish:
+            from digitseq.dataset.cluster import cluster
+
+            spec = "" if isinstance(source, GlyphSet) else str(source or recipe.source)
+            engine = stack.enter_context(cluster(scheduler, recipe, glyphs, spec, workers, drawing))
+        return write(
+            recipe,
+            out,
+            glyphs,
+            engine,
+            format=format,
+            labels=labels,
+            part=part,
+            finish=finish,
+            force=force,
+            png_level=png_level,
+            progress=progress,
+        )
+
+
+def _check_part(part: Any) -> None:
+    fits = isinstance(part, tuple) and len(part) == 2 and all(type(value) is int for value in part)
+    if not fits or not 1 <= part[0] <= part[1]:
+        raise ArgumentError("part", f"expected two integers k and n, 1 ≤ k ≤ n, got {short(part)}")
 
 
 def read_dataset(out: str | Path) -> "Dataset":
@@ -90,7 +125,7 @@ def read_dataset(out: str | Path) -> "Dataset":
     A dataset that `write_dataset` finished.
 
     Args:
-        out: its folder.
+        out: its folder, or a URL.
 
     Returns:
         The dataset: its recipe, and for each split the labels and the images, read when asked for.
@@ -101,7 +136,7 @@ def read_dataset(out: str | Path) -> "Dataset":
     """
     from digitseq.dataset.reading import read_dataset as read
 
-    return read(Path(out))
+    return read(out)
 
 
 def verify_dataset(
@@ -114,7 +149,7 @@ def verify_dataset(
     What is wrong with a dataset: files, counts, labels, boxes and pixels are compared with its recipe.
 
     Args:
-        out: its folder.
+        out: its folder, or a URL.
         source: its glyphs, or a path of them; None opens the recipe's own.
         progress: called with images done, images in all and 0.
 
@@ -128,7 +163,7 @@ def verify_dataset(
     """
     from digitseq.dataset.verify import verify_dataset as verify
 
-    return verify(Path(out), glyphs_for(source, read_recipe(out)[0].source), progress)
+    return verify(out, glyphs_for(source, read_recipe(out)[0].source), progress)
 
 
 def read_recipe(path: str | Path) -> tuple[Recipe, str]:
@@ -136,7 +171,7 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     The recipe of a dataset.
 
     Args:
-        path: a dataset.json, or the folder of a dataset.
+        path: a dataset.json, or the folder or URL of a dataset.
 
     Returns:
         The recipe, and the digest of the glyphs that it was drawn from.
@@ -144,7 +179,7 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     Raises:
         FormatError: there is no dataset.json, or it is damaged.
     """
-    manifest = _manifest_at(Path(path))
+    manifest = _manifest_at(path)
     return Recipe.from_dict(manifest["recipe"]), str(manifest["source"]["digest"])
 
 
@@ -153,7 +188,7 @@ def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
     How a dataset is kept.
 
     Args:
-        path: a dataset.json, or the folder of a dataset.
+        path: a dataset.json, or the folder or URL of a dataset.
 
     Returns:
         The format, and the further files of labels, as `write_dataset` takes them.
@@ -161,22 +196,28 @@ def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
     Raises:
         FormatError: there is no dataset.json, or it is damaged.
     """
-    manifest = _manifest_at(Path(path))
+    manifest = _manifest_at(path)
     return str(manifest["format"]), tuple(manifest.get("labels", ()))
 
 
-def _manifest_at(path: Path) -> dict[str, Any]:
-    from digitseq.dataset.reading import MANIFEST, UNFINISHED, read_manifest
-    from digitseq.dataset.storage import LocalStorage
+def _manifest_at(path: str | Path) -> dict[str, Any]:
+    from digitseq.dataset.manifest import MANIFEST, UNFINISHED, read_manifest
+    from digitseq.dataset.storage import is_url, open_storage
 
-    with system_errors(FormatError, f"{path} cannot be read"):
-        folder, name = (path, MANIFEST) if path.is_dir() else (path.parent, path.name)
-    manifest = read_manifest(LocalStorage(folder), name)
+    folder: str | Path
+    if is_url(path):
+        folder, name = str(path).rsplit("/", 1) if str(path).endswith(".json") else (str(path), MANIFEST)
+    else:
+        with system_errors(FormatError, f"{path} cannot be read"):
+            inside = Path(path).is_dir()
+        folder, name = (Path(path), MANIFEST) if inside else (Path(path).parent, Path(path).name)
+    storage = open_storage(folder)
+    manifest = read_manifest(storage, name)
     if manifest is None:
-        if (folder / UNFINISHED).exists() and name == MANIFEST:
+        if name == MANIFEST and storage.exists(UNFINISHED):
             hint = "the same `digitseq batch` command again finishes it"
             raise FormatError(f"the dataset in {folder} is not finished", hint=hint)
-        raise FormatError(f"{folder / name} cannot be read: No such file or directory")
+        raise FormatError(f"{storage.where(name)} cannot be read: No such file or directory")
     return manifest
 
 
@@ -193,10 +234,10 @@ def seed_in(out: str | Path) -> int | None:
     Raises:
         FormatError: there is one, but its manifest is damaged.
     """
-    from digitseq.dataset.dataset import found_manifest
-    from digitseq.dataset.storage import LocalStorage
+    from digitseq.dataset.manifest import found_manifest
+    from digitseq.dataset.storage import open_storage
 
-    manifest = found_manifest(LocalStorage(Path(out)))
+    manifest = found_manifest(open_storage(out))
     return None if manifest is None else int(manifest["recipe"]["seed"])
 
 
@@ -228,7 +269,7 @@ def outline(
         ExtraError: the format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
-    from digitseq.dataset.dataset import outline as make_outline
+    from digitseq.dataset.outline import outline as make_outline
 
     glyphs = glyphs_for(source, recipe.source)
     return make_outline(replace(recipe, source=glyphs.name), glyphs, png_level, format, labels)

@@ -42,8 +42,8 @@ def inspect_dataset(
     everything else is measured.
 
     Args:
-        what: the folder of a dataset or of one of its splits, an image, a JSON file with a recipe, or a
-            Recipe that was never written.
+        what: the folder or URL of a dataset, the folder of one of its splits, an image, a JSON file with a
+            recipe, or a Recipe that was never written.
         predictions: what a model read: a CSV or JSONL file; or texts in the order of the images, None where
             there is none; or file name or index → text.
         partial: some images may have no prediction.
@@ -81,7 +81,7 @@ def inspect_dataset(
         subject = open_recipe(what, "recipe", lambda recipe: glyphs_for(source, recipe.source))
     else:
         subject = open_subject(
-            Path(what),
+            what,
             lambda recipe: glyphs_for(source, recipe.source),
             lambda recipe: glyphs_for(source, recipe.source) if source else at_hand(recipe.source),
         )

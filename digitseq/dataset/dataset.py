@@ -1,36 +1,48 @@
 """
-A dataset in a folder: written, finished after a break, replaced.
+A dataset: written, in one go or in parts, finished after a break, replaced.
 
 Everything that a dataset is follows from its recipe and the digest of its source, so going on after a break
 is writing it again and keeping what is right. `dataset.json` comes last: its presence means complete.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from digitseq import __version__
 from digitseq.checks import choice
-from digitseq.dataset.drawing import draw_batches
 from digitseq.dataset.execution import run
 from digitseq.dataset.formats import FORMATS, open_format, write_shard
-from digitseq.dataset.formats.format import SHARD, Format, Place, Shard
+from digitseq.dataset.formats.format import SHARD, Format, Place, Shard, Written, from_note
+from digitseq.dataset.manifest import (
+    MANIFEST,
+    UNFINISHED,
+    found_manifest,
+    is_of,
+    known_manifest,
+    make_manifest,
+    manifest_json,
+    places_of,
+    refuse_others,
+    same_dataset,
+)
 from digitseq.dataset.names import LABEL_FILES
 from digitseq.dataset.png import FAST
-from digitseq.dataset.reading import DATASET_FORMAT, MANIFEST, UNFINISHED, places_of, read_manifest
-from digitseq.dataset.storage import LocalStorage
-from digitseq.errors import ArgumentError, CacheError, FormatError, OutputError, system_errors
+from digitseq.dataset.storage import Storage, open_storage
+from digitseq.errors import CacheError, OutputError, system_errors
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.sources import GlyphsAnywhere
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
 
-_SAMPLE = 200
 _FEW = 4  # shards that are written sooner than processes are started
+_NOTES = ".digitseq-notes"
+_NOTES_AT_ONCE = 1_000
 
 Progress = Callable[[int, int, int], None]
 """Called with images done, images in all, and bytes written."""
@@ -42,11 +54,12 @@ class Summary:
     What `write_dataset` did.
 
     Attributes:
-        path: the dataset's folder.
-        images: how many images the dataset has.
-        written: how many image files were written; the others were there, whole.
-        size_bytes: bytes of the image files written.
-        pixels: SHA-256 of all labels, widths and pixels.
+        path: the dataset's folder or URL.
+        images: how many images the dataset has, or the part that was written.
+        written: how many of them were written; the others were there, whole.
+        size_bytes: bytes of the files written.
+        pixels: SHA-256 of all labels, widths and pixels; "" while parts are missing.
+        missing: how many shards are not there yet, after a part.
     """
 
     path: str
@@ -54,285 +67,312 @@ class Summary:
     written: int
     size_bytes: int
     pixels: str
+    missing: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A dataset to write."""
+
+    recipe: Recipe
+    storage: Storage
+    glyphs: GlyphSet
+    manifest: dict[str, Any]
+    png_level: int
+
+    @property
+    def form(self) -> Format:
+        """Its format."""
+        return FORMATS[self.manifest["format"]]
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Where its splits are."""
+        return places_of(self.manifest)
+
+
+class Shards(Sequence[Shard]):
+    """Shards of a dataset, made when they are asked for: there may be a million of them."""
+
+    def __init__(self, job: Job, part: tuple[int, int] | None = None) -> None:
+        """
+        All shards, or every n-th.
+
+        Args:
+            job: the dataset.
+            part: (k, n), k from 1 to n.
+        """
+        self._job = job
+        self._splits = list(zip(job.recipe.parts(), job.places, strict=True))
+        first, step = (0, 1) if part is None else (part[0] - 1, part[1])
+        self._numbers = range(first, sum(place.shards for place in job.places), step)
+        self._changes: dict[str, Any] = {}
+
+    def changed(self, **changes: Any) -> "Shards":
+        """The same shards with other fields."""
+        other = copy(self)
+        other._changes = self._changes | changes
+        return other
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        number, job = self._numbers[index], self._job
+        before = 0
+        for part, place in self._splits:
+            if before <= number < before + place.shards:
+                number -= before
+                recipe = part.part(number * SHARD, number * SHARD + place.size(number))
+                shard = Shard(job.form.name, place, number, recipe, job.glyphs, job.storage, job.png_level)
+                return replace(shard, **self._changes)
+            before += place.shards
+        raise IndexError(index)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """
+    What runs shards.
+
+    Attributes:
+        workers: processes of our own, or tasks that the executor runs at once.
+        executor: runs them instead.
+        remote: how the executor's workers come to the glyphs; None if they see our folders.
+        drawing: called as the built-in glyphs are drawn into the cache; few images do without.
+    """
+
+    workers: int = 1
+    executor: Executor | None = None
+    remote: GlyphsAnywhere | None = None
+    drawing: Callable[[int, int], None] | None = None
+
+    def results(self, job: Job, shards: Shards) -> Generator[Written, None, None]:
+        """Write shards; gives what they came to, in their order."""
+        workers, few = self.workers, len(shards) <= _FEW
+        if self.executor is not None:
+            shards = shards.changed(storage=job.storage.everywhere())
+        elif few or job.storage.one_process:
+            workers = 1
+        shared = workers > 1 or self.executor is not None
+        if self.remote is not None:
+            shards = shards.changed(glyphs=self.remote)
+        elif shared or (job.glyphs.drawn_on_demand and not few):
+            try:
+                shards = shards.changed(glyphs=stored_folder(job.glyphs, self.drawing))
+            except CacheError:
+                if shared:
+                    raise  # one process can do without: it draws what it needs
+        return run(write_shard, shards, workers, self.executor)
 
 
 def write_dataset(
     recipe: Recipe,
-    out: Path,
+    out: str | Path,
     glyphs: GlyphSet,
+    engine: Engine,
     *,
     format: str | None = None,  # noqa: A002 - what everybody calls it
     labels: Sequence[str] = (),
-    workers: int = 1,
+    part: tuple[int, int] | None = None,
+    finish: bool = False,
     force: bool = False,
     png_level: int = FAST,
     progress: Progress | None = None,
-    executor: Executor | None = None,
-    drawing: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """
     Write a dataset, or finish one of the same recipe.
 
     Args:
         recipe: what is wanted, its source that of the glyphs.
-        out: the folder; made if missing.
+        out: the folder, made if missing, or a URL.
         glyphs: what it is drawn from.
+        engine: what runs the shards.
         format: one of `FORMATS`; None for that of the dataset that is there, or ``folder``.
         labels: further files of labels, of `LABEL_FILES`; those that are there already are kept.
-        workers: processes.
+        part: (k, n): every n-th shard, from the k-th on, and nothing else.
+        finish: write no shard; put the parts together.
         force: replace a dataset of another recipe. A folder of something else is never touched.
         png_level: 0, the fastest compression, or zlib's 1 to 9.
         progress: called as shards are done.
-        executor: runs the shards instead of processes of our own; its workers see the same folders.
-        drawing: called as the built-in glyphs are drawn into the cache; few images do without.
 
     Returns:
         What was done.
 
     Raises:
         ArgumentError: the recipe cannot be drawn from these glyphs, or there is no such format.
-        ExtraError: the format needs a library that is not installed.
+        ExtraError: a library is not installed.
         OutputError: the folder holds something else, another process works on it, or the system refuses.
     """
-    for part in recipe.parts():
-        check_recipe(part, glyphs.choose(part.split))
+    for split in recipe.parts():
+        check_recipe(split, glyphs.choose(split.split))
     if format is not None:
         open_format(format)
     for name in labels:
         choice("labels", name, LABEL_FILES)
-    storage = LocalStorage(out)
+    storage = open_storage(out)
     with system_errors(OutputError, f"{storage.where()} cannot be written"):
-        found = _known(storage) if force else found_manifest(storage)
-        same = found is not None and _recipe_is(found, recipe, glyphs)
+        found = known_manifest(storage) if force else found_manifest(storage)
+        own = found is not None and is_of(found, recipe, glyphs)
         if format is None:
-            format = found["format"] if found is not None and same else "folder"  # noqa: A001
-        if found is not None and same and found["format"] == format:
+            format = found["format"] if found is not None and own else "folder"  # noqa: A001
+        if found is not None and own and found["format"] == format:
             labels = [*found.get("labels", ()), *labels]
-        manifest = _manifest(recipe, glyphs, open_format(format), labels)
-        _refuse_others(storage, found, manifest, force)
+        manifest = make_manifest(recipe, glyphs, open_format(format), labels)
+        refuse_others(storage, found, manifest, force)
         storage.make()
+        job = Job(recipe, storage, glyphs, manifest, png_level)
+        if finish:
+            return _finish(job, progress)
+        if part is not None:
+            return _write_part(job, engine, part, progress)
         with storage.lock():
-            return _write(
-                recipe, storage, glyphs, manifest, workers, force, png_level, progress, executor, drawing
-            )
+            return _write_all(job, engine, force, progress)
 
 
-def _write(
-    recipe: Recipe,
-    storage: LocalStorage,
-    glyphs: GlyphSet,
-    manifest: dict[str, Any],
-    workers: int,
-    force: bool,
-    png_level: int,
-    progress: Progress | None,
-    executor: Executor | None,
-    drawing: Callable[[int, int], None] | None,
-) -> Summary:
-    parts, places = recipe.parts(), places_of(manifest)
-    form = open_format(manifest["format"])
-    _sweep(storage, places)
-    if force and (found := _known(storage)) and not _same(found, manifest):
+def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None) -> Summary:
+    storage = job.storage
+    _sweep(job)
+    if force and (found := known_manifest(storage)) and not same_dataset(found, job.manifest):
         _clear(storage, found)
-    if not storage.exists(MANIFEST):
-        storage.put(UNFINISHED, _json(manifest))
-    shards = [
-        Shard(
-            form.name,
-            place,
-            number,
-            part.part(number * SHARD, min((number + 1) * SHARD, len(part))),
-            glyphs,
-            storage,
-            png_level,
-        )
-        for part, place in zip(parts, places, strict=True)
-        for number in range(place.shards)
-    ]
-    if len(shards) <= _FEW and executor is None:
-        workers = 1
-    shared = workers > 1 or executor is not None
-    if shared or (glyphs.drawn_on_demand and len(shards) > _FEW):
-        try:
-            folder = stored_folder(glyphs, drawing)
-        except CacheError:
-            if shared:
-                raise  # one process can do without: it draws what it needs
-        else:
-            shards = [replace(shard, glyphs=folder) for shard in shards]
-    results = run(write_shard, shards, workers, executor)
-    total, done, written, size = len(recipe), 0, 0, 0
+    _begin(job)
+    results = engine.results(job, Shards(job))
     try:
-        for place, entry in zip(places, manifest["parts"], strict=True):
-            pixels, before = sha256(), size
-            with form.assembling(storage, place) as add:
-                for _ in range(place.shards):
-                    result = next(results)
-                    add(result)
-                    pixels.update(result.digest)
-                    done += result.images
-                    written += result.written
-                    size += result.size_bytes
-                    if progress is not None:
-                        progress(done, total, size)
-            size = before + form.written_bytes(storage, place, size - before)
-            entry["pixels"] = pixels.hexdigest()
+        summary = _assemble(job, ((done, _lines(storage, done)) for done in results), progress)
     finally:
         results.close()
-        _sweep(storage, places)
-    for name, data in form.whole_files(places).items():
+        _sweep(job)
+    _forget_notes(job)
+    return summary
+
+
+def _begin(job: Job) -> None:
+    """Say what is going to be here, so that another recipe is refused."""
+    if not job.storage.exists(MANIFEST) and not job.storage.exists(UNFINISHED):
+        job.storage.put(UNFINISHED, manifest_json(job.manifest))
+
+
+def _lines(storage: Storage, done: Written) -> bytes:
+    return storage.take_scratch(done.scratch) if done.scratch else b""
+
+
+def _assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Progress | None) -> Summary:
+    """Make a dataset of shards: what stands about all images, and the manifest."""
+    storage, form, manifest = job.storage, job.form, job.manifest
+    total, done, written, size = len(job.recipe), 0, 0, 0
+    for place, entry in zip(job.places, manifest["parts"], strict=True):
+        pixels, before = sha256(), size
+        with form.assembling(storage, place) as add:
+            for _ in range(place.shards):
+                result, lines = next(results)
+                add(result, lines)
+                pixels.update(result.digest)
+                done += result.images
+                written += result.written
+                size += result.size_bytes
+                if progress is not None:
+                    progress(done, total, size)
+        size = before + form.written_bytes(storage, place, size - before)
+        entry["pixels"] = pixels.hexdigest()
+    for name, data in form.whole_files(job.places).items():
         _put_changed(storage, name, data)
     digest = sha256("".join(entry["pixels"] for entry in manifest["parts"]).encode()).hexdigest()
     manifest["pixels"] = digest
-    _put_changed(storage, MANIFEST, _json(manifest))
+    _put_changed(storage, MANIFEST, manifest_json(manifest))
     storage.remove(UNFINISHED)
     return Summary(storage.where(), total, written, size, digest)
 
 
-def _put_changed(storage: LocalStorage, name: str, data: bytes) -> None:
+def _put_changed(storage: Storage, name: str, data: bytes) -> None:
     if storage.read(name) != data:
         storage.put(name, data, sync=True)
 
 
-def outline(
-    recipe: Recipe,
-    glyphs: GlyphSet,
-    png_level: int,
-    format: str = "folder",  # noqa: A002
-    labels: Sequence[str] = (),
-) -> dict[str, Any]:
-    """
-    What a dataset would be, without writing it.
-
-    Args:
-        recipe: what is wanted.
-        glyphs: what it is drawn from.
-        png_level: as `compressor` takes it.
-        format: one of `FORMATS`.
-        labels: further files of labels.
-
-    Returns:
-        As JSON types; `digitseq.api.outline` says which.
-    """
-    parts = recipe.parts()
-    for part in parts:
-        check_recipe(part, glyphs.choose(part.split))
-    form = open_format(format)
-    places = places_of(_manifest(recipe, glyphs, form, labels))
-    texts: list[str] = []
-    size = sampled = 0
-    widths: list[int] = []
-    for part, place in zip(parts, places, strict=True):
-        batches = draw_batches(part.part(0, min(len(part), _SAMPLE)), glyphs.choose(part.split))
-        samples = [sample for batch in batches for sample in batch.samples()]
-        texts += [sample.label for sample in samples]
-        size += form.estimate(samples, place, png_level) if samples else 0
-        sampled += len(samples)
-        widths += [sample.image.shape[1] for sample in samples]
-    return {
-        "images": len(recipe),
-        "splits": {part.split: len(part) for part in parts},
-        "width": recipe.image_width or f"{min(widths, default=0)} to {max(widths, default=0)} (in a sample)",
-        "labels": texts[:5],
-        "source": f"{glyphs.name} {glyphs.digest[:12]}",
-        "seed": recipe.seed,
-        "format": form.name,
-        "files": sum(1 for place in places for _ in form.files(place)) + len(form.whole_files(places)) + 1,
-        "size_bytes": round(size / max(sampled, 1) * len(recipe)),
-        "recipe": recipe.to_dict(),
-    }
+# --- In parts -------------------------------------------------------------------------------------------
+# Several processes write shards of one dataset at once, and know nothing of each other. Each leaves a note
+# about each shard; who finds the notes of all shards puts them together.
 
 
-def _manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequence[str]) -> dict[str, Any]:
-    """What dataset.json says, but for the digests of pixels, which come at the end."""
-    wanted = [name for name in LABEL_FILES if name in labels]
-    if wanted and form.name != "folder":
-        raise ArgumentError("labels", f"only the format folder has such files, not {form.name}")
-    return {
-        "format": form.name,
-        "version": DATASET_FORMAT,
-        "digitseq": __version__,
-        "recipe": recipe.to_dict(),
-        "source": {"name": glyphs.name, "digest": glyphs.digest},
-        "images": len(recipe),
-        **({"labels": wanted} if wanted else {}),
-        "parts": [
-            {"folder": form.folder(part.split, bool(recipe.splits)), "split": part.split, "images": len(part)}
-            for part in recipe.parts()
-        ],
-    }
-
-
-def _json(manifest: dict[str, Any]) -> bytes:
-    return json.dumps(manifest, indent=1).encode() + b"\n"
-
-
-# --- What is in the folder already ----------------------------------------------------------------------
-
-
-def found_manifest(storage: LocalStorage) -> dict[str, Any] | None:
-    """The manifest of a dataset, finished or not; None where there is none."""
-    return read_manifest(storage, MANIFEST) or read_manifest(storage, UNFINISHED)
-
-
-def _recipe_is(found: dict[str, Any], recipe: Recipe, glyphs: GlyphSet) -> bool:
-    return bool(found["recipe"] == recipe.to_dict() and found["source"]["digest"] == glyphs.digest)
-
-
-def _same(found: dict[str, Any], manifest: dict[str, Any]) -> bool:
-    return all(found[name] == manifest[name] for name in ("recipe", "source", "format"))
-
-
-def _known(storage: LocalStorage) -> dict[str, Any] | None:
-    """The manifest, or None if there is none that can be read."""
+def _write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progress | None) -> Summary:
+    storage = job.storage
+    shards = Shards(job, part)
+    whole = storage.exists(MANIFEST)
+    _begin(job)
+    total = sum(shard.place.size(shard.number) for shard in shards)
+    done = written = size = 0
+    results = engine.results(job, shards.changed(notes=_NOTES))
     try:
-        return found_manifest(storage)
-    except FormatError:
-        return None
+        for result in results:
+            done, written, size = done + result.images, written + result.written, size + result.size_bytes
+            if progress is not None:
+                progress(done, total, size)
+    finally:
+        results.close()
+    missing = [] if whole else _missing(job)
+    pixels = "" if missing else _finish(job, None).pixels
+    return Summary(storage.where(), total, written, size, pixels, len(missing))
 
 
-def _refuse_others(
-    storage: LocalStorage, found: dict[str, Any] | None, manifest: dict[str, Any], force: bool
-) -> None:
-    if found is None:
-        # What a run leaves that was killed before it said what it was going to write.
-        if strangers := storage.strangers((UNFINISHED, MANIFEST) if force else ()):
+def _missing(job: Job) -> list[Shard]:
+    """The shards of which there is no note; none if the dataset is there already."""
+    there = job.storage.names(_NOTES)
+    if job.storage.exists(MANIFEST):
+        return []
+    return [shard for shard in Shards(job) if shard.note_of(_NOTES).rpartition("/")[2] not in there]
+
+
+def _finish(job: Job, progress: Progress | None) -> Summary:
+    storage = job.storage
+    with storage.lock(wait=True):
+        if missing := _missing(job):
+            total, first = len(Shards(job)), missing[0]
             raise OutputError(
-                f"{storage.where()} holds something else ({strangers[0]}) and is kept as it is",
-                hint="name an empty folder",
+                f"{storage.where()}: {len(missing):,} of {total:,} shards are missing, "
+                f"the first is number {first.number + 1} of {first.place.split}",
+                hint="run the parts that are missing, or the command without --part and --finish",
             )
-    elif not _same(found, manifest) and not force:
-        raise OutputError(
-            f"{storage.where()} holds a dataset of {_difference(found, manifest)}",
-            hint="name another folder, or replace it with --force (force=True)",
-        )
+        if not storage.exists(MANIFEST):
+            _assemble(job, _noted(job), progress)
+        _forget_notes(job)
+        _sweep(job)
+        manifest = found_manifest(storage) or {}
+        return Summary(storage.where(), len(job.recipe), 0, 0, str(manifest.get("pixels", "")))
 
 
-def _difference(found: dict[str, Any], manifest: dict[str, Any]) -> str:
-    """The first thing in which two datasets differ, in words."""
-    for name, wanted in manifest["recipe"].items():
-        there = found["recipe"].get(name)
-        if there != wanted and name == "augment":
-            there, wanted = there or {}, wanted or {}
-            name = next(key for key in {**there, **wanted} if there.get(key) != wanted.get(key))
-            there, wanted = there.get(name, "nothing"), wanted.get(name, "nothing")
-        if there != wanted:
-            return f"another recipe ({name}: {str(there)[:40]} there, {str(wanted)[:40]} wanted)"
-    if found["format"] != manifest["format"]:
-        return f"another format ({found['format']} there, {manifest['format']} wanted)"
-    return "another recipe (its source has other glyphs)"
+def _noted(job: Job) -> Iterator[tuple[Written, bytes]]:
+    """What the shards came to, from their notes."""
+    shards = Shards(job)
+    for first in range(0, len(shards), _NOTES_AT_ONCE):
+        names = [shards[n].note_of(_NOTES) for n in range(first, min(first + _NOTES_AT_ONCE, len(shards)))]
+        read = job.storage.reader(names)
+        for name in names:
+            note = from_note(read(name) or b"")
+            if note is None:
+                where = job.storage.where(name)
+                raise OutputError(f"{where}: missing or damaged", hint="run its part again")
+            yield note
 
 
-def _sweep(storage: LocalStorage, places: Sequence[Place]) -> None:
+def _forget_notes(job: Job) -> None:
+    for name in job.storage.names(_NOTES):
+        job.storage.remove(f"{_NOTES}/{name}")
+    job.storage.remove_empty(_NOTES)
+
+
+# --- What was there -------------------------------------------------------------------------------------
+
+
+def _sweep(job: Job) -> None:
     """Remove what a killed run left half-written."""
-    for folder in {"", *(place.folder for place in places)}:
+    storage = job.storage
+    for folder in {"", *(place.folder for place in job.places)}:
         storage.sweep([folder])
         for kind in ("images", "labels"):
             shards = storage.names(f"{folder}{kind}")
             storage.sweep([f"{folder}{kind}", *(f"{folder}{kind}/{shard}" for shard in shards)])
 
 
-def _clear(storage: LocalStorage, found: dict[str, Any]) -> None:
+def _clear(storage: Storage, found: dict[str, Any]) -> None:
     """
     Remove the dataset that a manifest tells of: its own files, and nothing else.
 

@@ -11,7 +11,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
@@ -52,6 +60,9 @@ def run(
             yield from _in_order(function, tasks, workers, executor, {})
         except BrokenExecutor as error:
             raise OutputError(f"the executor broke down: {error}") from error
+        except CancelledError as error:
+            hint = "what is whole stays, the same command goes on"
+            raise OutputError("the executor gave up before the work was done", hint=hint) from error
         return
     workers = min(workers, len(tasks))
     if workers <= 1:

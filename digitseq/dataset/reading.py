@@ -1,90 +1,18 @@
 """A dataset on disk, read back: its manifest, its labels, its images."""
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from digitseq.arrays import UInt8Array
-from digitseq.dataset.formats import FORMATS, open_format
+from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import SHARD, Format, Place
 from digitseq.dataset.formats.found import Found
-from digitseq.dataset.names import LABEL_FILES
-from digitseq.dataset.storage import LocalStorage
+from digitseq.dataset.manifest import finished_manifest, places_of
+from digitseq.dataset.storage import Storage, open_storage
 from digitseq.errors import FormatError
 from digitseq.recipe import Recipe
-
-DATASET_FORMAT = 1
-MANIFEST = "dataset.json"
-UNFINISHED = ".digitseq-unfinished.json"
-
-
-def read_manifest(storage: LocalStorage, name: str = MANIFEST) -> dict[str, Any] | None:
-    """
-    A dataset.json.
-
-    Returns:
-        What it says; None if there is none.
-
-    Raises:
-        FormatError: it is not one, or of a later version.
-    """
-    data, where = storage.read(name), storage.where(name)
-    if data is None:
-        return None
-    try:
-        manifest = dict(json.loads(data))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise FormatError(f"{where}: not a manifest of digitseq: no JSON object") from error
-    form, version = manifest.get("format"), manifest.get("version")
-    if form not in FORMATS or version != DATASET_FORMAT:
-        later = isinstance(version, int) and version > DATASET_FORMAT
-        raise FormatError(
-            f"{where}: not a manifest of digitseq that this version reads: expected version {DATASET_FORMAT} "
-            f"and one of the formats {', '.join(FORMATS)}, got version {version}, format {form}",
-            hint="a later digitseq wrote it; install that one" if later else "",
-        )
-    try:
-        recipe = Recipe.from_dict(manifest["recipe"])
-        parts = [(part["split"], part["images"]) for part in manifest["parts"]]
-        whole = all(isinstance(manifest["source"][name], str) for name in ("name", "digest"))
-        if not whole or parts != [(part.split, len(part)) for part in recipe.parts()]:
-            raise ValueError("its parts are not those of its recipe")
-        folders = [FORMATS[form].folder(part.split, bool(recipe.splits)) for part in recipe.parts()]
-        if [part["folder"] for part in manifest["parts"]] != folders:
-            raise ValueError("a part has another folder")
-        if not set(manifest.get("labels", ())) <= set(LABEL_FILES):
-            raise ValueError("it has unknown files of labels")
-    except (ValueError, TypeError, KeyError) as error:
-        raise FormatError(f"{where}: the manifest is damaged ({error})") from error
-    return manifest
-
-
-def places_of(manifest: dict[str, Any]) -> list[Place]:
-    """Where the splits of a dataset are."""
-    recipe = Recipe.from_dict(manifest["recipe"])
-    labels = tuple(manifest.get("labels", ()))
-    return [
-        Place(entry["split"], entry["folder"], entry["images"], part.longest, labels)
-        for part, entry in zip(recipe.parts(), manifest["parts"], strict=True)
-    ]
-
-
-def finished_manifest(storage: LocalStorage) -> dict[str, Any]:
-    """
-    The manifest of a finished dataset.
-
-    Raises:
-        FormatError: there is none, or it is damaged.
-        ExtraError: its format needs a library that is not installed.
-    """
-    manifest = read_manifest(storage)
-    if manifest is None:
-        hint = "run the same `digitseq batch` again to finish it" if storage.exists(UNFINISHED) else ""
-        raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
-    open_format(manifest["format"])
-    return manifest
 
 
 @dataclass(frozen=True)
@@ -102,7 +30,7 @@ class DatasetPart:
     recipe: Recipe
     place: Place
     format: Format
-    storage: LocalStorage
+    storage: Storage
     _last: dict[int, list[Found]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -158,13 +86,13 @@ class Dataset:
     A dataset on disk.
 
     Attributes:
-        path: its folder.
+        path: its folder, or a URL.
         recipe: what it was made from.
         manifest: all that dataset.json says.
         parts: split → its images; one entry, named after its split, if there are no splits.
     """
 
-    path: Path
+    path: Path | str
     recipe: Recipe
     manifest: dict[str, Any]
     parts: dict[str, DatasetPart]
@@ -173,12 +101,12 @@ class Dataset:
         return sum(map(len, self.parts.values()))
 
 
-def read_dataset(out: Path) -> Dataset:
+def read_dataset(out: str | Path) -> Dataset:
     """
     A dataset that `write_dataset` finished.
 
     Args:
-        out: its folder.
+        out: its folder, or a URL.
 
     Returns:
         The dataset; images are read when they are asked for.
@@ -187,7 +115,7 @@ def read_dataset(out: Path) -> Dataset:
         FormatError: there is no finished dataset, or its files do not fit together.
         ExtraError: its format needs a library that is not installed.
     """
-    storage = LocalStorage(out)
+    storage = open_storage(out)
     manifest = finished_manifest(storage)
     recipe, form = Recipe.from_dict(manifest["recipe"]), FORMATS[manifest["format"]]
     parts = {

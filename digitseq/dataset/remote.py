@@ -174,7 +174,13 @@ class RemoteStorage(Storage):
                 if isinstance(data, Exception) and not isinstance(data, FileNotFoundError):
                     raise FormatError(f"{name} cannot be read: {data}")
         content = {name: found.get(f"{path}/{name}") for name in names}
-        return lambda name: data if isinstance(data := content.get(name), bytes) else None
+
+        def read(name: str) -> bytes | None:
+            if name not in content:
+                return self.read(name)
+            return data if isinstance(data := content[name], bytes) else None
+
+        return read
 
     def lines(self, name: str) -> Iterator[str]:
         r"""Lines of a text file, each with its "\n"; none if there is no file."""

@@ -9,15 +9,15 @@ from digitseq.dataset.drawing import draw_batches, pixel_digest
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import SHARD, Checker, Format, Place
 from digitseq.dataset.formats.found import Found
-from digitseq.dataset.reading import MANIFEST, UNFINISHED, finished_manifest, places_of
-from digitseq.dataset.storage import LOCK, LocalStorage
+from digitseq.dataset.manifest import MANIFEST, UNFINISHED, finished_manifest, places_of
+from digitseq.dataset.storage import LOCK, Storage, open_storage
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.recipe import Recipe
 
 
 def verify_dataset(
-    out: Path, glyphs: GlyphSet, progress: Callable[[int, int, int], None] | None = None
+    out: str | Path, glyphs: GlyphSet, progress: Callable[[int, int, int], None] | None = None
 ) -> Iterator[str]:
     """
     What is wrong with a dataset.
@@ -26,7 +26,7 @@ def verify_dataset(
     the digest of all pixels with the manifest's, and the files that are there with those that belong there.
 
     Args:
-        out: its folder.
+        out: its folder, or a URL.
         glyphs: its source.
         progress: called with images done, images in all and 0.
 
@@ -37,7 +37,7 @@ def verify_dataset(
         FormatError: there is no finished dataset, or it is from another source.
         ExtraError: its format needs a library that is not installed.
     """
-    storage = LocalStorage(out)
+    storage = open_storage(out)
     manifest = finished_manifest(storage)
     if glyphs.digest != manifest["source"]["digest"]:
         raise FormatError(
@@ -71,7 +71,7 @@ def verify_dataset(
         yield f"{storage.where(MANIFEST)}: the digest of all pixels is not {manifest['pixels'][:12]}…"
 
 
-def _wrong_files(storage: LocalStorage, form: Format, places: list[Place]) -> tuple[set[str], list[str]]:
+def _wrong_files(storage: Storage, form: Format, places: list[Place]) -> tuple[set[str], list[str]]:
     """Sentences about files that are missing; and these, and about files that do not belong there."""
     whole = form.whole_files(places)
     expected = {MANIFEST, *whole, *(name for place in places for name in form.files(place))}
@@ -87,7 +87,7 @@ def _wrong_files(storage: LocalStorage, form: Format, places: list[Place]) -> tu
 
 
 def _check_shard(
-    storage: LocalStorage,
+    storage: Storage,
     form: Format,
     place: Place,
     number: int,
@@ -110,9 +110,7 @@ def _check_shard(
     return state.digest(), wrong
 
 
-def _found(
-    storage: LocalStorage, form: Format, place: Place, number: int, wrong: list[str]
-) -> Iterator[Found]:
+def _found(storage: Storage, form: Format, place: Place, number: int, wrong: list[str]) -> Iterator[Found]:
     try:
         yield from form.found(storage, place, number)
     except FormatError as error:

@@ -3,10 +3,13 @@
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
-from digitseq.glyphs.cache import CACHE_VARIABLE, mnist_dir, open_glyphs
+from digitseq.glyphs.cache import CACHE_VARIABLE, mnist_dir, open_glyphs, stored_folder, stored_split
 from digitseq.glyphs.glyphset import GlyphSet
 
 AUTO = "auto"
@@ -76,6 +79,51 @@ def at_hand(source: str) -> GlyphSet:
             raise SourceError("MNIST is not cached")
         return glyphs
     return open_source(source)
+
+
+@dataclass(frozen=True)
+class GlyphsAnywhere:
+    """
+    Glyphs for a process on any machine, which comes to them by itself.
+
+    Attributes:
+        source: what to open, as `open_source` takes it; "" for glyphs that are only in a folder.
+        folder: where the sender has them; used if the same are there.
+        digest: what they must be.
+    """
+
+    source: str
+    folder: Path
+    digest: str
+
+    def choose(self, split: str) -> GlyphSet:
+        """
+        A split of them.
+
+        Raises:
+            SourceError: this machine has other glyphs, or none.
+            FetchError, CacheError: they cannot be fetched or stored.
+        """
+        return stored_split(_anywhere(self), split)
+
+
+@lru_cache(maxsize=4)
+def _anywhere(glyphs: GlyphsAnywhere) -> Path:
+    """A folder of the glyphs, in the cache of this machine if the sender's is not here."""
+    with suppress(CacheError):
+        there = open_glyphs(glyphs.folder)
+        if there is not None and there.digest == glyphs.digest:
+            return glyphs.folder
+    if not glyphs.source:
+        raise SourceError(
+            f"the glyphs in {glyphs.folder} are not on this machine", hint="name a path as source"
+        )
+    found = open_source(glyphs.source)
+    if found.digest != glyphs.digest:
+        raise SourceError(
+            f"the source {glyphs.source!r} has other glyphs here", hint="use the same on all machines"
+        )
+    return stored_folder(found)
 
 
 def forget_mnist() -> None:

@@ -4,9 +4,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from digitseq.dataset.drawing import draw_batches
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.found import facts_from
 from digitseq.dataset.formats.lines import LABELS, METADATA, image_name
+from digitseq.dataset.manifest import MANIFEST, UNFINISHED, finished_manifest, places_of, read_manifest
 from digitseq.dataset.png import decode_png
-from digitseq.dataset.reading import MANIFEST, UNFINISHED, places_of, read_dataset, read_manifest
-from digitseq.dataset.storage import LocalStorage
+from digitseq.dataset.reading import DatasetPart
+from digitseq.dataset.storage import LocalStorage, Storage, is_url, open_storage
 from digitseq.errors import DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
@@ -30,21 +32,27 @@ from digitseq.plan import check_recipe
 from digitseq.recipe import SPLITS, Recipe
 
 _SHARDS = (".tar", ".parquet", ".npz", ".mdb")
+_AT_ONCE = 250  # images that are fetched together, where that is quicker
+Read = Callable[[str], bytes | None]
 _NUMBER = re.compile(r"(\d{6,})\.png")
 
 
-def open_subject(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
+def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
     """
     What lies at a path.
 
     Args:
-        path: the folder of a dataset or of one of its splits, a file with a recipe, or an image.
+        path: the folder of a dataset or of one of its splits, a file with a recipe, an image; or the URL of a
+            dataset.
         open_glyphs: opens the glyphs of a recipe.
         glyphs_at_hand: likewise, without a network: datasets and pictures tell most without them.
 
     Raises:
         FormatError: there is nothing to look at.
     """
+    if isinstance(path, str) and is_url(path):
+        return _open_dataset(open_storage(path), glyphs_at_hand)
+    path = Path(path)
     with system_errors(FormatError, f"{path} cannot be read"):
         if path.is_dir():
             return _open_folder(path, glyphs_at_hand)
@@ -64,7 +72,8 @@ def open_subject(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs
 class FolderPart:
     """A split of a dataset in a folder. The metadata's lines say which images there are."""
 
-    folder: Path
+    storage: Storage
+    folder: str
     prefix: str
     split: str
     recipe: Recipe | None
@@ -80,18 +89,20 @@ class FolderPart:
 
     def image(self, number: int) -> UInt8Array | None:
         """The pixels of one image, as stored."""
-        return _read_image(self.folder / image_name(number))[0]
+        return _read_image(self.storage.read, self.folder + image_name(number))[0]
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """All images, or some."""
         wanted = None if chosen is None else set(chosen.tolist())
         self._leftovers.clear()
-        labels = _read_labels(self.folder / LABELS, f"{self.prefix}{LABELS}", self._leftovers)
+        labels = _read_labels(self.storage, self.folder + LABELS, f"{self.prefix}{LABELS}", self._leftovers)
         seen: set[str] = set()
-        with (self.folder / METADATA).open(encoding="utf-8", errors="replace") as file:
-            for line, text in enumerate(file):
-                if wanted is None or line in wanted:
-                    yield self._row(line, text, labels, seen)
+        lines = ((n, text) for n, text in enumerate(self.storage.lines(self.folder + METADATA)))
+        chosen_lines = (line for line in lines if wanted is None or line[0] in wanted)
+        while some := list(islice(chosen_lines, _AT_ONCE)):
+            read = self.storage.reader([self.folder + image_name(line) for line, _ in some])
+            for line, text in some:
+                yield self._row(line, text, labels, seen, read)
         more = [] if labels is None or wanted is not None else [name for name in labels if name not in seen]
         if more:
             told = f"{len(more):,} lines for images that are not in {METADATA}: {', '.join(more[:3])}"
@@ -101,7 +112,7 @@ class FolderPart:
         """What is wrong with the part as a whole."""
         return self._leftovers
 
-    def _row(self, line: int, text: str, labels: dict[str, str] | None, seen: set[str]) -> Row:
+    def _row(self, line: int, text: str, labels: dict[str, str] | None, seen: set[str], read: Read) -> Row:
         where = f"{METADATA} line {line + 1}"
         try:
             parsed = json.loads(text)
@@ -122,42 +133,41 @@ class FolderPart:
                 problems.append(
                     ("label", f"{self.name(number)}: {LABELS} {said}, {METADATA} says {label[:80]}")
                 )
-        image, problem = _read_image(self.folder / image_name(number))
+        image, problem = _read_image(read, self.folder + image_name(number))
         if problem:
             problems.append(("file", f"{self.name(number)}: {problem}"))
         return Row(number, label, image, boxes, glyphs, problems)
 
 
-def _read_labels(path: Path, name: str, problems: list[Problem]) -> dict[str, str] | None:
+def _read_labels(storage: Storage, path: str, name: str, problems: list[Problem]) -> dict[str, str] | None:
     """File name → label; None if there is no such file."""
-    if not path.is_file():
+    if not storage.exists(path):
         problems.append(("file", f"{name}: missing"))
         return None
     labels: dict[str, str] = {}
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = csv.reader(file)
-        try:
-            next(rows, None)
-            for row in rows:
-                if len(row) != 2 or row[0] in labels:
-                    found = ",".join(row)[:80]
-                    problems.append(
-                        ("label", f"{name} line {rows.line_num}: not one label of one image: {found}")
-                    )
-                else:
-                    labels[row[0]] = row[1]
-        except csv.Error as error:
-            problems.append(("label", f"{name} line {rows.line_num}: not CSV ({error})"))
+    rows = csv.reader(storage.lines(path))
+    try:
+        next(rows, None)
+        for row in rows:
+            if len(row) != 2 or row[0] in labels:
+                found = ",".join(row)[:80]
+                problems.append(
+                    ("label", f"{name} line {rows.line_num}: not one label of one image: {found}")
+                )
+            else:
+                labels[row[0]] = row[1]
+    except csv.Error as error:
+        problems.append(("label", f"{name} line {rows.line_num}: not CSV ({error})"))
     return labels
 
 
-def _read_image(path: Path) -> tuple[UInt8Array | None, str]:
+def _read_image(read: Read, name: str) -> tuple[UInt8Array | None, str]:
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        data = read(name)
+    except FormatError as error:
+        return None, f"cannot be read ({error.problem.rpartition(': ')[2]})"
+    if data is None:
         return None, "missing"
-    except OSError as error:
-        return None, f"cannot be read ({error.strerror})"
     image = decode_png(data)
     if image is None:
         image, problem = _decode_any(data)  # another program may have saved the same pixels anew
@@ -188,58 +198,62 @@ def _at_hand(recipe: Recipe, digest: str, glyphs_at_hand: OpenGlyphs) -> GlyphSe
     return None
 
 
-def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
-    if (manifest := read_manifest(LocalStorage(path))) is not None:
-        recipe = Recipe.from_dict(manifest["recipe"])
-        parts: list[Part] = []
+def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
+    """A dataset with its manifest."""
+    manifest = finished_manifest(storage)
+    name, recipe = storage.where(), Recipe.from_dict(manifest["recipe"])
+    folder = storage.root if isinstance(storage, LocalStorage) else None
+    glyphs = _at_hand(recipe, manifest["source"]["digest"], glyphs_at_hand)
+    parts: list[Part] = []
+    problems: list[Problem] = []
+    for part, place in zip(recipe.parts(), places_of(manifest), strict=True):
         if manifest["format"] != "folder":
-            parts += map(StoredPart, read_dataset(path).parts.values())
-            glyphs = _at_hand(recipe, manifest["source"]["digest"], glyphs_at_hand)
-            return Subject(str(path), "dataset", parts, recipe, [], path, glyphs)
-        problems: list[Problem] = []
-        for part, entry in zip(recipe.parts(), manifest["parts"], strict=True):
-            folder = path / entry["folder"]
-            if (folder / METADATA).is_file():
-                parts.append(FolderPart(folder, entry["folder"], part.split, part, len(part)))
-            else:
-                problem = (
-                    f"{entry['folder']}{METADATA}: missing, so none of its {len(part):,} images is looked at"
-                )
-                problems.append(("split", problem))
-        if not parts:
-            raise FormatError(
-                f"{path}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew"
-            )
-        glyphs = _at_hand(recipe, manifest["source"]["digest"], glyphs_at_hand)
-        return Subject(str(path), "dataset", parts, recipe, problems, path, glyphs)
-    if (path / UNFINISHED).exists():
+            parts.append(StoredPart(DatasetPart(part, place, FORMATS[manifest["format"]], storage)))
+        elif storage.exists(place.folder + METADATA):
+            parts.append(FolderPart(storage, place.folder, place.folder, part.split, part, len(part)))
+        else:
+            told = f"{place.folder}{METADATA}: missing, so none of its {len(part):,} images is looked at"
+            problems.append(("split", told))
+    if not parts:
+        raise FormatError(f"{name}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew")
+    return Subject(name, "dataset", parts, recipe, problems, folder, glyphs)
+
+
+def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
+    storage = LocalStorage(path)
+    if storage.exists(MANIFEST):
+        return _open_dataset(storage, glyphs_at_hand)
+    if storage.exists(UNFINISHED):
         hint = "the same `digitseq batch` command again finishes it"
         raise FormatError(f"the dataset in {path} is not finished", hint=hint)
-    if (path / METADATA).is_file():
-        return _open_split(path, glyphs_at_hand)
+    above = path.resolve().parent
+    if storage.exists(METADATA) or (above / MANIFEST).is_file():
+        return _open_split(path, above, glyphs_at_hand)
     folders = [name for name in SPLITS if (path / name / METADATA).is_file()]
     if not folders:
         raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
-    found = [_without_recipe(path / name, f"{name}/", name) for name in folders]
+    found = [_without_recipe(path, f"{name}/", f"{name}/", name) for name in folders]
     return Subject(str(path), "dataset", [*found], None, [_NO_MANIFEST], path)
 
 
 _NO_MANIFEST = ("manifest", f"{MANIFEST}: missing, so nothing is known of what was wanted")
 
 
-def _open_split(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
+def _open_split(path: Path, above: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
     """A folder with images that has no manifest: one split of a dataset, or one that has lost it."""
-    above = path.resolve().parent
     if (above / MANIFEST).is_file():
         whole = _open_folder(above, glyphs_at_hand)
         for part in whole.parts:
-            if isinstance(part, FolderPart) and part.folder.resolve() == path.resolve():
-                own = replace(part, prefix="")
+            folder = part.folder if isinstance(part, FolderPart) else f"{part.split}/"
+            if above / folder == path.resolve():
+                own = replace(part, prefix="") if isinstance(part, FolderPart) else part
                 others = tuple(f"{other.split}/" for other in whole.parts if other is not part)
                 return replace(
                     whole, name=str(path), parts=[own], recipe=part.recipe, problems=[], left_out=others
                 )
-    part = _without_recipe(path, "", "all")
+    if not (path / METADATA).is_file():
+        raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
+    part = _without_recipe(path, "", "", "all")
     return Subject(str(path), "dataset", [part], None, [_NO_MANIFEST], path)
 
 
@@ -251,7 +265,8 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
         return None
     subject = _open_folder(folder, glyphs_at_hand)
     for part in subject.parts:
-        if isinstance(part, FolderPart) and part.folder.resolve() == folder and path.stem.isdigit():
+        inside = isinstance(part, FolderPart) and (subject.folder or folder) / part.folder == folder
+        if inside and path.stem.isdigit():
             name = image_name(int(path.stem))
             with (folder / METADATA).open(encoding="utf-8", errors="replace") as file:
                 lines = [line for line, text in enumerate(file) if f'"{name}"' in text]
@@ -269,10 +284,10 @@ def _is_stored(folder: Path, manifest: dict[str, Any]) -> bool:
     return manifest["format"] != "folder" and any((folder / name).is_file() for name in names)
 
 
-def _without_recipe(folder: Path, prefix: str, split: str) -> Part:
-    with (folder / METADATA).open("rb") as file:
-        count = sum(1 for _ in file)
-    return FolderPart(folder, prefix, split, None, count)
+def _without_recipe(path: Path, folder: str, prefix: str, split: str) -> FolderPart:
+    storage = LocalStorage(path)
+    count = sum(1 for _ in storage.lines(folder + METADATA))
+    return FolderPart(storage, folder, prefix, split, None, count)
 
 
 # --- Recipes --------------------------------------------------------------------------------------------

@@ -323,7 +323,7 @@ def test_each_change_is_found_and_named(
     import re
 
     from digitseq.dataset.drawing import Sample
-    from digitseq.dataset.reading import places_of
+    from digitseq.dataset.manifest import places_of
     from digitseq.dataset.storage import LocalStorage
 
     write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)

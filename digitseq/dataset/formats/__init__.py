@@ -1,10 +1,11 @@
 """The formats of datasets, in one table: each writes and reads."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 from digitseq.checks import choice
 from digitseq.dataset.formats.folder import Folder
-from digitseq.dataset.formats.format import Format, Shard, Written
+from digitseq.dataset.formats.format import Format, Shard, Written, as_note
 from digitseq.dataset.formats.lmdb import Lmdb
 from digitseq.dataset.formats.npz import Npz
 from digitseq.dataset.formats.parquet import Parquet
@@ -42,4 +43,10 @@ def write_shard(shard: Shard) -> Written:
         OutputError: the system refuses.
         CacheError: the stored glyphs are gone.
     """
-    return open_format(shard.format).write(shard)
+    done = open_format(shard.format).write(shard)
+    if shard.notes:
+        shard.storage.put(shard.note_of(shard.notes), as_note(done))
+    elif done.lines:
+        scratch = shard.storage.put_scratch(f"{shard.place.folder}lines", done.lines)
+        done = replace(done, scratch=scratch)
+    return replace(done, lines=b"")

@@ -23,7 +23,7 @@ from digitseq.dataset.formats.lines import (
 from digitseq.errors import FormatError
 
 if TYPE_CHECKING:
-    from digitseq.dataset.storage import LocalStorage
+    from digitseq.dataset.storage import Storage
 
 _SETTINGS = "data.yaml"
 Content = TypeVar("Content")
@@ -85,11 +85,11 @@ class Folder(Format):
                 lambda data, text: data == text,
             )
         sections = lines.sections()
-        scratch = shard.storage.put_scratch(place.folder + LABELS, b"".join(sections))
-        return Written(len(shard.recipe), written, size, state.digest(), scratch, tuple(map(len, sections)))
+        lengths = tuple(map(len, sections))
+        return Written(len(shard.recipe), written, size, state.digest(), b"".join(sections), lengths)
 
     @contextmanager
-    def assembling(self, storage: "LocalStorage", place: Place) -> Iterator[Callable[[Written], None]]:
+    def assembling(self, storage: "Storage", place: Place) -> Iterator[Callable[[Written, bytes], None]]:
         """Put the files of labels together."""
         import tempfile
 
@@ -97,7 +97,7 @@ class Folder(Format):
         with storage.replacing(*names) as files, ExitStack() as stack:
             later = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(Assembly.later(place))]
             assembly = Assembly(place, files, later)
-            yield lambda result: assembly.add(storage.take_scratch(result.scratch), result.sections)
+            yield lambda done, lines: assembly.add(lines, done.sections)
             assembly.end()
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
@@ -105,12 +105,12 @@ class Folder(Format):
         encode = png_encoder(level)
         return sum(len(encode(sample.image)) for sample in samples)
 
-    def found(self, storage: "LocalStorage", place: Place, shard: int) -> Iterator[Found]:
+    def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """The images of a shard, as they were found; one that is missing has no data."""
         for number in range(shard * SHARD, shard * SHARD + place.size(shard)):
             yield self.found_one(storage, place, number)
 
-    def found_one(self, storage: "LocalStorage", place: Place, number: int) -> Found:
+    def found_one(self, storage: "Storage", place: Place, number: int) -> Found:
         """One image."""
         name = place.folder + image_name(number)
         try:
@@ -119,7 +119,7 @@ class Folder(Format):
             return Found(storage.where(name), None, None, error.problem.rsplit(": ", 1)[1])
         return Found(storage.where(name), data, None, "missing" if data is None else "")
 
-    def labels(self, storage: "LocalStorage", place: Place) -> tuple[str, ...]:
+    def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """All labels of a split."""
         where = storage.where(place.folder + LABELS)
         if (data := storage.read(place.folder + LABELS)) is None:
@@ -134,13 +134,13 @@ class Folder(Format):
             )
         return tuple(row[1] for row in rows)
 
-    def checking(self, storage: "LocalStorage", place: Place) -> Checker:
+    def checking(self, storage: "Storage", place: Place) -> Checker:
         """What checks the files that hold something of all images."""
         return _FolderChecker(storage, place)
 
 
 class _FolderChecker(LineChecker):
-    def __init__(self, storage: "LocalStorage", place: Place) -> None:
+    def __init__(self, storage: "Storage", place: Place) -> None:
         super().__init__(storage, place)
         self._storage = storage
 

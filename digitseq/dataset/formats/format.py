@@ -5,6 +5,7 @@ A shard is 1,000 images, whatever the format and the number of workers. It needs
 its number, so any process can write it, in any order.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -26,7 +27,8 @@ from digitseq.recipe import Recipe
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
-    from digitseq.dataset.storage import LocalStorage
+    from digitseq.dataset.storage import Storage
+    from digitseq.glyphs.sources import GlyphsAnywhere
 
 SHARD = 1_000
 """Images a shard."""
@@ -79,21 +81,28 @@ class Shard:
         glyphs: the stored glyphs, or the glyphs themselves for a worker in the same process.
         storage: where to write.
         png_level: as `compressor` takes it.
+        notes: a folder for a note about it; "" where somebody waits for what it comes to.
     """
 
     format: str
     place: Place
     number: int
     recipe: Recipe
-    glyphs: Path | GlyphSet
-    storage: "LocalStorage"
+    glyphs: "Path | GlyphSet | GlyphsAnywhere"
+    storage: "Storage"
     png_level: int
+    notes: str = ""
+
+    def note_of(self, notes: str) -> str:
+        """The name of the note about it, in a folder."""
+        return f"{notes}/{self.place.split}-{self.number:06d}"
 
     def drawn(self, state: "HASH") -> Iterator[Sample]:
         """Its images one by one; each is added to the digest."""
-        split, glyphs = self.recipe.split, self.glyphs
-        glyphs = glyphs.choose(split) if isinstance(glyphs, GlyphSet) else stored_split(glyphs, split)
-        for batch in draw_batches(self.recipe, glyphs):
+        glyphs = self.glyphs
+        if isinstance(glyphs, Path):
+            glyphs = stored_split(glyphs, self.recipe.split)
+        for batch in draw_batches(self.recipe, glyphs.choose(self.recipe.split)):
             for sample in batch.samples(self.number * SHARD):
                 pixel_digest(state, sample.label, sample.image)
                 yield sample
@@ -109,19 +118,40 @@ class Written:
         written: how many of them were written; the others were there, whole.
         size_bytes: bytes of the files written.
         digest: SHA-256 of its labels, widths and pixels.
-        scratch: a file for the process that puts shards together; "" if there is nothing to do.
-        sections: how many bytes of it belong to which file.
+        lines: what stands about its images in files about all of them; empty once it is handed over.
+        sections: how many bytes of that belong to which file.
+        scratch: the file in which it was handed over; "" if there is nothing.
     """
 
     images: int
     written: int
     size_bytes: int
     digest: bytes
-    scratch: str = ""
+    lines: bytes = b""
     sections: tuple[int, ...] = ()
+    scratch: str = ""
 
 
 # --- Formats --------------------------------------------------------------------------------------------
+
+
+def as_note(done: Written) -> bytes:
+    """What a shard came to, as a file for those who put the parts of a dataset together later."""
+    facts = {"images": done.images, "digest": done.digest.hex(), "sections": done.sections}
+    return json.dumps(facts).encode() + b"\n" + done.lines
+
+
+def from_note(data: bytes) -> tuple[Written, bytes] | None:
+    """What a shard came to, and its lines; None if the file is damaged."""
+    try:
+        facts, _, lines = data.partition(b"\n")
+        found = json.loads(facts)
+        sections = tuple(map(int, found["sections"]))
+        if sum(sections) != len(lines):
+            return None
+        return Written(int(found["images"]), 0, 0, bytes.fromhex(found["digest"]), b"", sections), lines
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 class Format(ABC):
@@ -162,12 +192,12 @@ class Format(ABC):
         """Write what is missing of a shard. What is there is read, and kept if it is right."""
 
     def assembling(
-        self, storage: "LocalStorage", place: Place
-    ) -> AbstractContextManager[Callable[[Written], None]]:
-        """What is made of all shards of a split: gives a function that takes each of them in order."""
-        return nullcontext(lambda _: None)
+        self, storage: "Storage", place: Place
+    ) -> AbstractContextManager[Callable[[Written, bytes], None]]:
+        """Make what all shards of a split need: gives a function that takes each in order, with its lines."""
+        return nullcontext(lambda _done, _lines: None)
 
-    def written_bytes(self, storage: "LocalStorage", place: Place, by_shards: int) -> int:
+    def written_bytes(self, storage: "Storage", place: Place, by_shards: int) -> int:
         """How many bytes were written of a split, if its shards wrote so many."""
         return by_shards
 
@@ -178,7 +208,7 @@ class Format(ABC):
     # --- Reading ---
 
     @abstractmethod
-    def found(self, storage: "LocalStorage", place: Place, shard: int) -> Iterator[Found]:
+    def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """
         The images of a shard in their order, as they were found.
 
@@ -186,12 +216,12 @@ class Format(ABC):
             FormatError: nothing can be read of a file that holds several of them.
         """
 
-    def found_one(self, storage: "LocalStorage", place: Place, number: int) -> Found | None:
+    def found_one(self, storage: "Storage", place: Place, number: int) -> Found | None:
         """One image, where it can be had without the rest of its shard; else None."""
         return None
 
     @abstractmethod
-    def labels(self, storage: "LocalStorage", place: Place) -> tuple[str, ...]:
+    def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """
         All labels of a split.
 
@@ -199,7 +229,7 @@ class Format(ABC):
             FormatError: they cannot be read, or there are more or fewer than images.
         """
 
-    def checking(self, storage: "LocalStorage", place: Place) -> "Checker":
+    def checking(self, storage: "Storage", place: Place) -> "Checker":
         """What checks the files that hold something of all images."""
         return Checker()
 
@@ -260,11 +290,11 @@ class FileShards(Format):
         """Bytes that some images take."""
         return len(self.encode(iter(samples), place, level))
 
-    def found(self, storage: "LocalStorage", place: Place, shard: int) -> Iterator[Found]:
+    def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """The images of a shard, as they were found."""
         return self.found_in(storage, place, shard, self.shard_file(place, shard))
 
-    def found_in(self, storage: "LocalStorage", place: Place, shard: int, name: str) -> Iterator[Found]:
+    def found_in(self, storage: "Storage", place: Place, shard: int, name: str) -> Iterator[Found]:
         """The images of a shard that lies under a name."""
         data = storage.read(name)
         if data is None:
@@ -282,7 +312,7 @@ class FileShards(Format):
                 f"{storage.where(name)}: expected {place.size(shard):,} images, found {count:,}"
             )
 
-    def labels(self, storage: "LocalStorage", place: Place) -> tuple[str, ...]:
+    def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """All labels of a split."""
         return tuple(
             label_of(found) for shard in range(place.shards) for found in self.found(storage, place, shard)

@@ -15,7 +15,7 @@ from digitseq.dataset.formats.found import facts_json
 from digitseq.glyphs.tiles import SIDE
 
 if TYPE_CHECKING:
-    from digitseq.dataset.storage import LocalStorage
+    from digitseq.dataset.storage import Storage
 
 LABELS, METADATA = "labels.csv", "metadata.jsonl"
 
@@ -180,7 +180,7 @@ class Assembly:
 class LineChecker(Checker):
     """Compares files of labels with what they must be, line by line; how lines end makes no difference."""
 
-    def __init__(self, storage: "LocalStorage", place: Place) -> None:
+    def __init__(self, storage: "Storage", place: Place) -> None:
         self._place = place
         self._sections: list[tuple[str, Section, Iterator[tuple[int, str]]]] = []
         self._ends: list[tuple[str, str, Iterator[tuple[int, str]]]] = []

@@ -11,7 +11,6 @@ into it in their order when all are there.
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from digitseq.dataset.formats.webdataset import Record, WebDataset, found_sample
 from digitseq.errors import FormatError
 
 if TYPE_CHECKING:
-    from digitseq.dataset.storage import LocalStorage
+    from digitseq.dataset.storage import Storage
 
 _FILE = "data.mdb"
 _COUNT = b"num-samples"
@@ -57,29 +56,33 @@ class Lmdb(Format):
         if shard.storage.exists(shard.place.folder + _FILE):
             state = sha256()
             if same(shard.drawn(state), self.found(shard.storage, shard.place, shard.number)):
+                shard.storage.remove(
+                    self._tars.shard_file(shard.place, shard.number)
+                )  # of a run cut off late
                 return Written(len(shard.recipe), 0, 0, state.digest())
-        return replace(self._tars.write(shard), scratch=self._tars.shard_file(shard.place, shard.number))
+        return self._tars.write(shard)
 
     @contextmanager
-    def assembling(self, storage: "LocalStorage", place: Place) -> Iterator[Callable[[Written], None]]:
+    def assembling(self, storage: "Storage", place: Place) -> Iterator[Callable[[Written, bytes], None]]:
         """Put the shards into a new environment, if there are any that the one that is there lacks."""
-        tars: list[str] = []
-        yield lambda result: tars.append(result.scratch)
-        if any(tars) or self._count(storage, place) != place.images:
+        yield lambda _done, _lines: None
+        there = storage.names(place.folder)
+        tars = [name for name in self._tars.files(place) if name.removeprefix(place.folder) in there]
+        if tars or self._count(storage, place) != place.images:
             with storage.building(place.folder + _FILE) as path:
-                _pack(path, (self._records(storage, place, shard, tar) for shard, tar in enumerate(tars)))
-        for name in self._tars.files(place):
+                _pack(path, (self._records(storage, place, shard) for shard in range(place.shards)))
+        for name in tars:
             storage.remove(name)
 
-    def written_bytes(self, storage: "LocalStorage", place: Place, by_shards: int) -> int:
+    def written_bytes(self, storage: "Storage", place: Place, by_shards: int) -> int:
         """The size of the environment, if there was anything new for it."""
         with storage.local(place.folder + _FILE) as path:
             return path.stat().st_size if by_shards and path is not None else 0
 
-    def _records(self, storage: "LocalStorage", place: Place, shard: int, tar: str) -> list[Record]:
+    def _records(self, storage: "Storage", place: Place, shard: int) -> list[Record]:
         """A shard from its tar file, or from the environment that is there."""
-        if tar:
-            return list(records_in(storage.read(tar) or b""))
+        if (data := storage.read(self._tars.shard_file(place, shard))) is not None:
+            return list(records_in(data))
         with _opened(storage, place) as get:
             return list(_records_of(get, place, shard))
 
@@ -90,7 +93,7 @@ class Lmdb(Format):
             _pack(Path(folder, _FILE), [records])
             return Path(folder, _FILE).stat().st_size
 
-    def found(self, storage: "LocalStorage", place: Place, shard: int) -> Iterator[Found]:
+    def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """The images of a shard, as they were found."""
         where = storage.where(place.folder + _FILE)
         with _opened(storage, place) as get:
@@ -100,7 +103,7 @@ class Lmdb(Format):
                 found = found_sample(record)
                 yield found._replace(where=f"{where}: {found.where}")
 
-    def labels(self, storage: "LocalStorage", place: Place) -> tuple[str, ...]:
+    def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """All labels of a split."""
         if told := self.wrong_count(storage, place):
             raise FormatError(told)
@@ -108,11 +111,11 @@ class Lmdb(Format):
             label_of(found) for shard in range(place.shards) for found in self.found(storage, place, shard)
         )
 
-    def checking(self, storage: "LocalStorage", place: Place) -> Checker:
+    def checking(self, storage: "Storage", place: Place) -> Checker:
         """What checks the number of samples."""
         return _CountChecker(lambda: self.wrong_count(storage, place))
 
-    def wrong_count(self, storage: "LocalStorage", place: Place) -> str:
+    def wrong_count(self, storage: "Storage", place: Place) -> str:
         """What is wrong with the number of samples; nothing if it is right or there is no environment."""
         count = self._count(storage, place)
         if count in (None, place.images):
@@ -120,7 +123,7 @@ class Lmdb(Format):
         where = storage.where(place.folder + _FILE)
         return f"{where}: expected {place.images:,} images, {_COUNT.decode()} says {count:,}"
 
-    def _count(self, storage: "LocalStorage", place: Place) -> int | None:
+    def _count(self, storage: "Storage", place: Place) -> int | None:
         """How many images the environment says it has, −1 if it does not say; None if there is none."""
         with suppress(FormatError), _opened(storage, place) as get:
             if get is not None:
@@ -163,7 +166,7 @@ def _records_of(get: Get | None, place: Place, shard: int) -> Iterator[Record]:
 
 
 @contextmanager
-def _opened(storage: "LocalStorage", place: Place) -> Iterator[Get | None]:
+def _opened(storage: "Storage", place: Place) -> Iterator[Get | None]:
     """
     An environment, as a function key → value; None if there is none.
 
