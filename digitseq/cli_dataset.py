@@ -205,7 +205,7 @@ def batch(
     glyphs = _open(recipe, source, digest, quiet)
     if dry_run:
         outline = api.outline(
-            recipe, source=glyphs, format=format_ or "folder", labels=labels or (), png_level=png_level
+            recipe, source=glyphs, out=out, format=format_, labels=labels or (), png_level=png_level
         )
         _show_outline(outline, as_json)
         return

@@ -49,7 +49,7 @@ def write_dataset(
         out: the folder, made if missing; or a URL that fsspec knows, such as s3://bucket/name.
         source: glyphs to draw from, or a path of them; None opens the recipe's own.
         format: "folder" (PNG files, CSV and JSONL), "webdataset" (tar shards), "parquet" (Hugging Face),
-            "npz" (numpy) or "lmdb" (CRNN); None for that of the dataset that is there, or "folder".
+            "npz" (numpy) or "lmdb" (CRNN); None: that of a dataset of this recipe that is there, or "folder".
         labels: with "folder", further files of labels: any of "paddle", "doctr", "coco", "yolo".
         workers: processes; None for one a core.
         force: replace a dataset of another recipe. A folder of something else is never touched.
@@ -245,7 +245,8 @@ def outline(
     recipe: Recipe,
     *,
     source: str | Path | GlyphSet | None = None,
-    format: str = "folder",  # noqa: A002 - what everybody calls it
+    out: str | Path | None = None,
+    format: str | None = None,  # noqa: A002 - what everybody calls it
     labels: Sequence[str] = (),
     png_level: int = 0,
 ) -> dict[str, Any]:
@@ -255,6 +256,7 @@ def outline(
     Args:
         recipe: what is wanted.
         source: as in `write_dataset`.
+        out: where it would be written; needed only where the format depends on what is there.
         format: as in `write_dataset`.
         labels: as in `write_dataset`.
         png_level: as in `write_dataset`.
@@ -272,4 +274,4 @@ def outline(
     from digitseq.dataset.outline import outline as make_outline
 
     glyphs = glyphs_for(source, recipe.source)
-    return make_outline(replace(recipe, source=glyphs.name), glyphs, png_level, format, labels)
+    return make_outline(replace(recipe, source=glyphs.name), glyphs, png_level, format, labels, out)

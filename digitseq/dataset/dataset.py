@@ -188,7 +188,7 @@ def write_dataset(
         out: the folder, made if missing, or a URL.
         glyphs: what it is drawn from.
         engine: what runs the shards.
-        format: one of `FORMATS`; None for that of the dataset that is there, or ``folder``.
+        format: one of `FORMATS`; None for that of a dataset of this recipe that is there, or ``folder``.
         labels: further files of labels, of `LABEL_FILES`; those that are there already are kept.
         part: (k, n): every n-th shard, from the k-th on, and nothing else.
         finish: write no shard; put the parts together.
@@ -220,6 +220,10 @@ def write_dataset(
             labels = [*found.get("labels", ()), *labels]
         manifest = make_manifest(recipe, glyphs, open_format(format), labels)
         refuse_others(storage, found, manifest, force)
+        _refuse_to_replace(storage, found, manifest)
+        if found is not None and same_dataset(found, manifest):
+            for entry, there in zip(manifest["parts"], found["parts"], strict=True):
+                entry |= {"sha256": there["sha256"]} if "sha256" in there else {}
         storage.make()
         job = Job(recipe, storage, glyphs, manifest, png_level)
         if finish:
@@ -232,8 +236,9 @@ def write_dataset(
 
 def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None) -> Summary:
     storage = job.storage
-    _sweep(job)
-    if force and (found := known_manifest(storage)) and not same_dataset(found, job.manifest):
+    found = known_manifest(storage)
+    _sweep(storage, [*job.places, *(places_of(found) if found else ())])
+    if force and found and not same_dataset(found, job.manifest):
         _clear(storage, found)
     _begin(job)
     results = engine.results(job, Shards(job))
@@ -241,14 +246,15 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
         summary = _assemble(job, ((done, _lines(storage, done)) for done in results), progress)
     finally:
         results.close()
-        _sweep(job)
+        _sweep(storage, job.places)
     _forget_notes(job)
     return summary
 
 
 def _begin(job: Job) -> None:
     """Say what is going to be here, so that another recipe is refused."""
-    if not job.storage.exists(MANIFEST) and not job.storage.exists(UNFINISHED):
+    found = known_manifest(job.storage)
+    if found is None or found.get("labels") != job.manifest.get("labels"):
         job.storage.put(UNFINISHED, manifest_json(job.manifest))
 
 
@@ -273,7 +279,10 @@ def _assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Prog
                 if progress is not None:
                     progress(done, total, size)
         size = before + form.written_bytes(storage, place, size - before)
+        entry.pop("sha256", None)
         entry["pixels"] = pixels.hexdigest()
+        if digest := form.digest(storage, place):
+            entry["sha256"] = digest
     for name, data in form.whole_files(job.places).items():
         _put_changed(storage, name, data)
     digest = sha256("".join(entry["pixels"] for entry in manifest["parts"]).encode()).hexdigest()
@@ -334,7 +343,7 @@ def _finish(job: Job, progress: Progress | None) -> Summary:
         if not storage.exists(MANIFEST):
             _assemble(job, _noted(job), progress)
         _forget_notes(job)
-        _sweep(job)
+        _sweep(storage, job.places)
         manifest = found_manifest(storage) or {}
         return Summary(storage.where(), len(job.recipe), 0, 0, str(manifest.get("pixels", "")))
 
@@ -362,10 +371,25 @@ def _forget_notes(job: Job) -> None:
 # --- What was there -------------------------------------------------------------------------------------
 
 
-def _sweep(job: Job) -> None:
+def _refuse_to_replace(storage: Storage, found: dict[str, Any] | None, manifest: dict[str, Any]) -> None:
+    """Keep files that are not of the dataset that is there, and would be replaced by what it becomes."""
+    if found is None or (same_dataset(found, manifest) and found.get("labels") == manifest.get("labels")):
+        return
+
+    def files(of: dict[str, Any]) -> set[str]:
+        form, places = FORMATS[of["format"]], places_of(of)
+        names = (name for place in places for name in (*form.files(place), *form.passing(place)))
+        return {*names, *form.whole_files(places)}
+
+    if theirs := sorted((files(manifest) - files(found)) & storage.files()):
+        raise OutputError(
+            f"{storage.where(theirs[0])} is not of this dataset, and would be replaced", hint="move it away"
+        )
+
+
+def _sweep(storage: Storage, places: Sequence[Place]) -> None:
     """Remove what a killed run left half-written."""
-    storage = job.storage
-    for folder in {"", *(place.folder for place in job.places)}:
+    for folder in {"", *(place.folder for place in places)}:
         storage.sweep([folder])
         for kind in ("images", "labels"):
             shards = storage.names(f"{folder}{kind}")

@@ -69,7 +69,7 @@ def read_manifest(storage: Storage, name: str = MANIFEST) -> dict[str, Any] | No
     except (ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"{where}: not a manifest of digitseq: no JSON object") from error
     form, version = manifest.get("format"), manifest.get("version")
-    if form not in FORMATS or version != DATASET_FORMAT:
+    if not isinstance(form, str) or form not in FORMATS or version != DATASET_FORMAT:
         later = isinstance(version, int) and version > DATASET_FORMAT
         raise FormatError(
             f"{where}: not a manifest of digitseq that this version reads: expected version {DATASET_FORMAT} "
@@ -97,7 +97,7 @@ def places_of(manifest: dict[str, Any]) -> list[Place]:
     recipe = Recipe.from_dict(manifest["recipe"])
     labels = tuple(manifest.get("labels", ()))
     return [
-        Place(entry["split"], entry["folder"], entry["images"], part.longest, labels)
+        Place(entry["split"], entry["folder"], entry["images"], part.longest, labels, entry.get("sha256", ""))
         for part, entry in zip(recipe.parts(), manifest["parts"], strict=True)
     ]
 
@@ -114,6 +114,10 @@ def finished_manifest(storage: Storage) -> dict[str, Any]:
     if manifest is None:
         hint = "run the same `digitseq batch` again to finish it" if storage.exists(UNFINISHED) else ""
         raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
+    if any(not isinstance(entry.get("pixels"), str) for entry in (manifest, *manifest["parts"])):
+        raise FormatError(
+            f"{storage.where(MANIFEST)}: the manifest is damaged (a digest of pixels is missing)"
+        )
     open_format(manifest["format"])
     return manifest
 
@@ -123,7 +127,12 @@ def finished_manifest(storage: Storage) -> dict[str, Any]:
 
 def found_manifest(storage: Storage) -> dict[str, Any] | None:
     """The manifest of a dataset, finished or not; None where there is none."""
-    return read_manifest(storage, MANIFEST) or read_manifest(storage, UNFINISHED)
+    finished, begun = read_manifest(storage, MANIFEST), read_manifest(storage, UNFINISHED)
+    if finished is None or begun is None or not same_dataset(finished, begun):
+        return finished or begun
+    # More files of labels were asked for, and the run that was to write them was killed.
+    both = {*finished.get("labels", ()), *begun.get("labels", ())}
+    return finished | {"labels": [name for name in LABEL_FILES if name in both]}
 
 
 def is_of(found: dict[str, Any], recipe: Recipe, glyphs: GlyphSet) -> bool:

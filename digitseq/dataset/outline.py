@@ -1,11 +1,13 @@
 """What a dataset would be, without writing it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from digitseq.dataset.drawing import draw_batches
 from digitseq.dataset.formats import open_format
-from digitseq.dataset.manifest import make_manifest, places_of
+from digitseq.dataset.manifest import found_manifest, is_of, make_manifest, places_of
+from digitseq.dataset.storage import open_storage
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
@@ -17,8 +19,9 @@ def outline(
     recipe: Recipe,
     glyphs: GlyphSet,
     png_level: int,
-    format: str = "folder",  # noqa: A002
+    format: str | None = None,  # noqa: A002
     labels: Sequence[str] = (),
+    out: str | Path | None = None,
 ) -> dict[str, Any]:
     """
     What a dataset would be, without writing it.
@@ -29,6 +32,7 @@ def outline(
         png_level: as `compressor` takes it.
         format: one of `FORMATS`.
         labels: further files of labels.
+        out: where it would be written: what is there decides what is not said.
 
     Returns:
         As JSON types; `digitseq.api.outline` says which.
@@ -36,7 +40,10 @@ def outline(
     parts = recipe.parts()
     for part in parts:
         check_recipe(part, glyphs.choose(part.split))
-    form = open_format(format)
+    found = None if out is None else found_manifest(open_storage(out))
+    if found is not None and is_of(found, recipe, glyphs) and format in (None, found["format"]):
+        format, labels = found["format"], [*found.get("labels", ()), *labels]  # noqa: A001
+    form = open_format(format or "folder")
     places = places_of(make_manifest(recipe, glyphs, form, labels))
     texts: list[str] = []
     size = sampled = 0

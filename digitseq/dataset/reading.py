@@ -8,7 +8,7 @@ from typing import Any
 from digitseq.arrays import UInt8Array
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import SHARD, Format, Place
-from digitseq.dataset.formats.found import Found
+from digitseq.dataset.formats.found import Found, label_of
 from digitseq.dataset.manifest import finished_manifest, places_of
 from digitseq.dataset.storage import Storage, open_storage
 from digitseq.errors import FormatError
@@ -62,15 +62,17 @@ class DatasetPart:
         image = None if found.problem else found.image()
         if image is None:
             raise FormatError(f"{found.where}: {found.problem or 'damaged, or not a PNG of digitseq'}")
-        return image, self.labels[number] if found.facts is None else str(found.facts.label)
+        return image, self.labels[number] if found.facts is None else label_of(found)
 
     def found(self, number: int) -> Found:
         """
         One image, as it is found.
 
         Raises:
+            IndexError: there is no such image.
             FormatError: the file that holds it cannot be read.
         """
+        number = range(len(self))[number]
         if (one := self.format.found_one(self.storage, self.place, number)) is not None:
             return one
         shard = number // SHARD

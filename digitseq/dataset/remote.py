@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from digitseq.dataset.storage import Storage
-from digitseq.errors import ArgumentError, DigitSeqError, ExtraError, FormatError, OutputError
+from digitseq.errors import DigitSeqError, ExtraError, FormatError, OutputError
 from digitseq.wholefile import PARTIAL, beside
 
+_fetched: dict[str, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 
@@ -46,7 +47,7 @@ class RemoteStorage(Storage):
                 raise ExtraError(f"{self.url} needs {_EXTRAS[protocol]}fs", extra=_EXTRAS[protocol]) from None
             raise ExtraError(f"{self.url}: {error}", hint="install the library that is named there") from None
         except ValueError as error:
-            raise ArgumentError("out", f"{self.url}: {error}") from None
+            raise OutputError(f"{self.url} cannot be opened: {error}") from None
         return system, str(path).rstrip("/")
 
     def opened(self) -> "RemoteStorage":
@@ -78,9 +79,11 @@ class RemoteStorage(Storage):
 
     def make(self) -> None:
         """Have the place to write to: whoever may not write, or has no bucket, hears it now."""
-        name = beside(Path("x")).name
-        self.put(name, b"")
-        self.remove(name)
+        system, path = self._place
+        test = f"{path}/{beside(Path('x')).name}"
+        with self._told(OutputError, "", "written"):
+            system.pipe_file(test, b"")
+            system.rm_file(test)
 
     def put(self, name: str, data: bytes | memoryview, *, sync: bool = False) -> None:
         """Write one object; when this returns, it is there."""
@@ -182,6 +185,14 @@ class RemoteStorage(Storage):
 
         return read
 
+    def stamp(self, name: str) -> object:
+        """What changes when a file is replaced; None if there is none."""
+        system, path = self._place
+        with self._told(FormatError, name, "read"), suppress(FileNotFoundError):
+            found = system.info(f"{path}/{name}")
+            return tuple(str(found.get(key)) for key in ("size", "ETag", "mtime", "created", "LastModified"))
+        return None
+
     def lines(self, name: str) -> Iterator[str]:
         r"""Lines of a text file, each with its "\n"; none if there is no file."""
         import io
@@ -192,16 +203,19 @@ class RemoteStorage(Storage):
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path | None]:
-        """A file as a path on this machine; None if there is none."""
-        if not self.exists(name):
+        """A file as a path on this machine; None if there is none. The last one is kept for the next time."""
+        stamp, key = self.stamp(name), self.where(name)
+        if stamp is None:
             yield None
             return
         system, root = self._place
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "file")
+        if _fetched.get(key, (None,))[0] != stamp:
+            _fetched.clear()
+            folder = tempfile.TemporaryDirectory()
             with self._told(FormatError, name, "read"):
-                system.get_file(f"{root}/{name}", str(path))
-            yield path
+                system.get_file(f"{root}/{name}", str(Path(folder.name, "file")))
+            _fetched[key] = (stamp, folder)
+        yield Path(_fetched[key][1].name, "file")
 
     # --- Removing ---------------------------------------------------------------------------------------
 

@@ -133,6 +133,10 @@ class Storage(ABC):
         """A file as a path on this machine; None if there is none."""
 
     @abstractmethod
+    def stamp(self, name: str) -> object:
+        """What changes when a file is replaced; None if there is none."""
+
+    @abstractmethod
     def lines(self, name: str) -> Iterator[str]:
         r"""Lines of a text file, each with its "\n"; none if there is no file."""
 
@@ -300,7 +304,7 @@ class LocalStorage(Storage):
         """Names in a folder; none where there is no folder."""
         try:
             return {entry.name for entry in (self.root / folder).iterdir()}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return set()
         except OSError as error:
             raise OutputError(f"{self.root / folder} cannot be read: {error.strerror}") from error
@@ -331,13 +335,23 @@ class LocalStorage(Storage):
         """A file as a path on this machine; None if there is none."""
         yield self.root / name if self.exists(name) else None
 
+    def stamp(self, name: str) -> object:
+        """What changes when a file is replaced; None if there is none."""
+        with suppress(OSError):
+            found = (self.root / name).stat()
+            return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+        return None
+
     def lines(self, name: str) -> Iterator[str]:
         r"""Lines of a text file, each with its "\n"; none if there is no file."""
-        with (
-            suppress(FileNotFoundError),
-            (self.root / name).open(encoding="utf-8", errors="replace", newline="\n") as f,
-        ):
-            yield from f
+        path = self.root / name
+        try:
+            with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+                yield from file
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FormatError(f"{path} cannot be read: {error.strerror}") from error
 
     # --- Removing ---------------------------------------------------------------------------------------
 

@@ -53,12 +53,16 @@ def verify_dataset(
     yield from wrong
     done, digests = 0, []
     for part, place, entry in zip(recipe.parts(), places, manifest["parts"], strict=True):
-        state = sha256()
+        state, told = sha256(), missing
         checker = form.checking(storage, place)
         for number in range(place.shards):
             shard = part.part(number * SHARD, number * SHARD + place.size(number))
             digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
-            yield from (problem for problem in wrong if problem not in missing)
+            yield from (problem for problem in wrong if problem not in told)
+            told = {
+                *missing,
+                *wrong,
+            }  # what is wrong with a whole file is found again with each of its shards
             state.update(digest)
             done += len(shard)
             if progress is not None:

@@ -257,8 +257,10 @@ class _Images:
             raise FormatError(f"{where}: there is no image {key}; the {count:,} images are 0 to {count - 1}")
         name = key.replace("\\", "/").removeprefix("./")
         for before in self._before:
-            if name.startswith(before) and (image := self._names.get(name[len(before) :])) is not None:
-                return image
+            for end in ("", ".png"):  # the keys of samples in shards have no end
+                own = name[len(before) :] + end
+                if name.startswith(before) and (image := self._names.get(own)) is not None:
+                    return image
             if any(name.startswith(before + other) for other in self._table.subject.left_out):
                 return None
         found = self._ends.get(name, [])

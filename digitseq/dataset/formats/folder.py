@@ -107,14 +107,22 @@ class Folder(Format):
 
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """The images of a shard, as they were found; one that is missing has no data."""
-        for number in range(shard * SHARD, shard * SHARD + place.size(shard)):
-            yield self.found_one(storage, place, number)
+        numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
+        read = storage.reader([place.folder + image_name(number) for number in numbers])
+        for number in numbers:
+            yield self.found_one(storage, place, number, read)
 
-    def found_one(self, storage: "Storage", place: Place, number: int) -> Found:
-        """One image."""
+    def found_one(
+        self,
+        storage: "Storage",
+        place: Place,
+        number: int,
+        read: Callable[[str], bytes | None] | None = None,
+    ) -> Found:
+        """One image; ``read`` has it already, perhaps."""
         name = place.folder + image_name(number)
         try:
-            data = storage.read(name)
+            data = (read or storage.read)(name)
         except FormatError as error:
             return Found(storage.where(name), None, None, error.problem.rsplit(": ", 1)[1])
         return Found(storage.where(name), data, None, "missing" if data is None else "")
@@ -182,10 +190,11 @@ def _put_missing(
     if not (there := storage.names(folder)):
         new = ((name.rsplit("/", 1)[1], encode(content)) for name, content in files)
         return len(shard.recipe), storage.put_folder(folder, new)
+    read = storage.reader([f"{folder}/{name}" for name in sorted(there)])
     for name, content in files:
         path = shard.place.folder + name
         if name.rsplit("/", 1)[1] in there:
-            data = storage.read(path)
+            data = read(path)
             if data is not None and is_right(data, content):
                 continue
         data = encode(content)

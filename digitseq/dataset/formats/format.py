@@ -45,6 +45,7 @@ class Place:
         images: how many images it has.
         longest: how many digits its longest label can have.
         labels: further files of labels, for the format ``folder``.
+        sha256: of the one file that holds all images, where a format has one and it is finished; or nothing.
     """
 
     split: str
@@ -52,11 +53,12 @@ class Place:
     images: int
     longest: int
     labels: tuple[str, ...] = ()
+    sha256: str = ""
 
     @property
     def stem(self) -> str:
         """What the names of its files begin with; "all" is reserved by Hugging Face."""
-        return "train" if self.split == "all" else self.split
+        return file_stem(self.split)
 
     @property
     def shards(self) -> int:
@@ -66,6 +68,11 @@ class Place:
     def size(self, shard: int) -> int:
         """How many images a shard has."""
         return min(SHARD, self.images - shard * SHARD)
+
+
+def file_stem(split: str) -> str:
+    """What the names of a split's files begin with; "all" is reserved by Hugging Face."""
+    return "train" if split == "all" else split
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,10 @@ class Format(ABC):
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         """Bytes that some images take."""
 
+    def digest(self, storage: "Storage", place: Place) -> str:
+        """SHA-256 of the file that holds all images of a split, if it is to be checked before it is read."""
+        return ""
+
     # --- Reading ---
 
     @abstractmethod
@@ -307,6 +318,9 @@ class FileShards(Format):
                 yield found._replace(where=f"{storage.where(name)}: {found.where}", problem=problem)
         except FormatError as error:
             raise FormatError(f"{storage.where(name)}: {error.problem}") from error
+        except Exception as error:  # libraries raise whatever damaged bytes lead them to
+            reason = str(error).split("\n", 1)[0][:120] or type(error).__name__
+            raise FormatError(f"{storage.where(name)}: damaged ({reason})") from error
         if count != place.size(shard):
             raise FormatError(
                 f"{storage.where(name)}: expected {place.size(shard):,} images, found {count:,}"

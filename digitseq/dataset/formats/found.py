@@ -39,7 +39,10 @@ class Found(NamedTuple):
 
     def image(self) -> UInt8Array | None:
         """uint8 (28, width); None if it is damaged."""
-        return decode_png(self.data) if isinstance(self.data, bytes) else self.data
+        if isinstance(self.data, bytes):
+            return decode_png(self.data)
+        fits = isinstance(self.data, np.ndarray) and self.data.dtype == np.uint8 and self.data.ndim == 2
+        return self.data if fits else None
 
     def difference(self, sample: Sample) -> str:
         """What differs from the image that should be there; nothing if all is right."""
@@ -53,7 +56,8 @@ class Found(NamedTuple):
         if image is None:
             return "damaged or cut off, or not written by digitseq"
         if image.shape != sample.image.shape:
-            return f"expected {sample.image.shape[1]} px wide, found {image.shape[-1]}"
+            (height, width), wanted = image.shape, sample.image.shape
+            return f"expected {wanted[1]} × {wanted[0]} px, found {width} × {height}"
         if not np.array_equal(image, sample.image):
             y, x = (int(place[0]) for place in np.nonzero(image != sample.image))
             many = int((image != sample.image).sum())

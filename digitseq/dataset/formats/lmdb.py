@@ -8,20 +8,25 @@ An environment has one writer. So the workers leave their shards as tar files be
 into it in their order when all are there.
 """
 
+import hashlib
+import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, same
+from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, file_stem, same
 from digitseq.dataset.formats.found import Found, label_of, sample_key
 from digitseq.dataset.formats.webdataset import Record, WebDataset, found_sample, records_in
-from digitseq.errors import FormatError
+from digitseq.errors import FormatError, OutputError
 
 if TYPE_CHECKING:
+    import lmdb
+
     from digitseq.dataset.storage import Storage
 
 _FILE = "data.mdb"
@@ -40,7 +45,7 @@ class Lmdb(Format):
 
     def folder(self, split: str, several: bool) -> str:
         """Where the files of a split are."""
-        return f"{split}/"
+        return f"{file_stem(split)}/"
 
     def files(self, place: Place) -> Iterator[str]:
         """Names of all files of a split."""
@@ -83,8 +88,12 @@ class Lmdb(Format):
         """A shard from its tar file, or from the environment that is there."""
         if (data := storage.read(self._tars.shard_file(place, shard))) is not None:
             return list(records_in(data))
-        with _opened(storage, place) as get:
-            return list(_records_of(get, place, shard))
+        return _records_of(storage, place, shard) or []
+
+    def digest(self, storage: "Storage", place: Place) -> str:
+        """SHA-256 of the environment, so that none is mapped that has been changed."""
+        with storage.local(place.folder + _FILE) as path:
+            return "" if path is None else _sha256(path)
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         """Bytes that some images take."""
@@ -96,12 +105,12 @@ class Lmdb(Format):
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """The images of a shard, as they were found."""
         where = storage.where(place.folder + _FILE)
-        with _opened(storage, place) as get:
-            if get is None:
-                raise FormatError(f"{where}: missing")
-            for record in _records_of(get, place, shard):
-                found = found_sample(record)
-                yield found._replace(where=f"{where}: {found.where}")
+        records = _records_of(storage, place, shard)
+        if records is None:
+            raise FormatError(f"{where}: missing")
+        for record in records:
+            found = found_sample(record)
+            yield found._replace(where=f"{where}: {found.where}")
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """All labels of a split."""
@@ -117,19 +126,27 @@ class Lmdb(Format):
 
     def wrong_count(self, storage: "Storage", place: Place) -> str:
         """What is wrong with the number of samples; nothing if it is right or there is no environment."""
-        count = self._count(storage, place)
-        if count in (None, place.images):
-            return ""
         where = storage.where(place.folder + _FILE)
-        return f"{where}: expected {place.images:,} images, {_COUNT.decode()} says {count:,}"
+        count = self._count(storage, place)
+        if count is None or count == place.images:
+            return ""
+        return f"{where}: expected {place.images:,} images and nothing else, found {_COUNT.decode()} {count}"
 
     def _count(self, storage: "Storage", place: Place) -> int | None:
-        """How many images the environment says it has, −1 if it does not say; None if there is none."""
-        with suppress(FormatError), _opened(storage, place) as get:
-            if get is not None:
-                text = get(_COUNT) or b""
-                return int(text) if text.isdigit() else -1
-        return None
+        """
+        How many images the environment says it has; None if there is none that can be read.
+
+        −1 if it does not say, or holds other things, too.
+        """
+        try:
+            found = _values(storage, place, [_COUNT])
+        except FormatError:
+            return None
+        if found is None:
+            return None
+        (text,), entries = found
+        count = int(text) if text is not None and text.isdigit() and len(text) < 12 else -1
+        return count if entries == len(_keys(0)) * count + 1 or count != place.images else -1
 
 
 class _Tars(WebDataset):
@@ -150,46 +167,67 @@ class _CountChecker(Checker):
             yield told
 
 
-Get = Callable[[bytes], bytes | None]
-
-
 def _keys(number: int) -> tuple[bytes, bytes, bytes]:
     """The keys of an image, of its label and of its facts."""
     return (b"image-%09d" % (number + 1), b"label-%09d" % (number + 1), b"json-%09d" % (number + 1))
 
 
-def _records_of(get: Get | None, place: Place, shard: int) -> Iterator[Record]:
-    for number in range(shard * SHARD, shard * SHARD + place.size(shard)):
-        image, label, facts = _keys(number)
-        if get is not None:
-            yield Record(sample_key(number), get(image), get(label), get(facts))
+def _records_of(storage: "Storage", place: Place, shard: int) -> list[Record] | None:
+    """The images of a shard in an environment; None if there is none."""
+    numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
+    found = _values(storage, place, [key for number in numbers for key in _keys(number)])
+    if found is None:
+        return None
+    values = iter(found[0])
+    return [Record(sample_key(number), next(values), next(values), next(values)) for number in numbers]
 
 
-@contextmanager
-def _opened(storage: "Storage", place: Place) -> Iterator[Get | None]:
+_one_at_a_time = threading.Lock()  # a process may have an environment open once
+_checked: dict[str, object] = {}
+
+
+def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[bytes | None], int] | None:
     """
-    An environment, as a function key → value; None if there is none.
+    Values in an environment, and how many entries it has; None if there is none.
 
     Raises:
         FormatError: it is damaged.
+        OutputError: somebody else has it open in this process.
     """
     import lmdb
 
-    with storage.local(place.folder + _FILE) as path:
+    name = place.folder + _FILE
+    where = storage.where(name)
+    with _one_at_a_time, storage.local(name) as path:
         if path is None:
-            yield None
-            return
-        where = storage.where(place.folder + _FILE)
+            return None
+        # Its pages are mapped, and what is wrong in them or not there any more can end this process.
+        state = (storage.stamp(name), place.sha256)
+        if place.sha256 and _checked.get(where) != state:
+            if _sha256(path) != place.sha256:
+                raise FormatError(
+                    f"{where}: cut off, damaged or replaced (its SHA-256 is not {place.sha256[:12]}…)"
+                )
+            _checked[where] = state
         try:
-            with lmdb.open(str(path), subdir=False, readonly=True, lock=False) as environment:
-                # Its pages are mapped: one that is not there any more would end this process, not raise.
+            with lmdb.open(os.fspath(path), subdir=False, readonly=True, lock=False) as environment:
                 expected = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
                 if (size := path.stat().st_size) < expected:
                     raise FormatError(f"{where}: cut off (expected {expected:,} bytes, found {size:,})")
                 with environment.begin() as transaction:
-                    yield transaction.get
+                    return [transaction.get(key) for key in keys], environment.stat()["entries"]
         except lmdb.Error as error:
+            if "already open" in str(error):
+                hint = "LMDB allows that once in a process; close the other"
+                raise OutputError(f"{where} is open elsewhere in this program", hint=hint) from error
             raise FormatError(f"{where}: not an LMDB environment, or damaged ({error})") from error
+        except UnicodeError as error:
+            raise FormatError(f"{where}: LMDB cannot open a path that is not text ({error})") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pack(path: Path, shards: Iterable[list[Record]]) -> None:
@@ -203,24 +241,34 @@ def _pack(path: Path, shards: Iterable[list[Record]]) -> None:
     import lmdb
 
     count = 0
-    with lmdb.open(str(path), subdir=False, lock=False, sync=False, map_size=_START_BYTES) as environment:
+    try:
+        with lmdb.open(
+            os.fspath(path), subdir=False, lock=False, sync=False, map_size=_START_BYTES
+        ) as environment:
+            for records in shards:
+                pairs: list[tuple[bytes, bytes]] = []
+                for record in records:
+                    values = (record.png or b"", record.text or b"", record.json or b"")
+                    pairs += zip(_keys(count), values, strict=True)
+                    count += 1
+                _put(environment, pairs)
+            _put(environment, [(_COUNT, b"%d" % count)])
+            environment.sync(True)
+    except (lmdb.Error, UnicodeError) as error:
+        raise OutputError(
+            f"{path.parent / _FILE} cannot be written: {error}", hint="is the disk full?"
+        ) from error
 
-        def put(pairs: list[tuple[bytes, bytes]]) -> None:
-            while True:
-                try:
-                    with environment.begin(write=True) as transaction:
-                        for key, value in pairs:
-                            transaction.put(key, value)
-                    return
-                except lmdb.MapFullError:
-                    environment.set_mapsize(2 * environment.info()["map_size"])
 
-        for records in shards:
-            pairs: list[tuple[bytes, bytes]] = []
-            for record in records:
-                values = (record.png or b"", record.text or b"", record.json or b"")
-                pairs += zip(_keys(count), values, strict=True)
-                count += 1
-            put(pairs)
-        put([(_COUNT, b"%d" % count)])
-        environment.sync(True)
+def _put(environment: "lmdb.Environment", pairs: list[tuple[bytes, bytes]]) -> None:
+    """Put keys and values into an environment, all or none."""
+    import lmdb
+
+    while True:
+        try:
+            with environment.begin(write=True) as transaction:
+                for key, value in pairs:
+                    transaction.put(key, value)
+            return
+        except lmdb.MapFullError:
+            environment.set_mapsize(2 * environment.info()["map_size"])

@@ -7,6 +7,7 @@ Format: POSIX.1-1988 ustar, as webdataset reads it (files of one sample follow o
 import io
 import tarfile
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from digitseq.dataset.drawing import Sample
@@ -60,12 +61,14 @@ class Record(NamedTuple):
         png: its image; None where there is none.
         text: its label.
         json: its facts.
+        more: the ends of further files; there should be none.
     """
 
     key: str
     png: bytes | None
     text: bytes | None
     json: bytes | None
+    more: str = ""
 
 
 def records_in(data: bytes) -> Iterator[Record]:
@@ -75,23 +78,17 @@ def records_in(data: bytes) -> Iterator[Record]:
     Raises:
         FormatError: it is none, or cut off.
     """
-    key, members = "", dict[str, bytes]()
-    for member, content in _members(data):
-        stem, _, end = member.partition(".")
-        if stem != key and members:
-            yield Record(key, members.get(_PNG), members.get(_TEXT), members.get(_JSON))
-            members = {}
-        key = stem
-        members[f".{end}"] = content
-    if members:
-        yield Record(key, members.get(_PNG), members.get(_TEXT), members.get(_JSON))
+    for key, files in groupby(_members(data), lambda member: member[0].partition(".")[0]):
+        members = {name.removeprefix(key): content for name, content in files}
+        png, text, json = (members.pop(end, None) for end in (_PNG, _TEXT, _JSON))
+        yield Record(key, png, text, json, ", ".join(members))
     if not data.endswith(_END) or len(data) % tarfile.RECORDSIZE:
         raise FormatError("cut off (a tar file ends in zero bytes, at a multiple of 10,240)")
 
 
 def found_sample(record: Record) -> Found:
     """An image from its three files."""
-    key, png, text, json = record
+    key, png, text, json, more = record
     facts = facts_in(json or b"")
     problem = ""
     if png is text is json is None:
@@ -99,6 +96,8 @@ def found_sample(record: Record) -> Found:
     elif png is None or text is None or facts is None:
         missing = {_PNG: png, _TEXT: text, _JSON: facts}
         problem = f"no {' and no '.join(end for end, there in missing.items() if there is None)} of it"
+    elif more:
+        problem = f"has {more}, too"
     elif facts.label != text.decode("ascii", "replace"):
         problem = f"its label says {text.decode('ascii', 'replace')[:40]}, its JSON {str(facts.label)[:40]}"
     return Found(key, png, facts, problem)
@@ -106,13 +105,10 @@ def found_sample(record: Record) -> Found:
 
 def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Names and contents in a tar file."""
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as file:
-            for member in file:
-                if member.isfile() and (content := file.extractfile(member)) is not None:
-                    yield member.name, content.read()
-    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
-        raise FormatError(f"not a tar file, or damaged ({error})") from error
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as file:
+        for member in file:
+            if member.isfile() and (content := file.extractfile(member)) is not None:
+                yield member.name, content.read()
 
 
 def _header(name: str, size: int) -> bytes:
