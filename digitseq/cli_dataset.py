@@ -151,6 +151,7 @@ def batch(
     from digitseq import api
 
     source = terminal.source_name(source, style_seed)
+    which = None if part is None else terminal.part(part)
     given: dict[str, Any] = {
         "length": None if length is None else terminal.length_range(length),
         "pattern": pattern,
@@ -219,7 +220,7 @@ def batch(
             labels=labels or (),
             workers=workers,
             scheduler=scheduler,
-            part=None if part is None else terminal.part(part),
+            part=which,
             finish=finish,
             force=force,
             png_level=png_level,

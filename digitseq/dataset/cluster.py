@@ -17,7 +17,12 @@ from digitseq.recipe import Recipe
 
 LOCAL = "local"
 _CONNECT_S = 15
+_CLOSE_S = 2
 _RETRIES = 2
+_LOGGERS = (
+    *("distributed.client", "distributed.comm", "distributed.core", "distributed.nanny"),
+    *("distributed.scheduler", "distributed.worker", "distributed.utils", "tornado.application", "asyncio"),
+)
 
 
 @contextmanager
@@ -56,7 +61,7 @@ def cluster(
             "scheduler", f"expected an address such as tcp://host:8786, or local, got {address!r}"
         )
     anywhere = GlyphsAnywhere(source, stored_folder(glyphs, drawing).absolute(), glyphs.digest)
-    with _local(workers) if address == LOCAL else _at(address) as place:
+    with _quiet(), _local(workers) if address == LOCAL else _at(address) as place:
         try:
             client = Client(place, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -65,14 +70,31 @@ def cluster(
                 f"the scheduler {address} cannot be reached: {reason}",
                 hint="is `dask scheduler` running there?",
             ) from error
+        executor = client.get_executor(pure=False, retries=_RETRIES)
         try:
-            with client, _losses(address):
+            with _losses(address):
                 _check_workers(client, address, recipe, anywhere)
-                with client.get_executor(pure=False, retries=_RETRIES) as executor:
-                    threads = sum(client.nthreads().values())
-                    yield Engine(threads, executor, remote=anywhere)
+                threads = sum(client.nthreads().values())
+                yield Engine(threads, executor, anywhere, lambda: client.status != "running")
         finally:
-            client.close(timeout=2)
+            executor.shutdown(wait=False)  # whoever is still at work is at work for nobody
+            client.close(timeout=_CLOSE_S)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What goes wrong is told once, by us: Dask logs it with tracebacks to the terminal."""
+    import logging
+
+    loggers = [logging.getLogger(name) for name in ("distributed", *_LOGGERS)]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
@@ -107,7 +129,11 @@ def _losses(address: str) -> Iterator[None]:
     hint = "what is whole stays, the same command goes on"
     try:
         yield
-    except (CancelledError, CommClosedError, TimeoutError) as error:
+    except OutputError as error:
+        if isinstance(error.__cause__, CancelledError):
+            raise OutputError(f"the scheduler {address} was lost", hint=hint) from error
+        raise
+    except (CommClosedError, TimeoutError) as error:
         raise OutputError(f"the scheduler {address} was lost", hint=hint) from error
     except KilledWorker as error:
         raise OutputError(

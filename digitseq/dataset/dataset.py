@@ -139,12 +139,14 @@ class Engine:
         workers: processes of our own, or tasks that the executor runs at once.
         executor: runs them instead.
         remote: how the executor's workers come to the glyphs; None if they see our folders.
+        is_lost: whether the executor's workers can no longer be reached.
         drawing: called as the built-in glyphs are drawn into the cache; few images do without.
     """
 
     workers: int = 1
     executor: Executor | None = None
     remote: GlyphsAnywhere | None = None
+    is_lost: Callable[[], bool] | None = None
     drawing: Callable[[int, int], None] | None = None
 
     def results(self, job: Job, shards: Shards) -> Generator[Written, None, None]:
@@ -163,7 +165,7 @@ class Engine:
             except CacheError:
                 if shared:
                     raise  # one process can do without: it draws what it needs
-        return run(write_shard, shards, workers, self.executor)
+        return run(write_shard, shards, workers, self.executor, self.is_lost)
 
 
 def write_dataset(

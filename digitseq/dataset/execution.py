@@ -31,6 +31,7 @@ Result = TypeVar("Result")
 
 _AHEAD = 4  # tasks a worker that are handed out at once: enough to keep it busy, few enough to forget
 _START_S = 0.02
+_ASK_S = 1.0
 _TRIES = 2  # a shard whose worker died is run again once
 
 
@@ -39,6 +40,7 @@ def run(
     tasks: Sequence[Task],
     workers: int,
     executor: Executor | None = None,
+    is_lost: Callable[[], bool] | None = None,
 ) -> Generator[Result, None, None]:
     """
     Results of a function for all tasks, in the order of the tasks.
@@ -51,13 +53,15 @@ def run(
         tasks: what to do; each can be pickled.
         workers: processes; 1 works in this one.
         executor: runs the tasks instead.
+        is_lost: whether the executor's workers can no longer be reached; asked now and then while nothing
+            comes back. Nothing is waited for then.
 
     Raises:
         OutputError: worker processes died again and again.
     """
     if executor is not None:
         try:
-            yield from _in_order(function, tasks, workers, executor, {})
+            yield from _in_order(function, tasks, workers, executor, {}, is_lost=is_lost)
         except BrokenExecutor as error:
             raise OutputError(f"the executor broke down: {error}") from error
         except CancelledError as error:
@@ -100,6 +104,7 @@ def _in_order(
     done: dict[int, Result],
     first: int = 0,
     deaths: list[int] | None = None,
+    is_lost: Callable[[], bool] | None = None,
 ) -> Iterator[Result]:
     running: dict[Future[Result], int] = {}
     handed_out = first
@@ -110,7 +115,9 @@ def _in_order(
                     if handed_out not in done:
                         running[executor.submit(function, tasks[handed_out])] = handed_out
                     handed_out += 1
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                finished, _ = wait(running, None if is_lost is None else _ASK_S, FIRST_COMPLETED)
+                if not finished and is_lost is not None and is_lost():
+                    raise CancelledError
                 for future in finished:
                     if isinstance(future.exception(), BrokenProcessPool) and deaths is not None:
                         for lost in running.values():
@@ -120,7 +127,7 @@ def _in_order(
     finally:
         for future in running:
             future.cancel()
-        if deaths is None:  # somebody else's workers: nothing of ours may run on
+        if deaths is None and is_lost is None:  # somebody else's workers: nothing of ours may run on
             wait(running)
 
 
