@@ -95,7 +95,7 @@ def batch(
     augment: Preset = None,
     effects: Effects = {},  # noqa: B006 - never changed
     recipe_file: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--recipe", help="Make this dataset.json again; options beside it override.", rich_help_panel=_RUN
         ),

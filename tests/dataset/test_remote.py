@@ -1,0 +1,291 @@
+"""Datasets in other storage: a real S3 server over HTTP, and fsspec's own file systems."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digitseq import (
+    DigitSequences,
+    ExtraError,
+    FormatError,
+    OutputError,
+    Recipe,
+    inspect_dataset,
+    read_dataset,
+    read_recipe,
+    verify_dataset,
+    write_dataset,
+)
+from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.storage import open_storage
+from tests.dataset.libraries import library
+from tests.dataset.s3 import Server, serving
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def _recipe(**fields: Any) -> Recipe:
+    start: dict[str, Any] = {
+        "length": (2, 4),
+        "spacing_range": (2, 8),
+        "image_width": 110,
+        "seed": 42,
+        "source": "builtin",
+        "count": 1_200,
+    }
+    return Recipe(**start | fields)
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _objects(url: str) -> dict[str, bytes]:
+    storage = open_storage(url)
+    names = sorted(storage.files())
+    read = storage.reader(names)
+    return {name: read(name) or b"" for name in names}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """An S3 server with the bucket ``bucket``; the environment leads there."""
+    library("moto")
+    s3fs = library("s3fs")
+    settings = {
+        "AWS_ACCESS_KEY_ID": "right",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "3",
+    }
+    with serving() as made, pytest.MonkeyPatch.context() as patch:
+        for name, value in (settings | {"AWS_ENDPOINT_URL": made.url}).items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem().mkdir("bucket")
+        yield made
+
+
+@pytest.fixture
+def bucket(server: Server, request: pytest.FixtureRequest) -> str:
+    """A URL of this test's own."""
+    return "s3://bucket/" + re.sub(r"\W", "-", request.node.name)
+
+
+# --- S3 -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path, name: str) -> None:
+    if FORMATS[name].library:
+        library(FORMATS[name].library)
+    count = 1_100 if name != "folder" else 110  # each image is a request, or two
+    recipe = _recipe(splits={"train": count, "test": 20}, count=None)
+    options: dict[str, Any] = {
+        "format": name,
+        "workers": 1,
+        "labels": ["coco", "yolo"] if name == "folder" else (),
+    }
+    summary = write_dataset(recipe, bucket, **options)
+    assert (summary.path, summary.written) == (bucket, count + 20)
+    write_dataset(recipe, tmp_path, **options)
+    assert _objects(bucket) == _tree(tmp_path)
+    assert write_dataset(recipe, bucket, workers=1).written == 0
+    assert list(verify_dataset(bucket)) == []
+    assert read_recipe(bucket) == read_recipe(f"{bucket}/dataset.json") == read_recipe(tmp_path)
+    image, label = read_dataset(bucket).parts["test"][7]
+    live = DigitSequences(recipe.parts()[1])[7]
+    assert (label, image.tobytes()) == (live[1], live[0].tobytes())
+    report = inspect_dataset(bucket, split="test")
+    assert (report.faults, len(report.table)) == (0, 20)
+    file = sorted(FORMATS[name].files(read_dataset(bucket).parts["train"].place))[-1]
+    open_storage(bucket).put(file, b"damaged")
+    assert any(f"{bucket}/{file}" in problem for problem in verify_dataset(bucket))
+    write_dataset(recipe, bucket, workers=1)
+    assert _objects(bucket) == _tree(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "waits"), [("folder", 1_100, (10, 600)), ("webdataset", 9_000, (12, 20))]
+)
+def test_a_killed_run_is_finished_by_the_same_command(
+    bucket: str, server: Server, tmp_path: Path, name: str, count: int, waits: tuple[int, ...]
+) -> None:
+    recipe = "--length 2-4 --min 2 --max 8 --width 110 --seed 42 --source builtin --workers 2"
+    command = [
+        sys.executable,
+        "-m",
+        "digitseq",
+        "batch",
+        bucket,
+        *recipe.split(),
+        "--format",
+        name,
+        "-n",
+        str(count),
+    ]
+    write_dataset(_recipe(count=count), tmp_path / "local", format=name, workers=1)
+    for wait in waits:  # requests that are answered before the kill
+        before = server.answered
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        while server.answered - before < wait and process.poll() is None:
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert "dataset.json" not in open_storage(bucket).files()
+        with pytest.raises(FormatError, match=r"no finished dataset|not finished"):
+            read_dataset(bucket)
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["path"] == bucket
+    assert _objects(bucket) == _tree(tmp_path / "local")
+
+
+def test_a_server_that_is_unwell_for_a_while_is_asked_again(
+    bucket: str, server: Server, tmp_path: Path
+) -> None:
+    server.well, server.unwell = 4, 2
+    write_dataset(_recipe(), bucket, format="npz", workers=1)
+    assert server.unwell == 0
+    assert list(verify_dataset(bucket)) == []
+
+
+def test_a_server_that_stays_unwell_is_told_and_nothing_is_half_written(bucket: str, server: Server) -> None:
+    server.well, server.unwell = 8, 10_000
+    try:
+        with pytest.raises(
+            (OutputError, FormatError), match=rf"{bucket}.* cannot be (written|read): .*(503|reduce)"
+        ):
+            write_dataset(_recipe(count=3_000), bucket, format="npz", workers=1)
+    finally:
+        server.well = server.unwell = 0
+    assert "dataset.json" not in open_storage(bucket).files()
+    write_dataset(_recipe(count=3_000), bucket, format="npz", workers=1)
+    assert list(verify_dataset(bucket)) == []
+    assert sorted(_objects(bucket)) == ["dataset.json", *(f"train-00000{number}.npz" for number in range(3))]
+
+
+def test_a_missing_bucket_and_wrong_credentials_are_told(server: Server, tmp_path: Path) -> None:
+    def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "digitseq", *arguments]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | environment
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    write = ["-n", "5", "--length", "2", "--seed", "1", "--source", "builtin"]
+    code, output, errors = run("batch", "s3://nowhere/run", *write)
+    assert (code, output) == (1, "")
+    assert errors == "error: s3://nowhere/run cannot be written: The specified bucket does not exist\n"
+    for command in (
+        ["batch", "s3://bucket/run", *write],
+        ["verify", "s3://bucket/run"],
+        ["inspect", "s3://bucket/run"],
+    ):
+        code, output, errors = run(*command, AWS_ACCESS_KEY_ID="wrong")
+        assert (code, output) == (1, "")
+        assert re.fullmatch(
+            r"error: s3://bucket/run.* cannot be read: .*(Access Key|Forbidden|denied).*\n", errors
+        ), errors
+    for looking in ("verify", "inspect"):
+        code, output, errors = run(looking, "s3://bucket/nothing")
+        assert (code, output) == (1, "")
+        assert "s3://bucket/nothing" in errors
+        assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) in ([], [tmp_path / "cache"])
+
+
+def test_parts_are_put_together_in_a_bucket_and_in_memory(bucket: str, tmp_path: Path) -> None:
+    recipe = _recipe(count=3_000)
+    for url, name in ((bucket, "webdataset"), (f"memory://{bucket[5:]}", "folder")):
+        write_dataset(recipe, tmp_path / name, format=name, workers=1)
+        for part in (3, 1, 2):
+            write_dataset(recipe, url, format=name, part=(part, 3), workers=1)
+        assert _objects(url) == _tree(tmp_path / name)
+
+
+def test_the_commands_verify_and_inspect_take_urls(bucket: str) -> None:
+    write_dataset(_recipe(count=30), bucket, format="webdataset", workers=1)
+    for command, told in (("verify", "all 30 images"), ("inspect", "2 to 8 px")):
+        done = subprocess.run(
+            [sys.executable, "-m", "digitseq", command, bucket], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert told in done.stdout + done.stderr
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "digitseq",
+            "batch",
+            f"{bucket}-2",
+            "--recipe",
+            f"{bucket}/dataset.json",
+            "-q",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _objects(f"{bucket}-2") == _objects(bucket)
+
+
+# --- Other file systems ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["folder", "npz", "webdataset"])
+def test_memory_is_a_place_like_any_other(tmp_path: Path, name: str) -> None:
+    library("fsspec")
+    recipe, url = _recipe(count=6_000), f"memory://{tmp_path.name}-{name}"
+    write_dataset(recipe, url, format=name, workers=2)  # in this process: no other sees it
+    write_dataset(recipe, tmp_path / "local", format=name, workers=1)
+    assert _objects(url) == _tree(tmp_path / "local")
+    with pytest.raises(OutputError, match="another recipe"):
+        write_dataset(_recipe(count=5), url, workers=1)
+    write_dataset(_recipe(count=5), url, workers=1, force=True)
+    assert sorted(_objects(url)) == sorted(
+        [
+            *(f"images/000/00000{number}.png" for number in range(5)),
+            "dataset.json",
+            "labels.csv",
+            "metadata.jsonl",
+        ]
+    )
+    open_storage(url).put("notes.txt", b"mine")
+    open_storage(url).remove("dataset.json")
+    with pytest.raises(OutputError, match="holds something else"):
+        write_dataset(_recipe(count=5), url, workers=1)
+
+
+def test_what_is_missing_for_a_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    library("fsspec")
+    for url, told in (("foo://x/y", "Protocol not known: foo"), ("gs://x/y", "gcsfs")):
+        with pytest.raises((OutputError, ExtraError), match=told):
+            write_dataset(_recipe(count=5), url, workers=1)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(library("fsspec.registry")._registry, "s3", raising=False)
+    with pytest.raises(ExtraError, match=r"s3://x/y needs s3fs.*pip install 'digitseq\[s3\]'"):
+        read_dataset("s3://x/y")
+
+
+def test_without_fsspec_urls_name_the_extra_and_paths_need_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    for url, extra in (("s3://x/y", "s3"), ("memory://x/y", "fsspec")):
+        with pytest.raises(ExtraError, match=rf"needs fsspec.*pip install 'digitseq\[{extra}\]'"):
+            write_dataset(_recipe(count=5), url, workers=1)
+    write_dataset(_recipe(count=5), tmp_path / "out", workers=1)
+    assert list(verify_dataset(tmp_path / "out")) == []
