@@ -3,7 +3,7 @@ What an engine costs: the same dataset by a Dask cluster and by two processes of
 
     python tests/benchmarks/cluster.py MNIST_FOLDER [WORK_FOLDER] [IMAGES]
 
-MNIST_FOLDER holds the four original files; WORK_FOLDER is where to write (default: a temporary folder). Starts
+MNIST_FOLDER holds the four original files; WORK_FOLDER is where to write (default: a temporary one). Starts
 `dask scheduler` and two `dask worker` on loopback; they are running and connected before anything is timed,
 while the processes of --workers 2 start within the time. In turns, medians.
 """
