@@ -23,6 +23,18 @@ from batch import medians, seconds_of
 _PORT, _ROUNDS = 18_786, 5
 
 
+def nothing_rate(address: str, count: int = 3_000) -> float:
+    """How many tasks a second scheduler and client can hand out: what bounds the number of workers."""
+    from distributed import Client
+
+    from digitseq.dataset.execution import run
+
+    with Client(address, set_as_default=False) as client:
+        executor = client.get_executor(pure=False, retries=2)
+        seconds = seconds_of(lambda: list(run(len, ["x"] * count, 16, executor, lambda: False)))
+    return count / seconds
+
+
 def main() -> None:
     """Measure, print ratios."""
     from digitseq import make_recipe, write_dataset
@@ -55,6 +67,7 @@ def main() -> None:
         for action in actions.values():
             action()
         times = medians(actions, _ROUNDS)
+        tasks = nothing_rate(address)
     finally:
         for process in running:
             process.kill()
@@ -63,6 +76,7 @@ def main() -> None:
         own, other = times[f"{name}, own"], times[f"{name}, dask"]
         rates = f"own {count / own:8,.0f} images/s, dask {count / other:8,.0f}"
         print(f"  {name:11} {rates}: {other / own:.2f} × the time")
+    print(f"tasks that do nothing, all processes on the same cores: {tasks:,.0f} a second")
 
 
 if __name__ == "__main__":
