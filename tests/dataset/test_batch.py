@@ -19,23 +19,9 @@ from PIL import Image
 from digitseq import DigitSequences, Recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.errors import ArgumentError, FormatError, OutputError
 from digitseq.glyphs.glyphset import GlyphSet
+from tests.dataset.made import recipe as _recipe
+from tests.dataset.made import tree as _tree
 from tests.server import wait_until
-
-
-def _recipe(**fields: Any) -> Recipe:
-    start: dict[str, Any] = {
-        "length": (3, 6),
-        "spacing_range": (2, 8),
-        "image_width": 200,
-        "seed": 42,
-        "source": "builtin",
-    }
-    return Recipe(**start | fields)
-
-
-def _tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
 
 # --- The layout -----------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ import pytest
 from digitseq import ExtraError, Recipe, verify_dataset, write_dataset
 from digitseq.dataset import cluster
 from tests.dataset.libraries import library
+from tests.dataset.made import tree as _tree
 from tests.server import wait_until
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -29,10 +30,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 _COMMAND = (
     "--length 4 --width 200 --min 2 --max 8 --seed 42 --source builtin -n 40000 --format npz"  # 40 shards
 )
-
-
-def _tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from digitseq import (
     ExtraError,
     FormatError,
     OutputError,
-    Recipe,
     inspect_dataset,
     outline,
     read_dataset,
@@ -37,6 +36,8 @@ from digitseq.dataset import formats
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.names import LABEL_FILES, FormatName
 from tests.dataset.libraries import library
+from tests.dataset.made import recipe as _recipe
+from tests.dataset.made import tree as _tree
 from tests.server import wait_until
 
 _ALL = pytest.mark.parametrize("name", list(FORMATS), indirect=True)
@@ -49,21 +50,6 @@ def name(request: pytest.FixtureRequest) -> str:
     if FORMATS[request.param].library:
         library(FORMATS[request.param].library)
     return str(request.param)
-
-
-def _recipe(**fields: Any) -> Recipe:
-    start: dict[str, Any] = {
-        "length": (3, 6),
-        "spacing_range": (2, 8),
-        "image_width": 200,
-        "seed": 42,
-        "source": "builtin",
-    }
-    return Recipe(**start | fields)
-
-
-def _tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 _FILES = {

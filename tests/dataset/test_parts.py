@@ -12,21 +12,12 @@ import pytest
 from digitseq import ArgumentError, OutputError, Recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.dataset.formats import FORMATS
 from tests.dataset.libraries import library
+from tests.dataset.made import recipe
+from tests.dataset.made import tree as _tree
 
 
 def _recipe(**fields: Any) -> Recipe:
-    start: dict[str, Any] = {
-        "length": (2, 4),
-        "spacing_range": (2, 8),
-        "image_width": 110,
-        "seed": 42,
-        "source": "builtin",
-    }
-    return Recipe(**start | fields)
-
-
-def _tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return recipe(**{"length": (2, 4), "image_width": 110} | fields)
 
 
 _SPLITS = {"train": 6_300, "test": 1_200}  # 7 and 2 shards
@@ -36,24 +27,24 @@ _SPLITS = {"train": 6_300, "test": 1_200}  # 7 and 2 shards
 def test_parts_in_any_order_make_the_same_dataset(tmp_path: Path, name: str) -> None:
     if FORMATS[name].library:
         library(FORMATS[name].library)
-    recipe, out = _recipe(splits=_SPLITS), tmp_path / "out"
+    wanted, out = _recipe(splits=_SPLITS), tmp_path / "out"
     options: dict[str, Any] = {"format": name, "workers": 1}
     if name == "folder":
         options["labels"] = ["coco", "yolo"]
-    write_dataset(recipe, tmp_path / "whole", **options)
+    write_dataset(wanted, tmp_path / "whole", **options)
     for part, missing in ((3, 6), (1, 3)):
-        summary = write_dataset(recipe, out, part=(part, 3), **options)
+        summary = write_dataset(wanted, out, part=(part, 3), **options)
         assert (summary.missing, summary.pixels) == (missing, "")
         assert not (out / "dataset.json").exists()
     with pytest.raises(
         OutputError, match=r"3 of 9 shards are missing, the first is number 2 of train.*run the parts"
     ):
-        write_dataset(recipe, out, finish=True, **options)
-    summary = write_dataset(recipe, out, part=(2, 3), **options)
+        write_dataset(wanted, out, finish=True, **options)
+    summary = write_dataset(wanted, out, part=(2, 3), **options)
     assert (summary.images, summary.written, summary.missing) == (3_000, 3_000, 0)
     assert _tree(out) == _tree(tmp_path / "whole")
-    assert write_dataset(recipe, out, part=(2, 3), **options).written == 0
-    assert write_dataset(recipe, out, finish=True, **options).images == len(recipe)
+    assert write_dataset(wanted, out, part=(2, 3), **options).written == 0
+    assert write_dataset(wanted, out, finish=True, **options).images == len(wanted)
     assert _tree(out) == _tree(tmp_path / "whole")
 
 
@@ -100,11 +91,11 @@ def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path) 
 
 
 def test_a_part_that_was_killed_is_written_again_and_finished_by_a_command(tmp_path: Path) -> None:
-    recipe = _recipe(count=3_000)
-    write_dataset(recipe, tmp_path / "whole", workers=1)
+    wanted = _recipe(count=3_000)
+    write_dataset(wanted, tmp_path / "whole", workers=1)
     out = tmp_path / "out"
     for part in (1, 2, 3):
-        write_dataset(recipe, out, part=(part, 4), workers=1)  # 4 has no shard: nothing is missing
+        write_dataset(wanted, out, part=(part, 4), workers=1)  # 4 has no shard: nothing is missing
     assert _tree(out) == _tree(tmp_path / "whole")
     (out / "dataset.json").rename(out / ".digitseq-unfinished.json")  # as if the end had been killed
     (out / "images/001/000007.png").unlink(missing_ok=True)
@@ -113,35 +104,35 @@ def test_a_part_that_was_killed_is_written_again_and_finished_by_a_command(tmp_p
         (out / name).unlink()
     (out / ".partial-1-x").write_text("")
     for part in (1, 2, 3):
-        write_dataset(recipe, out, part=(part, 3), workers=1)
+        write_dataset(wanted, out, part=(part, 3), workers=1)
     assert _tree(out) == _tree(tmp_path / "whole")
 
 
 def test_a_damaged_note_is_told_and_its_part_written_again(tmp_path: Path) -> None:
-    recipe, out = _recipe(count=2_000), tmp_path / "out"
-    write_dataset(recipe, out, part=(1, 2), workers=1)
+    wanted, out = _recipe(count=2_000), tmp_path / "out"
+    write_dataset(wanted, out, part=(1, 2), workers=1)
     (note,) = (out / ".digitseq-notes").iterdir()
     whole = note.read_bytes()
     for damaged in (b"", whole[:-3], b"{}\n", b"[1]\n"):
         note.write_bytes(damaged)
         with pytest.raises(OutputError, match=r"train-000000: missing or damaged.*run its part again"):
-            write_dataset(recipe, out, part=(2, 2), workers=1)
-    write_dataset(recipe, out, part=(1, 2), workers=1)
+            write_dataset(wanted, out, part=(2, 2), workers=1)
+    write_dataset(wanted, out, part=(1, 2), workers=1)
     assert list(verify_dataset(out)) == []
 
 
 def test_the_whole_command_finishes_parts_and_another_recipe_is_refused(tmp_path: Path) -> None:
-    recipe, out = _recipe(count=3_000), tmp_path / "out"
-    write_dataset(recipe, out, part=(2, 3), workers=1)
+    wanted, out = _recipe(count=3_000), tmp_path / "out"
+    write_dataset(wanted, out, part=(2, 3), workers=1)
     with pytest.raises(OutputError, match="another recipe"):
         write_dataset(_recipe(count=3_001), out, part=(1, 3), workers=1)
-    assert write_dataset(recipe, out, workers=1).written == 2_000
+    assert write_dataset(wanted, out, workers=1).written == 2_000
     assert list(verify_dataset(out)) == []
     assert len(read_dataset(out)) == 3_000
 
 
 def test_parts_are_checked(tmp_path: Path) -> None:
-    recipe = _recipe(count=5)
+    wanted = _recipe(count=5)
     wrong: list[dict[str, Any]] = [
         {"part": (0, 3)},
         {"part": (4, 3)},
@@ -151,14 +142,14 @@ def test_parts_are_checked(tmp_path: Path) -> None:
     ]
     for options in wrong:
         with pytest.raises(ArgumentError, match=r"part: expected two integers k and n, 1 ≤ k ≤ n"):
-            write_dataset(recipe, tmp_path / "out", workers=1, **options)
+            write_dataset(wanted, tmp_path / "out", workers=1, **options)
     for argument, options in (
         ("force", {"part": (1, 3), "force": True}),
         ("force", {"finish": True, "force": True}),
         ("finish", {"part": (1, 3), "finish": True}),
     ):
         with pytest.raises(ArgumentError) as caught:
-            write_dataset(recipe, tmp_path / "out", workers=1, **options)
+            write_dataset(wanted, tmp_path / "out", workers=1, **options)
         assert caught.value.argument == argument
     command = [
         sys.executable,

@@ -28,25 +28,15 @@ from digitseq import (
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.storage import open_storage
 from tests.dataset.libraries import library
+from tests.dataset.made import recipe
+from tests.dataset.made import tree as _tree
 from tests.dataset.s3 import Server, serving
 
 pytestmark = pytest.mark.filterwarnings("default")
 
 
 def _recipe(**fields: Any) -> Recipe:
-    start: dict[str, Any] = {
-        "length": (2, 4),
-        "spacing_range": (2, 8),
-        "image_width": 110,
-        "seed": 42,
-        "source": "builtin",
-        "count": 1_200,
-    }
-    return Recipe(**start | fields)
-
-
-def _tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return recipe(**{"length": (2, 4), "image_width": 110, "count": 1_200} | fields)
 
 
 def _objects(url: str) -> dict[str, bytes]:
@@ -88,28 +78,28 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
     if FORMATS[name].library:
         library(FORMATS[name].library)
     count = 1_100 if name != "folder" else 110  # each image is a request, or two
-    recipe = _recipe(splits={"train": count, "test": 20}, count=None)
+    wanted = _recipe(splits={"train": count, "test": 20}, count=None)
     options: dict[str, Any] = {
         "format": name,
         "workers": 1,
         "labels": ["coco", "yolo"] if name == "folder" else (),
     }
-    summary = write_dataset(recipe, bucket, **options)
+    summary = write_dataset(wanted, bucket, **options)
     assert (summary.path, summary.written) == (bucket, count + 20)
-    write_dataset(recipe, tmp_path, **options)
+    write_dataset(wanted, tmp_path, **options)
     assert _objects(bucket) == _tree(tmp_path)
-    assert write_dataset(recipe, bucket, workers=1).written == 0
+    assert write_dataset(wanted, bucket, workers=1).written == 0
     assert list(verify_dataset(bucket)) == []
     assert read_recipe(bucket) == read_recipe(f"{bucket}/dataset.json") == read_recipe(tmp_path)
     image, label = read_dataset(bucket).parts["test"][7]
-    live = DigitSequences(recipe.parts()[1])[7]
+    live = DigitSequences(wanted.parts()[1])[7]
     assert (label, image.tobytes()) == (live[1], live[0].tobytes())
     report = inspect_dataset(bucket, split="test")
     assert (report.faults, len(report.table)) == (0, 20)
     file = sorted(FORMATS[name].files(read_dataset(bucket).parts["train"].place))[-1]
     open_storage(bucket).put(file, b"damaged")
     assert any(f"{bucket}/{file}" in problem for problem in verify_dataset(bucket))
-    write_dataset(recipe, bucket, workers=1)
+    write_dataset(wanted, bucket, workers=1)
     assert _objects(bucket) == _tree(tmp_path)
 
 
@@ -119,14 +109,14 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
 def test_a_killed_run_is_finished_by_the_same_command(
     bucket: str, server: Server, tmp_path: Path, name: str, count: int, waits: tuple[int, ...]
 ) -> None:
-    recipe = "--length 2-4 --min 2 --max 8 --width 110 --seed 42 --source builtin --workers 2"
+    wanted = "--length 2-4 --min 2 --max 8 --width 110 --seed 42 --source builtin --workers 2"
     command = [
         sys.executable,
         "-m",
         "digitseq",
         "batch",
         bucket,
-        *recipe.split(),
+        *wanted.split(),
         "--format",
         name,
         "-n",
@@ -206,11 +196,11 @@ def test_a_missing_bucket_and_wrong_credentials_are_told(server: Server, tmp_pat
 
 
 def test_parts_are_put_together_in_a_bucket_and_in_memory(bucket: str, tmp_path: Path) -> None:
-    recipe = _recipe(count=3_000)
+    wanted = _recipe(count=3_000)
     for url, name in ((bucket, "webdataset"), (f"memory://{bucket[5:]}", "folder")):
-        write_dataset(recipe, tmp_path / name, format=name, workers=1)
+        write_dataset(wanted, tmp_path / name, format=name, workers=1)
         for part in (3, 1, 2):
-            write_dataset(recipe, url, format=name, part=(part, 3), workers=1)
+            write_dataset(wanted, url, format=name, part=(part, 3), workers=1)
         assert _objects(url) == _tree(tmp_path / name)
 
 
@@ -247,9 +237,9 @@ def test_the_commands_verify_and_inspect_take_urls(bucket: str) -> None:
 @pytest.mark.parametrize("name", ["folder", "npz", "webdataset"])
 def test_memory_is_a_place_like_any_other(tmp_path: Path, name: str) -> None:
     library("fsspec")
-    recipe, url = _recipe(count=6_000), f"memory://{tmp_path.name}-{name}"
-    write_dataset(recipe, url, format=name, workers=2)  # in this process: no other sees it
-    write_dataset(recipe, tmp_path / "local", format=name, workers=1)
+    wanted, url = _recipe(count=6_000), f"memory://{tmp_path.name}-{name}"
+    write_dataset(wanted, url, format=name, workers=2)  # in this process: no other sees it
+    write_dataset(wanted, tmp_path / "local", format=name, workers=1)
     assert _objects(url) == _tree(tmp_path / "local")
     with pytest.raises(OutputError, match="another recipe"):
         write_dataset(_recipe(count=5), url, workers=1)
