@@ -50,7 +50,7 @@ def inspect(
         bool, typer.Option("--partial", help="Some images may have no prediction.", rich_help_panel=_SCORE)
     ] = False,
     compare: Annotated[
-        tuple[Path, Path] | None,
+        tuple[str, str] | None,
         typer.Option(
             metavar="A B",
             help="Two datasets side by side; with PATH, two files of predictions for it.",
@@ -150,8 +150,8 @@ def inspect(
         if path is None:
             first, second = (look(one, None) for one in compare)
         else:
-            first = look(path, compare[0])
-            second = api.score_predictions(first, compare[1], partial=partial)
+            first = look(path, Path(compare[0]))
+            second = api.score_predictions(first, Path(compare[1]), partial=partial)
         _print_comparison(api.compare_reports(first, second), as_json)
         return
     report = look(path or Path(), predictions)

@@ -97,8 +97,7 @@ def write_dataset(
         if scheduler is not None and not finish:
             from digitseq.dataset.cluster import cluster
 
-            spec = "" if isinstance(source, GlyphSet) else str(source or recipe.source)
-            engine = stack.enter_context(cluster(scheduler, recipe, glyphs, spec, workers, drawing))
+            engine = stack.enter_context(cluster(scheduler, recipe, glyphs, workers, drawing))
         return write(
             recipe,
             out,

@@ -1,6 +1,8 @@
 """A Dask cluster as the engine: its scheduler hands out shards, its workers write them, on any machines."""
 
 import json
+import re
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -12,13 +14,15 @@ from digitseq.dataset.dataset import Engine
 from digitseq.errors import ArgumentError, DigitSeqError, ExtraError, OutputError
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import GlyphsAnywhere
+from digitseq.glyphs.sources import GlyphsAnywhere, source_of
 from digitseq.recipe import Recipe
 
 LOCAL = "local"
 _CONNECT_S = 15
 _CLOSE_S = 2
 _RETRIES = 2
+_WORKERLESS_S = 10.0
+_ADDRESS = re.compile(rf"{LOCAL}|(tcp|tls|ucx|ws|wss)://\S+:\d{{1,5}}")
 _LOGGERS = (
     *("distributed.client", "distributed.comm", "distributed.core", "distributed.nanny"),
     *("distributed.scheduler", "distributed.worker", "distributed.utils", "tornado.application", "asyncio"),
@@ -30,7 +34,6 @@ def cluster(
     address: str,
     recipe: Recipe,
     glyphs: GlyphSet,
-    source: str,
     workers: int | None = None,
     drawing: Callable[[int, int], None] | None = None,
 ) -> Iterator[Engine]:
@@ -41,7 +44,6 @@ def cluster(
         address: of its scheduler, tcp://host:8786; or "local" for one on this machine, for as long as needed.
         recipe: what will be drawn.
         glyphs: from what.
-        source: what workers open to have the same; "" for glyphs that only this machine has.
         workers: processes of a local cluster; None for one a core.
         drawing: called as the built-in glyphs are drawn into this machine's cache.
 
@@ -53,14 +55,17 @@ def cluster(
         OutputError: the scheduler cannot be reached or is lost, or a worker is not fit for the work.
     """
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError:
         raise ExtraError("a scheduler needs Dask's distributed", extra="dask") from None
-    if not isinstance(address, str) or (address != LOCAL and "://" not in address):
+    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
         raise ArgumentError(
             "scheduler", f"expected an address such as tcp://host:8786, or local, got {address!r}"
         )
-    anywhere = GlyphsAnywhere(source, stored_folder(glyphs, drawing).absolute(), glyphs.digest)
+    anywhere = GlyphsAnywhere(source_of(glyphs), stored_folder(glyphs, drawing).absolute(), glyphs.digest)
+    if address.startswith("tls://") and Security().get_connection_args("client").get("ssl_context") is None:
+        hint = "Dask's configuration names them: distributed.comm.tls"
+        raise OutputError(f"{address} needs certificates, and there are none", hint=hint)
     with _quiet(), _local(workers) if address == LOCAL else _at(address) as place:
         try:
             client = Client(place, timeout=_CONNECT_S, set_as_default=False)
@@ -72,10 +77,11 @@ def cluster(
             ) from error
         executor = client.get_executor(pure=False, retries=_RETRIES)
         try:
-            with _losses(address):
+            watch = _Watch(client)
+            with _losses(address, watch):
                 _check_workers(client, address, recipe, anywhere)
                 threads = sum(client.nthreads().values())
-                yield Engine(threads, executor, anywhere, lambda: client.status != "running")
+                yield Engine(threads, executor, anywhere, watch.is_lost)
         finally:
             executor.shutdown(wait=False)  # whoever is still at work is at work for nobody
             client.close(timeout=_CLOSE_S)
@@ -109,19 +115,44 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
 
     from distributed import LocalCluster
 
-    from digitseq.dataset.execution import cores
+    from digitseq.dataset.execution import cores, interrupts_held_back
 
-    with LocalCluster(
-        n_workers=workers or cores(),
-        threads_per_worker=1,
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    ) as made:
+    with interrupts_held_back():  # its processes never see Ctrl-C; they end when this one does
+        made = LocalCluster(
+            n_workers=workers or cores(),
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+    with made:
         yield made
 
 
+class _Watch:
+    """
+    Whether a cluster can still do anything.
+
+    Attributes:
+        workerless: whether its workers have been gone for a while.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._seen = time.monotonic()
+        self.workerless = False
+
+    def is_lost(self) -> bool:
+        """Asked while nothing comes back."""
+        if self._client.status != "running":
+            return True
+        if self._client.nthreads():
+            self._seen = time.monotonic()
+        self.workerless = time.monotonic() - self._seen > _WORKERLESS_S
+        return self.workerless
+
+
 @contextmanager
-def _losses(address: str) -> Iterator[None]:
+def _losses(address: str, watch: "_Watch") -> Iterator[None]:
     """Tell what goes wrong between here and the workers."""
     from distributed import KilledWorker
     from distributed.comm import CommClosedError
@@ -131,6 +162,8 @@ def _losses(address: str) -> Iterator[None]:
         yield
     except OutputError as error:
         if isinstance(error.__cause__, CancelledError):
+            if watch.workerless:
+                raise OutputError(f"the scheduler {address} has no workers any more", hint=hint) from error
             raise OutputError(f"the scheduler {address} was lost", hint=hint) from error
         raise
     except (CommClosedError, TimeoutError) as error:

@@ -5,6 +5,7 @@ Everything that a dataset is follows from its recipe and the digest of its sourc
 is writing it again and keeping what is right. `dataset.json` comes last: its presence means complete.
 """
 
+import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from copy import copy
@@ -20,6 +21,7 @@ from digitseq.dataset.formats import FORMATS, open_format, write_shard
 from digitseq.dataset.formats.format import SHARD, Format, Place, Shard, Written, from_note
 from digitseq.dataset.manifest import (
     MANIFEST,
+    NOTES,
     UNFINISHED,
     found_manifest,
     is_of,
@@ -27,6 +29,7 @@ from digitseq.dataset.manifest import (
     make_manifest,
     manifest_json,
     places_of,
+    read_manifest,
     refuse_others,
     same_dataset,
 )
@@ -41,7 +44,6 @@ from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
 
 _FEW = 4  # shards that are written sooner than processes are started
-_NOTES = ".digitseq-notes"
 _NOTES_AT_ONCE = 1_000
 
 Progress = Callable[[int, int, int], None]
@@ -89,6 +91,19 @@ class Job:
     def places(self) -> list[Place]:
         """Where its splits are."""
         return places_of(self.manifest)
+
+    @cached_property
+    def notes(self) -> str:
+        """The folder of the notes about its shards; another dataset, or other lines, have another one."""
+        own = {name: self.manifest.get(name) for name in ("recipe", "source", "format", "labels")}
+        return f"{NOTES}/{sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is there, finished."""
+        found = read_manifest(self.storage)
+        whole = found is not None and same_dataset(found, self.manifest)
+        return whole and (found or {}).get("labels") == self.manifest.get("labels")
 
 
 class Shards(Sequence[Shard]):
@@ -226,10 +241,10 @@ def write_dataset(
         if found is not None and same_dataset(found, manifest):
             for entry, there in zip(manifest["parts"], found["parts"], strict=True):
                 entry |= {"sha256": there["sha256"]} if "sha256" in there else {}
-        storage.make()
         job = Job(recipe, storage, glyphs, manifest, png_level)
         if finish:
             return _finish(job, progress)
+        storage.make()
         if part is not None:
             return _write_part(job, engine, part, progress)
         with storage.lock():
@@ -240,6 +255,7 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
     storage = job.storage
     found = known_manifest(storage)
     _sweep(storage, [*job.places, *(places_of(found) if found else ())])
+    _forget_notes(storage)  # all shards are looked at again
     if force and found and not same_dataset(found, job.manifest):
         _clear(storage, found)
     _begin(job)
@@ -249,14 +265,17 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
     finally:
         results.close()
         _sweep(storage, job.places)
-    _forget_notes(job)
     return summary
 
 
 def _begin(job: Job) -> None:
     """Say what is going to be here, so that another recipe is refused."""
     found = known_manifest(job.storage)
-    if found is None or found.get("labels") != job.manifest.get("labels"):
+    if (
+        found is None
+        or not same_dataset(found, job.manifest)
+        or found.get("labels") != job.manifest.get("labels")
+    ):
         job.storage.put(UNFINISHED, manifest_json(job.manifest))
 
 
@@ -307,11 +326,11 @@ def _put_changed(storage: Storage, name: str, data: bytes) -> None:
 def _write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progress | None) -> Summary:
     storage = job.storage
     shards = Shards(job, part)
-    whole = storage.exists(MANIFEST)
+    whole = job.is_whole
     _begin(job)
     total = sum(shard.place.size(shard.number) for shard in shards)
     done = written = size = 0
-    results = engine.results(job, shards.changed(notes=_NOTES))
+    results = engine.results(job, shards.changed(notes=job.notes))
     try:
         for result in results:
             done, written, size = done + result.images, written + result.written, size + result.size_bytes
@@ -326,27 +345,31 @@ def _write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progr
 
 def _missing(job: Job) -> list[Shard]:
     """The shards of which there is no note; none if the dataset is there already."""
-    there = job.storage.names(_NOTES)
-    if job.storage.exists(MANIFEST):
+    there = job.storage.names(job.notes)
+    if job.is_whole:
         return []
-    return [shard for shard in Shards(job) if shard.note_of(_NOTES).rpartition("/")[2] not in there]
+    return [shard for shard in Shards(job) if shard.note_of(job.notes).rpartition("/")[2] not in there]
 
 
 def _finish(job: Job, progress: Progress | None) -> Summary:
     storage = job.storage
+    if missing := _missing(job):
+        total, first = len(Shards(job)), missing[0]
+        raise OutputError(
+            f"{storage.where()}: {len(missing):,} of {total:,} shards are missing, "
+            f"the first is number {first.number + 1} of {first.place.split}",
+            hint="run the parts that are missing, or the command without --part and --finish",
+        )
     with storage.lock(wait=True):
-        if missing := _missing(job):
-            total, first = len(Shards(job)), missing[0]
-            raise OutputError(
-                f"{storage.where()}: {len(missing):,} of {total:,} shards are missing, "
-                f"the first is number {first.number + 1} of {first.place.split}",
-                hint="run the parts that are missing, or the command without --part and --finish",
-            )
-        if not storage.exists(MANIFEST):
-            _assemble(job, _noted(job), progress)
-        _forget_notes(job)
+        if not job.is_whole:
+            try:
+                _assemble(job, _noted(job), progress)
+            except OutputError:
+                if not job.is_whole:  # where there are no locks, another may have done it meanwhile
+                    raise
+        _forget_notes(storage)
         _sweep(storage, job.places)
-        manifest = found_manifest(storage) or {}
+        manifest = read_manifest(storage) or {}
         return Summary(storage.where(), len(job.recipe), 0, 0, str(manifest.get("pixels", "")))
 
 
@@ -354,7 +377,7 @@ def _noted(job: Job) -> Iterator[tuple[Written, bytes]]:
     """What the shards came to, from their notes."""
     shards = Shards(job)
     for first in range(0, len(shards), _NOTES_AT_ONCE):
-        names = [shards[n].note_of(_NOTES) for n in range(first, min(first + _NOTES_AT_ONCE, len(shards)))]
+        names = [shards[n].note_of(job.notes) for n in range(first, min(first + _NOTES_AT_ONCE, len(shards)))]
         read = job.storage.reader(names)
         for name in names:
             note = from_note(read(name) or b"")
@@ -364,10 +387,12 @@ def _noted(job: Job) -> Iterator[tuple[Written, bytes]]:
             yield note
 
 
-def _forget_notes(job: Job) -> None:
-    for name in job.storage.names(_NOTES):
-        job.storage.remove(f"{_NOTES}/{name}")
-    job.storage.remove_empty(_NOTES)
+def _forget_notes(storage: Storage) -> None:
+    for folder in storage.names(NOTES):
+        for name in storage.names(f"{NOTES}/{folder}"):
+            storage.remove(f"{NOTES}/{folder}/{name}")
+        storage.remove_empty(f"{NOTES}/{folder}")
+    storage.remove_empty(NOTES)
 
 
 # --- What was there -------------------------------------------------------------------------------------

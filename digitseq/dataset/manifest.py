@@ -21,6 +21,7 @@ from digitseq.recipe import Recipe
 DATASET_FORMAT = 1
 MANIFEST = "dataset.json"
 UNFINISHED = ".digitseq-unfinished.json"
+NOTES = ".digitseq-notes"
 
 
 def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequence[str]) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def refuse_others(
     """
     if found is None:
         # What a run leaves that was killed before it said what it was going to write.
-        if strangers := storage.strangers((UNFINISHED, MANIFEST) if force else (UNFINISHED,)):
+        if strangers := storage.strangers((NOTES, UNFINISHED, MANIFEST) if force else (NOTES, UNFINISHED)):
             raise OutputError(
                 f"{storage.where()} holds something else ({strangers[0]}) and is kept as it is",
                 hint="name an empty folder",

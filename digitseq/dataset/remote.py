@@ -4,11 +4,11 @@ Files of a dataset in any storage that fsspec knows: s3://, gs://, memory:// and
 One PUT is atomic there: an object is seen whole or not at all, so nothing is written beside its place first.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,9 +31,15 @@ class RemoteStorage(Storage):
 
     url: str
 
-    @cached_property
+    @property
     def _place(self) -> tuple[Any, str]:
-        """The file system and the path in it."""
+        """The file system and the path in it; each process opens its own, a forked one too."""
+        if vars(self).get("_pid") != os.getpid():
+            vars(self).update(_pid=os.getpid(), _opened=self._open())
+        place: tuple[Any, str] = vars(self)["_opened"]
+        return place
+
+    def _open(self) -> tuple[Any, str]:
         protocol = self.url.partition("://")[0]
         try:
             from fsspec.core import url_to_fs  # 60 ms, only for URLs
@@ -73,6 +79,8 @@ class RemoteStorage(Storage):
 
     def everywhere(self) -> "RemoteStorage":
         """The same for processes that run somewhere else."""
+        if self.one_process:
+            raise OutputError(f"{self.url} is in this process alone; other processes cannot write to it")
         return self
 
     # --- Writing ----------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ def open_storage(out: str | Path) -> "Storage":
         ExtraError: a URL needs a library that is not installed.
         ArgumentError: nothing knows this kind of URL.
     """
+    if isinstance(out, str) and out.startswith("file://"):
+        return LocalStorage(Path(out.removeprefix("file://")))
     if isinstance(out, str) and is_url(out):
         from digitseq.dataset.remote import RemoteStorage
 

@@ -40,6 +40,7 @@ class GlyphSet(Tiles):
             60,000–69,999 test).
         writers: int (rows,), who wrote each glyph; None where that is not known.
         folder: where it is stored as a memory map; None if it is in this process only.
+        opened_from: the path that it was read from; "" if from none.
         drawn_on_demand: its glyphs are drawn when they are first prepared.
     """
 
@@ -77,6 +78,7 @@ class GlyphSet(Tiles):
         self.name, self.digest, self.parts = name, digest, parts
         self.origin = origin
         self.folder: Path | None = None
+        self.opened_from = ""
         self.writers = writers
         self._bounds = bounds
         if widest_ink is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from digitseq import __version__
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
 from digitseq.glyphs.cache import CACHE_VARIABLE, mnist_dir, open_glyphs, stored_folder, stored_split
 from digitseq.glyphs.glyphset import GlyphSet
@@ -53,7 +54,15 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
         from digitseq.glyphs.files import load
 
         _opened[key] = load(path)
+        _opened[key].opened_from = str(path.absolute())
     return _opened[key]
+
+
+def source_of(glyphs: GlyphSet) -> str:
+    """What another process opens to have the same glyphs; "" if it cannot."""
+    if glyphs.name == MNIST or glyphs.name.partition(":")[0] == "builtin":
+        return glyphs.name
+    return glyphs.opened_from
 
 
 def glyphs_for(source: str | Path | GlyphSet | None, named: str) -> GlyphSet:
@@ -90,11 +99,13 @@ class GlyphsAnywhere:
         source: what to open, as `open_source` takes it; "" for glyphs that are only in a folder.
         folder: where the sender has them; used if the same are there.
         digest: what they must be.
+        version: the sender's digitseq, which must be that of the process.
     """
 
     source: str
     folder: Path
     digest: str
+    version: str = __version__
 
     def choose(self, split: str) -> GlyphSet:
         """
@@ -110,6 +121,8 @@ class GlyphsAnywhere:
 @lru_cache(maxsize=4)
 def _anywhere(glyphs: GlyphsAnywhere) -> Path:
     """A folder of the glyphs, in the cache of this machine if the sender's is not here."""
+    if glyphs.version != __version__:
+        raise SourceError(f"this process has digitseq {__version__}, who sent the work {glyphs.version}")
     with suppress(CacheError):
         there = open_glyphs(glyphs.folder)
         if there is not None and there.digest == glyphs.digest:

@@ -17,11 +17,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from digitseq import ExtraError, Recipe, verify_dataset, write_dataset
+from digitseq import (
+    ArgumentError,
+    ExtraError,
+    OutputError,
+    Recipe,
+    verify_dataset,
+    write_dataset,
+)
 from digitseq.dataset import cluster
+from digitseq.glyphs.glyphset import GlyphSet
 from tests.dataset.libraries import library
+from tests.dataset.made import recipe as made_recipe
 from tests.dataset.made import tree as _tree
 from tests.server import wait_until
 
@@ -288,6 +298,51 @@ def test_a_scheduler_that_cannot_be_used_is_told(
         "error: --scheduler: expected an address such as tcp://host"
     )
     assert wrong.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "foo://x:1", "tcp://", "tcp://127.0.0.1:abc", "tcp://host", ""]
+)
+def test_addresses_are_checked(tmp_path: Path, address: str) -> None:
+    library("distributed")
+    with pytest.raises(ArgumentError, match="scheduler: expected an address such as tcp://host:8786"):
+        write_dataset(made_recipe(count=5), tmp_path / "out", scheduler=address)
+    assert not (tmp_path / "out").exists()
+
+
+def test_tls_without_certificates_is_told(tmp_path: Path) -> None:
+    library("distributed")
+    with pytest.raises(OutputError, match=r"tls://127.0.0.1:8786 needs certificates.*distributed.comm.tls"):
+        write_dataset(made_recipe(count=5), tmp_path / "out", scheduler="tls://127.0.0.1:8786")
+
+
+def test_a_cluster_that_has_lost_all_workers_is_told(
+    tmp_path: Path, bank: Path, expected: dict[str, bytes]
+) -> None:
+    with _running(tmp_path) as made:
+        only = made.worker("only", cache=tmp_path / "cache1")
+        process = _batch(bank, tmp_path, "out", "--scheduler", made.address)
+        _some(tmp_path)
+        only.kill()
+        output, errors = process.communicate(timeout=90)
+    assert (process.returncode, output) == (1, ""), errors
+    assert f"error: the scheduler {made.address} has no workers any more\nhint: what is whole stays" in errors
+
+
+def test_glyphs_say_what_another_machine_opens(tmp_path: Path, solid: GlyphSet, with_mnist: Path) -> None:
+    from digitseq.glyphs.sources import open_source, source_of
+
+    np.savez(tmp_path / "own.npz", images=np.full((20, 28, 28), 9, np.uint8), labels=np.arange(20) % 10)
+    for source, told in (
+        ("mnist", "mnist"),
+        ("builtin", "builtin"),
+        ("builtin:7", "builtin:7"),
+        (tmp_path / "own.npz", str(tmp_path / "own.npz")),
+    ):
+        glyphs = open_source(source)
+        assert source_of(glyphs) == source_of(glyphs.choose("train")) == told
+        assert open_source(told).digest == glyphs.digest
+    assert source_of(solid) == ""
 
 
 def test_without_dask_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

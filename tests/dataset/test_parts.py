@@ -111,7 +111,7 @@ def test_a_part_that_was_killed_is_written_again_and_finished_by_a_command(tmp_p
 def test_a_damaged_note_is_told_and_its_part_written_again(tmp_path: Path) -> None:
     wanted, out = _recipe(count=2_000), tmp_path / "out"
     write_dataset(wanted, out, part=(1, 2), workers=1)
-    (note,) = (out / ".digitseq-notes").iterdir()
+    (note,) = (out / ".digitseq-notes").glob("*/*")
     whole = note.read_bytes()
     for damaged in (b"", whole[:-3], b"{}\n", b"[1]\n"):
         note.write_bytes(damaged)
@@ -119,6 +119,46 @@ def test_a_damaged_note_is_told_and_its_part_written_again(tmp_path: Path) -> No
             write_dataset(wanted, out, part=(2, 2), workers=1)
     write_dataset(wanted, out, part=(1, 2), workers=1)
     assert list(verify_dataset(out)) == []
+
+
+def test_notes_of_shards_that_were_removed_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digitseq.dataset import dataset
+
+    wanted, other, out = _recipe(count=2_000), _recipe(count=2_000, seed=7), tmp_path / "out"
+    write_dataset(wanted, out, part=(1, 2), workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "_assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_dataset(other, out, force=True, workers=1)
+    with pytest.raises(OutputError, match="another recipe"):
+        write_dataset(wanted, out, part=(2, 2), workers=1)  # the folder says what it is becoming
+    write_dataset(other, out, workers=1)
+    assert list(verify_dataset(out)) == []
+    write_dataset(wanted, out, force=True, workers=1)
+    assert list(verify_dataset(out)) == []
+
+
+def test_parts_with_other_labels_are_not_put_together(tmp_path: Path) -> None:
+    wanted, out = _recipe(count=2_000), tmp_path / "out"
+    write_dataset(wanted, tmp_path / "whole", labels=["coco"], workers=1)
+    write_dataset(wanted, out, part=(1, 2), workers=1)
+    assert write_dataset(wanted, out, part=(2, 2), labels=["coco"], workers=1).missing == 1
+    assert (
+        write_dataset(wanted, out, part=(1, 2), workers=1).missing == 0
+    )  # the labels are those that are there
+    assert _tree(out) == _tree(tmp_path / "whole")
+    for part in (1, 2):  # added to a whole dataset
+        write_dataset(wanted, out, part=(part, 2), labels=["paddle"], workers=1)
+    assert read_dataset(out).manifest["labels"] == ["paddle", "coco"]
+    assert list(verify_dataset(out)) == []
+
+
+def test_finish_on_nothing_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="2 of 2 shards are missing"):
+        write_dataset(_recipe(count=2_000), tmp_path / "out", finish=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_whole_command_finishes_parts_and_another_recipe_is_refused(tmp_path: Path) -> None:

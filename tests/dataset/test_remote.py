@@ -1,6 +1,7 @@
 """Datasets in other storage: a real S3 server over HTTP, and fsspec's own file systems."""
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +258,26 @@ def test_memory_is_a_place_like_any_other(tmp_path: Path, name: str) -> None:
     open_storage(url).remove("dataset.json")
     with pytest.raises(OutputError, match="holds something else"):
         write_dataset(_recipe(count=5), url, workers=1)
+
+
+def test_memory_cannot_be_shared_with_other_processes(tmp_path: Path) -> None:
+    library("fsspec")
+    with ThreadPoolExecutor(2) as threads, pytest.raises(OutputError, match="in this process alone"):
+        write_dataset(_recipe(), f"memory://{tmp_path.name}", executor=threads)
+
+
+def test_file_urls_are_paths(tmp_path: Path) -> None:
+    write_dataset(_recipe(count=5), f"file://{tmp_path}/out", workers=1)
+    assert list(verify_dataset(tmp_path / "out")) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_reads_too(bucket: str) -> None:
+    write_dataset(_recipe(count=8), bucket, format="npz", workers=1)
+    part = read_dataset(bucket).parts["train"]
+    here = [part[number][1] for number in range(8)]
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.map(part.__getitem__, range(8))[3][1] == here[3]
 
 
 def test_what_is_missing_for_a_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
