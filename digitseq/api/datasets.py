@@ -73,9 +73,9 @@ def write_dataset(
         ExtraError: a library is not installed that the format, the URL or the scheduler needs.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
-    from digitseq.dataset.dataset import Engine
     from digitseq.dataset.dataset import write_dataset as write
     from digitseq.dataset.execution import cores
+    from digitseq.dataset.job import Engine
 
     for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
         if value is not None and (type(value) is not int or not low <= value <= high):

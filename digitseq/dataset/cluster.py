@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from digitseq import __version__
-from digitseq.dataset.dataset import Engine
+from digitseq.dataset.job import Engine
 from digitseq.errors import ArgumentError, DigitSeqError, ExtraError, OutputError
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet

@@ -5,20 +5,16 @@ Everything that a dataset is follows from its recipe and the digest of its sourc
 is writing it again and keeping what is right. `dataset.json` comes last: its presence means complete.
 """
 
-import json
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor
-from copy import copy
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from digitseq.checks import choice
-from digitseq.dataset.execution import run
-from digitseq.dataset.formats import FORMATS, open_format, write_shard
-from digitseq.dataset.formats.format import SHARD, Format, Place, Shard, Written, from_note
+from digitseq.dataset.formats import FORMATS, open_format
+from digitseq.dataset.formats.format import Place, Shard, Written, from_note
+from digitseq.dataset.job import Engine, Job, Shards
 from digitseq.dataset.manifest import (
     MANIFEST,
     NOTES,
@@ -36,14 +32,11 @@ from digitseq.dataset.manifest import (
 from digitseq.dataset.names import LABEL_FILES
 from digitseq.dataset.png import FAST
 from digitseq.dataset.storage import Storage, open_storage
-from digitseq.errors import CacheError, OutputError, system_errors
-from digitseq.glyphs.cache import stored_folder
+from digitseq.errors import OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import GlyphsAnywhere
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
 
-_FEW = 4  # shards that are written sooner than processes are started
 _NOTES_AT_ONCE = 1_000
 
 Progress = Callable[[int, int, int], None]
@@ -70,117 +63,6 @@ class Summary:
     size_bytes: int
     pixels: str
     missing: int = 0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A dataset to write."""
-
-    recipe: Recipe
-    storage: Storage
-    glyphs: GlyphSet
-    manifest: dict[str, Any]
-    png_level: int
-
-    @property
-    def form(self) -> Format:
-        """Its format."""
-        return FORMATS[self.manifest["format"]]
-
-    @cached_property
-    def places(self) -> list[Place]:
-        """Where its splits are."""
-        return places_of(self.manifest)
-
-    @cached_property
-    def notes(self) -> str:
-        """The folder of the notes about its shards; another dataset, or other lines, have another one."""
-        own = {name: self.manifest.get(name) for name in ("recipe", "source", "format", "labels")}
-        return f"{NOTES}/{sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]}"
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is there, finished."""
-        found = read_manifest(self.storage)
-        whole = found is not None and same_dataset(found, self.manifest)
-        return whole and (found or {}).get("labels") == self.manifest.get("labels")
-
-
-class Shards(Sequence[Shard]):
-    """Shards of a dataset, made when they are asked for: there may be a million of them."""
-
-    def __init__(self, job: Job, part: tuple[int, int] | None = None) -> None:
-        """
-        All shards, or every n-th.
-
-        Args:
-            job: the dataset.
-            part: (k, n), k from 1 to n.
-        """
-        self._job = job
-        self._splits = list(zip(job.recipe.parts(), job.places, strict=True))
-        first, step = (0, 1) if part is None else (part[0] - 1, part[1])
-        self._numbers = range(first, sum(place.shards for place in job.places), step)
-        self._changes: dict[str, Any] = {}
-
-    def changed(self, **changes: Any) -> "Shards":
-        """The same shards with other fields."""
-        other = copy(self)
-        other._changes = self._changes | changes
-        return other
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __getitem__(self, index: Any) -> Any:
-        number, job = self._numbers[index], self._job
-        before = 0
-        for part, place in self._splits:
-            if before <= number < before + place.shards:
-                number -= before
-                recipe = part.part(number * SHARD, number * SHARD + place.size(number))
-                shard = Shard(job.form.name, place, number, recipe, job.glyphs, job.storage, job.png_level)
-                return replace(shard, **self._changes)
-            before += place.shards
-        raise IndexError(index)
-
-
-@dataclass(frozen=True)
-class Engine:
-    """
-    What runs shards.
-
-    Attributes:
-        workers: processes of our own, or tasks that the executor runs at once.
-        executor: runs them instead.
-        remote: how the executor's workers come to the glyphs; None if they see our folders.
-        is_lost: whether the executor's workers can no longer be reached.
-        drawing: called as the built-in glyphs are drawn into the cache; few images do without.
-    """
-
-    workers: int = 1
-    executor: Executor | None = None
-    remote: GlyphsAnywhere | None = None
-    is_lost: Callable[[], bool] | None = None
-    drawing: Callable[[int, int], None] | None = None
-
-    def results(self, job: Job, shards: Shards) -> Generator[Written, None, None]:
-        """Write shards; gives what they came to, in their order."""
-        workers, few = self.workers, len(shards) <= _FEW
-        if self.executor is not None:
-            shards = shards.changed(storage=job.storage.everywhere())
-        elif few or job.storage.one_process:
-            workers = 1
-        shared = workers > 1 or self.executor is not None
-        if self.remote is not None:
-            shards = shards.changed(glyphs=self.remote)
-        elif shared or (job.glyphs.drawn_on_demand and not few):
-            try:
-                shards = shards.changed(glyphs=stored_folder(job.glyphs, self.drawing))
-            except CacheError:
-                if shared:
-                    raise  # one process can do without: it draws what it needs
-        return run(write_shard, shards, workers, self.executor, self.is_lost)
 
 
 def write_dataset(
