@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -303,6 +304,18 @@ def test_damage_inside_a_file_is_a_sentence_too(
     assert file.read_bytes() == whole
 
 
+def test_an_environment_is_read_only_with_the_bytes_that_it_was_finished_with(tmp_path: Path) -> None:
+    """LMDB maps its pages: what is wrong in them can end the process, and a byte at the end tells nothing."""
+    library("lmdb")
+    write_dataset(_recipe(count=25), tmp_path, format="lmdb", workers=1)
+    file = tmp_path / "train/data.mdb"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert re.search(r"data.mdb: cut off, damaged or replaced \(its SHA-256", next(verify_dataset(tmp_path)))
+    assert write_dataset(_recipe(count=25), tmp_path, workers=1).written == 25
+    assert file.read_bytes() == whole
+
+
 def test_columns_of_other_types_are_refused(tmp_path: Path) -> None:
     """Not least because a label that has become a number has lost its zeros."""
     pq, pa = library("pyarrow.parquet"), library("pyarrow")
@@ -388,8 +401,6 @@ def test_each_change_is_found_and_named(
     tmp_path: Path, name: str, change: Callable[[_Rows], object], told: str
 ) -> None:
     """The files are written anew, by the format's own writer, with one thing changed."""
-    import re
-
     from digitseq.dataset.drawing import Sample
     from digitseq.dataset.manifest import places_of
     from digitseq.dataset.storage import LocalStorage
