@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError
@@ -115,9 +117,9 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
 
     from distributed import LocalCluster
 
-    from digitseq.dataset.execution import cores, interrupts_held_back
+    from digitseq.dataset.execution import cores
 
-    with interrupts_held_back():  # its processes never see Ctrl-C; they end when this one does
+    with _deaf_children():
         made = LocalCluster(
             n_workers=workers or cores(),
             threads_per_worker=1,
@@ -126,6 +128,22 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
         )
     with made:
         yield made
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """
+    Processes that are started in the block never see Ctrl-C; they end when this one ends them.
+
+    What is ignored stays so in a new program. (A mask does not reach them: threads of Dask start them.)
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    try:
+        yield
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
 
 
 class _Watch:

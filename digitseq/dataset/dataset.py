@@ -111,7 +111,9 @@ def write_dataset(
         choice("labels", name, LABEL_FILES)
     storage = open_storage(out)
     with system_errors(OutputError, f"{storage.where()} cannot be written"):
-        found = known_manifest(storage) if force else found_manifest(storage)
+        look = known_manifest if force else found_manifest
+        # Where something is without a manifest, another part may have begun since: look once more.
+        found = look(storage) or (look(storage) if storage.names() else None)
         own = found is not None and is_of(found, recipe, glyphs)
         if format is None:
             format = found["format"] if found is not None and own else "folder"  # noqa: A001

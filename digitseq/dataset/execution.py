@@ -138,7 +138,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
     )
     try:
-        with interrupts_held_back():
+        with _interrupts_held_back():
             # One waiting task each, so that all start here, where what they inherit is settled.
             for started in [pool.submit(time.sleep, _START_S) for _ in range(workers)]:
                 started.result()
@@ -153,7 +153,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def interrupts_held_back() -> Iterator[None]:
+def _interrupts_held_back() -> Iterator[None]:
     """
     Ctrl-C waits until the end of the block, and does nothing to what is started in it.
 

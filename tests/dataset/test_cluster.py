@@ -204,6 +204,34 @@ def test_ctrl_c_stops_at_once(tmp_path: Path, bank: Path, expected: dict[str, by
         assert time.monotonic() - start < 20
 
 
+@pytest.mark.parametrize("shards", [0, 3])
+def test_ctrl_c_reaches_the_command_and_not_its_own_cluster(
+    tmp_path: Path, bank: Path, expected: dict[str, bytes], shards: int
+) -> None:
+    """As a terminal sends it: to all processes of the group."""
+    command = [sys.executable, "-m", "digitseq", "batch", "out", *_COMMAND.replace("40000", "400000").split()]
+    process = subprocess.Popen(
+        [*command, "--scheduler", "local", "--workers", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"DIGITSEQ_CACHE_DIR": str(bank)},
+        start_new_session=True,
+    )
+    if shards:
+        _some(tmp_path, count=shards)
+        os.killpg(process.pid, signal.SIGINT)
+    else:  # again and again, from the start on; while the cluster starts it is not heard
+        while process.poll() is None and not list((tmp_path / "out").glob("train-*")):
+            time.sleep(0.3)
+            os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (130, ""), errors
+    assert "Traceback" not in errors, errors
+    assert not (tmp_path / "out/dataset.json").exists()
+
+
 def test_workers_fetch_their_own_mnist(tmp_path: Path, mnist_files: Path, with_mnist: Path) -> None:
     """A worker that sees neither the client's cache nor its own fetches MNIST once for all its processes."""
     library("distributed")

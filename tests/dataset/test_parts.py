@@ -90,6 +90,27 @@ def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path) 
         assert _tree(out) == _tree(tmp_path / "whole")
 
 
+def test_a_part_that_begins_while_another_does_is_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digitseq.dataset.manifest import found_manifest as look
+
+    wanted, out, asked = _recipe(count=2_000), tmp_path / "out", 0
+
+    def slow(storage: Any) -> Any:
+        """The other part begins when this one has looked."""
+        nonlocal asked
+        asked += 1
+        found = look(storage)
+        if asked == 1:
+            write_dataset(wanted, out, part=(1, 2), workers=1)
+        return found
+
+    monkeypatch.setattr("digitseq.dataset.dataset.found_manifest", slow)
+    assert write_dataset(wanted, out, part=(2, 2), workers=1).missing == 0
+    assert list(verify_dataset(out)) == []
+
+
 def test_a_part_that_was_killed_is_written_again_and_finished_by_a_command(tmp_path: Path) -> None:
     wanted = _recipe(count=3_000)
     write_dataset(wanted, tmp_path / "whole", workers=1)
