@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from hashlib import sha256
 from typing import Any
 
@@ -68,7 +68,7 @@ def cluster(
     if address.startswith("tls://") and Security().get_connection_args("client").get("ssl_context") is None:
         hint = "Dask's configuration names them: distributed.comm.tls"
         raise OutputError(f"{address} needs certificates, and there are none", hint=hint)
-    with _quiet(), _local(workers) if address == LOCAL else _at(address) as place:
+    with _quiet(), _local(workers) if address == LOCAL else nullcontext(address) as place:
         try:
             client = Client(place, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -103,11 +103,6 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
-
-
-@contextmanager
-def _at(address: str) -> Generator[str, None, None]:
-    yield address
 
 
 @contextmanager

@@ -205,13 +205,6 @@ class LocalStorage(Storage):
         Write the files of a new folder: all of them appear at once, or none.
 
         One rename for all costs nothing beside the writing, where one for each file would.
-
-        Args:
-            name: the folder, which is not there yet.
-            files: name in the folder, and content.
-
-        Returns:
-            Bytes written.
         """
         path = self.root / name
         with self._told(name):
@@ -245,15 +238,7 @@ class LocalStorage(Storage):
             partial.rmdir()
 
     def put_scratch(self, name: str, data: bytes) -> str:
-        """
-        Write a file for `take_scratch`, beside a name.
-
-        It is how workers hand over what is too long for a pipe: a worker that is killed in the middle of a
-        long message would leave its reader waiting for the rest for ever.
-
-        Returns:
-            The name of the file.
-        """
+        """Write a file for `take_scratch`, beside a name."""
         path = beside(self.root / name)
         with self._told(name):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,8 +34,11 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.dataset import formats
+from digitseq.dataset.drawing import Sample
 from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.formats.format import FileShards
 from digitseq.dataset.names import LABEL_FILES, FormatName
+from digitseq.dataset.storage import LocalStorage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
@@ -288,6 +291,24 @@ _DAMAGES: list[tuple[str, Callable[[bytes], bytes]]] = [
 ]
 
 
+@pytest.mark.parametrize("name", ["webdataset", "parquet"], indirect=True)  # those that keep a key
+def test_a_sample_under_another_key_is_found(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
+    part = read_dataset(tmp_path).parts["train"]
+    samples = []
+    for number in range(25):
+        found = part.found(number)
+        image = found.image()
+        assert image is not None
+        assert found.facts is not None
+        facts = found.facts
+        samples.append(Sample(number + 1, facts.label, image, facts.boxes, facts.glyphs, facts.writer))
+    (file,) = FORMATS[name].files(part.place)
+    assert isinstance(part.format, FileShards)
+    LocalStorage(tmp_path).put(file, part.format.encode(iter(samples), part.place, 0))
+    assert "000000001: expected it to be called 000000000" in next(verify_dataset(tmp_path))
+
+
 @pytest.mark.parametrize(("name", "damage"), _DAMAGES)
 def test_damage_inside_a_file_is_a_sentence_too(
     tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
@@ -401,9 +422,7 @@ def test_each_change_is_found_and_named(
     tmp_path: Path, name: str, change: Callable[[_Rows], object], told: str
 ) -> None:
     """The files are written anew, by the format's own writer, with one thing changed."""
-    from digitseq.dataset.drawing import Sample
     from digitseq.dataset.manifest import places_of
-    from digitseq.dataset.storage import LocalStorage
 
     write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
     part = read_dataset(tmp_path).parts["train"]
