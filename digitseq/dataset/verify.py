@@ -59,10 +59,8 @@ def verify_dataset(
             shard = part.part(number * SHARD, number * SHARD + place.size(number))
             digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
             yield from (problem for problem in wrong if problem not in told)
-            told = {
-                *missing,
-                *wrong,
-            }  # what is wrong with a whole file is found again with each of its shards
+            # What is wrong with a whole file is found again with each of its shards.
+            told = {*missing, *wrong}
             state.update(digest)
             done += len(shard)
             if progress is not None:

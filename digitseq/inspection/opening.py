@@ -97,7 +97,7 @@ class FolderPart:
         self._leftovers.clear()
         labels = _read_labels(self.storage, self.folder + LABELS, f"{self.prefix}{LABELS}", self._leftovers)
         seen: set[str] = set()
-        lines = ((n, text) for n, text in enumerate(self.storage.lines(self.folder + METADATA)))
+        lines = enumerate(self.storage.lines(self.folder + METADATA))
         chosen_lines = (line for line in lines if wanted is None or line[0] in wanted)
         while some := list(islice(chosen_lines, _AT_ONCE)):
             read = self.storage.reader([self.folder + image_name(line) for line, _ in some])
