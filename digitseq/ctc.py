@@ -73,11 +73,11 @@ def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[st
         if len(counts) != len(paths):
             raise ArgumentError("lengths", f"expected {len(paths)} numbers of frames, got {len(counts)}")
         ends = np.array(counts, np.int64)
-        counted = np.arange(paths.shape[1]) < ends[:, None]
+        counted = np.arange(paths.shape[1], dtype=np.int64) < ends[:, None]
     begins = counted & (paths != BLANK)
     begins[:, 1:] &= paths[:, 1:] != paths[:, :-1]
     digits = "".join(map(str, (paths[begins].astype(np.int64) - 1).tolist()))
-    ends = np.cumsum(begins.sum(1)).tolist()
+    ends = np.cumsum(begins.sum(1, dtype=np.int64), dtype=np.int64).tolist()
     return [digits[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)] if ends else []
 
 

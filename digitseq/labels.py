@@ -88,13 +88,13 @@ def _free_digits(starts: UInt64Array, count: int) -> IntArray:
 
 def _number_digits(numbers: IntArray, count: int) -> IntArray:
     """The last count decimal digits of numbers: (images, count)."""
-    return numbers[:, None] // 10 ** np.arange(count - 1, -1, -1) % 10
+    return numbers[:, None] // 10 ** np.arange(count - 1, -1, -1, dtype=np.int64) % 10
 
 
 def _from_pattern(pattern: str, starts: UInt64Array, numbers: IntArray | None) -> IntArray:
-    free = np.flatnonzero([character == ANY_DIGIT for character in pattern])
+    free = np.array([place for place, sign in enumerate(pattern) if sign == ANY_DIGIT], np.int64)
     fixed = [0 if character == ANY_DIGIT else int(character) for character in pattern]
-    digits = np.tile(np.array(fixed), (len(starts), 1))
+    digits = np.tile(np.array(fixed, np.int64), (len(starts), 1))
     digits[:, free] = _free_digits(starts, len(free))
     if numbers is not None:
         numbered = free[-_NUMBERED:]
@@ -109,12 +109,12 @@ def _from_lengths(
     digits = _free_digits(starts, high)
     if numbers is not None and high <= _NUMBERED:
         # Numbers run through all labels of the shortest length, then of the next.
-        ends = np.cumsum([10**length for length in range(low, high + 1)])
-        which = np.searchsorted(ends, numbers, side="right")
+        ends = np.cumsum([10**length for length in range(low, high + 1)], dtype=np.int64)
+        which = np.searchsorted(ends, numbers, side="right").astype(np.int64)
         lengths = which + low
-        numbers = numbers - np.concatenate([[0], ends])[which]
+        numbers = numbers - np.append(np.int64(0), ends)[which]
         for length in range(low, high + 1):
-            rows = np.flatnonzero(lengths == length)
+            rows = np.flatnonzero(lengths == length).astype(np.int64)
             digits[rows, :length] = _number_digits(numbers[rows], length)
     else:
         if numbers is not None:
@@ -123,9 +123,9 @@ def _from_lengths(
         words = streams.words(starts, streams.addresses(Purpose.LABEL, 1))[:, 0]
         lengths = streams.below(words, np.array(high - low + 1, np.uint64)) + low
         if numbers is not None:
-            columns = lengths[:, None] + np.arange(-_NUMBERED, 0)
-            digits[np.arange(len(digits))[:, None], columns] = _number_digits(numbers, _NUMBERED)
-    inside = np.arange(high) < lengths[:, None]
+            columns = lengths[:, None] + np.arange(-_NUMBERED, 0, dtype=np.int64)
+            np.put_along_axis(digits, columns, _number_digits(numbers, _NUMBERED), 1)
+    inside = np.arange(high, dtype=np.int64) < lengths[:, None]
     longest = int(lengths.max(initial=1))
     digits = np.where(inside, digits, -1)[:, :longest]
     inside = inside[:, :longest]

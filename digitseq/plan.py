@@ -104,7 +104,7 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
 
     tiles, seen = _tiles(recipe, glyphs, rows, gaps, inside, starts)
     if recipe.spacing_from == "tile":
-        left, extent = line_up(np.full(rows.shape, SIDE), gaps, inside)
+        left, extent = line_up(np.full(rows.shape, SIDE, np.int64), gaps, inside)
         left += tiles.ink_left[seen]
     elif recipe.spacing_from == "ink":
         left, extent = line_up(tiles.ink_width[seen], gaps, inside)
@@ -113,7 +113,7 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     if recipe.image_width is None:
         widths = extent
     else:
-        widths = np.full(len(digits), recipe.image_width)
+        widths = np.full(len(digits), recipe.image_width, np.int64)
         left += _margin(recipe.align, widths - extent, words[:, -1])[:, None]
     if inside is not None:
         left = np.where(inside, left, widths[:, None])
@@ -162,7 +162,7 @@ def _tiles(
     left, extent = line_up(wide, gaps_px, inside)
     middles = left + wide // 2 - extent[:, None] // 2
     tiles = rough_digits(Draws(recipe.settings, starts), glyphs, rows, middles)
-    return tiles, np.arange(rows.size).reshape(rows.shape)
+    return tiles, np.arange(rows.size, dtype=np.int64).reshape(rows.shape)
 
 
 def _reaches(tiles: Tiles, rows: IntArray) -> IntArray:
@@ -223,12 +223,12 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
         for first in range(0, len(lines), _CHECKED):
             check_lines(recipe, *digit_matrix(lines[first : first + _CHECKED]), glyphs)
         return
-    widest = str(glyphs.widest_ink.argmax())
+    widest = str(int(glyphs.widest_ink.argmax()))
     pattern = recipe.pattern or ANY_DIGIT * recipe.longest
     if ANY_DIGIT in pattern:
-        need_digits(glyphs, np.arange(10))
+        need_digits(glyphs, np.arange(10, dtype=np.int64))
         if recipe.writer == "same":  # any digits may meet in a label
-            check_writers(glyphs, np.arange(10)[None])
+            check_writers(glyphs, np.arange(10, dtype=np.int64)[None])
     check_lines(recipe, *digit_matrix([pattern.replace(ANY_DIGIT, widest)]), glyphs)
 
 
@@ -282,8 +282,8 @@ def required_width(
     Returns:
         int (lines,), px.
     """
-    widest = np.full(10, SIDE) if whole_tiles else glyphs.widest_ink
-    gaps = np.full((len(digits), digits.shape[1] - 1), max_gap_px)
+    widest = np.full(10, SIDE, np.int64) if whole_tiles else glyphs.widest_ink
+    gaps = np.full((len(digits), digits.shape[1] - 1), max_gap_px, np.int64)
     return line_up(widest[digits], gaps, inside)[1]
 
 

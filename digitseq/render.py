@@ -78,7 +78,7 @@ class Renderer:
         ink = plan.tiles.at_left_edge(plan.tile_rows)  # (images, digits, 28, 28)
         if plan.inside is not None:
             ink[~plan.inside] = 0
-        every = np.arange(images)
+        every = np.arange(images, dtype=np.int64)
         for position in range(plan.tile_rows.shape[1]):
             place = (every, plan.left_px[:, position])
             # From left to right, and ink ends where the next begins: only blank columns are overwritten.

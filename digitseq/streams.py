@@ -173,7 +173,7 @@ def permute(numbers: UInt64Array, size: int, key: UInt64Array) -> UInt64Array:
     mask = (_ONE << half) - _ONE
     keys = words(key.reshape(1), addresses(0, _ROUNDS))[0]
     permuted = numbers.copy()
-    outside = np.arange(len(numbers))
+    outside = np.arange(len(numbers), dtype=np.int64)
     while len(outside):
         value = permuted[outside]
         left, right = value >> half, value & mask

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, UInt8Array
+from digitseq.arrays import AnyArray, UInt8Array, count_values
 from digitseq.glyphs.glyphset import GlyphSet
 
 
 def assert_uniform(values: AnyArray, bins: int) -> None:
     """Integers in [0, bins) are uniform: chi-square below the value passed by chance once in 10⁶."""
-    counts = np.bincount(values.ravel(), minlength=bins)
+    counts = count_values(values.ravel(), bins)
     assert len(counts) == bins
     expected = counts.sum() / bins
     assert expected >= 20, "too few draws to tell"
@@ -17,7 +17,7 @@ def assert_uniform(values: AnyArray, bins: int) -> None:
 
 def assert_independent(a: AnyArray, b: AnyArray, bins: int) -> None:
     """Pairs of integers in [0, bins) are independent, by chi-square on the table of their counts."""
-    table = np.bincount(a * bins + b, minlength=bins * bins).reshape(bins, bins)
+    table = count_values(a * bins + b, bins * bins).reshape(bins, bins)
     expected = table.sum(0) * table.sum(1)[:, None] / table.sum()
     assert expected.min() >= 5, "too few draws to tell"
     assert ((table - expected) ** 2 / expected).sum() < _limit((bins - 1) ** 2)

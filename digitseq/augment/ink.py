@@ -7,7 +7,7 @@ The result is a set of tiles like any other, measured anew: spacing and boxes ar
 import numpy as np
 
 from digitseq import streams
-from digitseq.arrays import IntArray, UInt8Array
+from digitseq.arrays import IntArray, UInt8Array, repeat
 from digitseq.augment.draws import ONE, Draws
 from digitseq.augment.settings import GEOMETRY
 from digitseq.augment.warp import GRID, warp
@@ -49,9 +49,9 @@ def rough_digits(draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArra
         thickness = draws.shared("thickness", count).ravel() * _EDGE // ONE
     if draws.augment.uses("blur"):
         sigma = draws.line("blur")
-        blur = np.repeat(sigma * sigma // ONE * 64 // ONE, count)
+        blur = repeat(sigma * sigma // ONE * 64 // ONE, count)
     if draws.augment.uses("contrast"):
-        factor = np.repeat(draws.line("contrast"), count)
+        factor = repeat(draws.line("contrast"), count)
     for first in range(0, len(flat), _CHUNK):
         part = slice(first, first + _CHUNK)
         if thickness is not None:
@@ -150,7 +150,7 @@ def _baseline(draws: Draws, middles_px: IntArray) -> IntArray:
 
 def _circle() -> IntArray:
     """One turn of a sine in _WAVES steps, in 1/ONE."""
-    eighth = np.arange(_WAVES // 8 + 1) * 45 * ONE // (_WAVES // 8)
+    eighth = np.arange(_WAVES // 8 + 1, dtype=np.int64) * 45 * ONE // (_WAVES // 8)
     sine, cosine = sine_cosine(eighth)
     quarter = np.concatenate([sine, cosine[-2::-1]])
     half = np.concatenate([quarter, quarter[-2::-1]])
@@ -168,7 +168,7 @@ def sine_cosine(degrees: IntArray) -> tuple[IntArray, IntArray]:
     [[0, 2048], [4096, 3547]]
     """
     fine = 1 << 20
-    angle = degrees * (fine // ONE) * _RADIAN // 57_295_780
+    angle = degrees.astype(np.int64) * (fine // ONE) * _RADIAN // 57_295_780
     square = angle * angle // fine
     sine = angle - angle * square // fine // 6
     sine += angle * (square * square // fine) // fine // 120
@@ -186,7 +186,7 @@ def _thicken(tiles: UInt8Array, amount: IntArray) -> None:
     for chosen, choose in ((amount > 0, np.maximum), (amount < 0, np.minimum)):
         if not chosen.any():
             continue
-        ink = np.zeros((int(chosen.sum()), SIDE + 2, SIDE + 2), np.uint8)
+        ink = np.zeros((np.count_nonzero(chosen), SIDE + 2, SIDE + 2), np.uint8)
         ink[:, 1:-1, 1:-1] = tiles[chosen]
         other = choose(ink[:, :-2, 1:-1], ink[:, 2:, 1:-1])
         for near in (ink[:, 1:-1, :-2], ink[:, 1:-1, 2:], ink[:, 1:-1, 1:-1]):

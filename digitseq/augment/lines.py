@@ -46,7 +46,7 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
             chosen = draws.negative()
             seen[chosen] = 255 - seen[chosen]
         if (width < images.shape[2]).any():
-            seen *= (np.arange(images.shape[2]) < width[:, None])[:, None, :]
+            seen *= (np.arange(images.shape[2], dtype=np.int64) < width[:, None])[:, None, :]
 
 
 # --- Background -----------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def _background(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
     kind = streams.below(words[:, 0], np.array(len(kinds), np.uint64))
     behind = np.empty((n, SIDE, widest), np.uint16)
     for number, name in enumerate(kinds):
-        chosen = np.flatnonzero(kind == number)
+        chosen = np.flatnonzero(kind == number).astype(np.int64)
         if len(chosen):
             behind[chosen] = _KINDS[name](level[chosen], words[chosen, 1:], widths_px[chosen], widest)
     images[:] = behind + images * (255 - behind) // 255
@@ -75,24 +75,24 @@ def _gradient(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: 
     left, right, top, bottom = (
         _byte(words[:, 0], shift).astype(np.int32)[:, None] for shift in (0, 8, 16, 24)
     )
-    x = (np.arange(widest) * 256 // widths_px[:, None]).astype(np.int32)
-    y = (np.arange(SIDE, dtype=np.int32) * 256 // SIDE)[None]
+    x = (np.arange(widest, dtype=np.int64) * 256 // widths_px[:, None]).astype(np.int32)
+    y = (np.arange(SIDE, dtype=np.int64) * 256 // SIDE).astype(np.int32)[None]
     across, down = left * 256 + (right - left) * x, top * 256 + (bottom - top) * y  # 0 to 255 · 256
     light = (across[:, None, :] + down[:, :, None]) >> 9  # 0 to 255
-    return light.clip(0, 255) * level[:, None, None] // 255
+    return _shade(light.clip(0, 255), level)
 
 
 def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
     """Grain of a few px and of one, around a middle brightness."""
     coarse = _bytes(words[:, 1], -(-widest // _GRAIN_PX) + 1, SIDE // _GRAIN_PX + 1).astype(np.int32)
-    x, y = np.arange(widest, dtype=np.int32), np.arange(SIDE, dtype=np.int32)
-    across, down = x % _GRAIN_PX, (y % _GRAIN_PX)[:, None]
+    x, y = np.arange(widest, dtype=np.int64), np.arange(SIDE, dtype=np.int64)
+    across, down = (x % _GRAIN_PX).astype(np.int32), (y % _GRAIN_PX).astype(np.int32)[:, None]
     a, b = coarse[:, y // _GRAIN_PX], coarse[:, y // _GRAIN_PX + 1]
     rows = a * (_GRAIN_PX - down) + b * down
     grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
     fine = _bytes(words[:, 2], widest, SIDE)
-    light: IntArray = (128 + grain // (_GRAIN_PX * _GRAIN_PX) // 2 - fine // 4).astype(np.int32)
-    return light * level[:, None, None] // 255
+    # grain is a mean over _GRAIN_PX² = 16; half of it counts, and a quarter of the fine one.
+    return _shade(128 + (grain >> 5) - (fine >> 2), level)
 
 
 def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
@@ -102,9 +102,16 @@ def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
     upright = (18 + _byte(words[:, 0], 16) % 16)[:, None]
     boxes = _byte(words[:, 0], 24) % 3 == 0
     drawn = np.zeros((len(level), SIDE, widest), np.bool_)
-    drawn |= (np.arange(SIDE) % apart[:, None] == first[:, None])[:, :, None]
-    drawn |= ((np.arange(widest) % upright == 0) & boxes[:, None])[:, None, :]
-    return np.where(drawn, level[:, None, None], level[:, None, None] // 5)
+    drawn |= (np.arange(SIDE, dtype=np.int64) % apart[:, None] == first[:, None])[:, :, None]
+    drawn |= ((np.arange(widest, dtype=np.int64) % upright == 0) & boxes[:, None])[:, None, :]
+    level = level.astype(np.uint16)[:, None, None]
+    return np.where(drawn, level, level // 5)
+
+
+def _shade(light: IntArray, level: IntArray) -> AnyArray:
+    """A brightness of 0 to 255, scaled by a level of 0 to 255."""
+    # Not in int32: numpy 1.24 on i386 divides that by a constant wrongly.
+    return (light * level[:, None, None]).astype(np.uint16) // 255
 
 
 _KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lines}
@@ -122,14 +129,15 @@ def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
     for number in range(int(count.max(initial=0))):
         word = words[:, 1 + number]
         middle_x, middle_y = room * number + _byte(word, 0) * room // 256, 4 + _byte(word, 8) * 20 // 256
-        light = np.where(_byte(word, 16) & 1, 255, 0)
+        light = (_byte(word, 16) & 1) * 255
         is_box = _byte(word, 24) & 1 == 0
         # A box covers a few px of the whole block; a stroke is a px high, as long as its part of the line.
         wide, tall = (least + _byte(word, shift) % (most - least + 1) for least, most, shift in _BOX_PX)
         fall = _byte(word, 48) - 128
         for chosen, across, down in ((is_box, _BLOCK, _BLOCK), (~is_box, 2 * int(room.max()) + 1, 1)):
-            image = np.flatnonzero(chosen & (number < count))[:, None, None]
-            x, y = np.arange(across) - across // 2, (np.arange(down) - down // 2)[:, None]
+            image = np.flatnonzero(chosen & (number < count)).astype(np.int64)[:, None, None]
+            x = np.arange(across, dtype=np.int64) - across // 2
+            y = (np.arange(down, dtype=np.int64) - down // 2)[:, None]
             if down == 1:
                 start = room[image] * number
                 covered = (x + middle_x[image] >= start) & (x + middle_x[image] < start + room[image])
@@ -159,12 +167,13 @@ def _specks(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
     share = draws.line("specks")
     count = share * SIDE * widths_px >> 16
     start = draws.words(Purpose.SPECKS, 2)[:, 1]
-    offsets = np.arange(1, int(count.max(initial=0)) + 1).astype(np.uint64) * np.uint64(GAMMA)
+    offsets = np.arange(1, int(count.max(initial=0)) + 1, dtype=np.uint64) * np.uint64(GAMMA)
     words = streams.words(start, offsets)
-    row, number = np.nonzero(np.arange(words.shape[1]) < count[:, None])
+    inside = np.arange(words.shape[1], dtype=np.int64) < count[:, None]
+    row, number = np.argwhere(inside).astype(np.int64).T
     word = words[row, number]
     place = streams.below(word, (SIDE * widths_px[row]).astype(np.uint64))
-    images[row, place // widths_px[row], place % widths_px[row]] = np.where(_byte(word, 0) & 1, 255, 0)
+    images[row, place // widths_px[row], place % widths_px[row]] = (_byte(word, 0) & 1) * 255
 
 
 def _byte(words: UInt64Array, shift: int) -> IntArray:
@@ -175,7 +184,7 @@ def _byte(words: UInt64Array, shift: int) -> IntArray:
 def _bytes(starts: UInt64Array, width: int, height: int) -> UInt8Array:
     """Random bytes of a stream, each with an address of its own: uint8 (n, height, width)."""
     groups = -(-width // 8)
-    rows, columns = np.arange(height)[:, None] * _STRIDE, np.arange(groups)[None]
-    offsets = (rows + columns + 1).astype(np.uint64) * np.uint64(GAMMA)
+    rows, columns = np.arange(height, dtype=np.uint64), np.arange(1, groups + 1, dtype=np.uint64)
+    offsets = (rows[:, None] * np.uint64(_STRIDE) + columns) * np.uint64(GAMMA)
     words = streams.mix(starts[:, None, None] + offsets)
     return words.astype("<u8").view(np.uint8)[:, :, :width]  # in the order of their value, on any machine

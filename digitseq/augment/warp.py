@@ -77,7 +77,7 @@ def _smooth(grid: IntArray) -> IntArray:
 
 
 def _spline() -> tuple[IntArray, IntArray]:
-    place = 2 * np.arange(SIDE) + 1  # half px
+    place = 2 * np.arange(SIDE, dtype=np.int64) + 1  # half px
     cells, t = place // (2 * _SPACING), place % (2 * _SPACING) * 256 // (2 * _SPACING)
     before, after = (256 - t) ** 2 // 512, t * t // 512
     return cells, np.stack([before, 256 - before - after, after]).astype(np.int32)
@@ -112,7 +112,7 @@ def _sample(tiles: UInt8Array, x: IntArray, y: IntArray) -> UInt8Array:
     place <<= _PITCH.bit_length() - 1
     place += x >> shift
     where = place.astype(np.intp)
-    where += (np.arange(n) * (_ROWS * _PITCH))[:, None, None]
+    where += (np.arange(n, dtype=np.intp) * (_ROWS * _PITCH))[:, None, None]
     left = packed.reshape(-1).take(where, mode="clip")  # every place is inside; "clip" only spares the check
     part = shift - 4
     right = left >> 8

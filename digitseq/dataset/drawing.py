@@ -80,7 +80,7 @@ class Batch:
 
 def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = None) -> Iterator[Batch]:
     """All images of a recipe of one split, or some of them, in batches of bounded memory."""
-    indices = np.arange(len(recipe)) if indices is None else indices
+    indices = np.arange(len(recipe), dtype=np.int64) if indices is None else indices
     widest_px = recipe.image_width or recipe.longest * (SIDE + max(0, recipe.spacing_range[1]))
     largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes of its pixels, or of its glyphs
     step = max(1, min(_BATCH, _BATCH_BYTES // largest))

@@ -97,9 +97,9 @@ class DigitSequences:
             IndexError: there is no such image.
         """
         if isinstance(index, slice):
-            return self._draw(np.arange(*index.indices(len(self))), Renderer())
+            return self._draw(np.arange(*index.indices(len(self)), dtype=np.int64), Renderer())
         number = range(len(self))[index]
-        images, labels, *boxes = self._draw(np.array([number]), Renderer())
+        images, labels, *boxes = self._draw(np.array([number], np.int64), Renderer())
         return (images[0], labels[0], *(b[0] for b in boxes))
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -150,7 +150,7 @@ class DigitSequences:
                 )
         renderer = Renderer()
         for first in range(0, len(self), size):
-            yield self._draw(np.arange(first, min(first + size, len(self))), renderer, out)
+            yield self._draw(np.arange(first, min(first + size, len(self)), dtype=np.int64), renderer, out)
 
     def _draw(self, indices: IntArray, renderer: Renderer, out: AnyArray | None = None) -> tuple[Any, ...]:
         plan = make_plan(self.recipe, indices, self.glyphs)

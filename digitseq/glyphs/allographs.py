@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digitseq.arrays import IntArray
+from digitseq.arrays import IntArray, repeat
 
 ONE = 1 << 12
 """Fixed-point 1: half the height of a digit, before it is fitted to its box."""
@@ -54,7 +54,7 @@ def text() -> str:
 
 def weights(digit: int) -> IntArray:
     """Int (allographs,): the weights of the allographs of a digit."""
-    return np.array([int(head[1]) for head, _ in _entries()[digit]])
+    return np.array([int(head[1]) for head, _ in _entries()[digit]], np.int64)
 
 
 @cache
@@ -68,12 +68,14 @@ def allograph(digit: int, index: int) -> Allograph:
     (_, weight, trim, name), variants = _entries()[digit][index]
     parsed = [parse(variant) for variant in variants]
     strokes = parsed[0][1]
-    controls = np.array([points for points, _ in parsed])  # (variants, control points, 2), 0 to 100
-    mean = controls.sum(0) * 16 // len(parsed)
+    # (variants, control points, 2), 0 to 100
+    controls = np.array([points for points, _ in parsed], np.int64)
+    mean = controls.sum(0, dtype=np.int64) * 16 // len(parsed)
     pieces = [piece for stroke in strokes for piece in stroke]
     shares = _shares([_lengths(mean, piece) for piece in pieces])
     basis = [_spline(mean, piece, share) for piece, share in zip(pieces, shares, strict=True)]
-    owner = np.repeat([number for number, stroke in enumerate(strokes) for _ in stroke], shares)
+    of_pieces = np.array([number for number, stroke in enumerate(strokes) for _ in stroke], np.int64)
+    owner = repeat(of_pieces, np.array(shares, np.int64))
     start, end = (int(percent) * ONE // 100 for percent in trim.split())
     return Allograph(
         name,
@@ -81,8 +83,8 @@ def allograph(digit: int, index: int) -> Allograph:
         (start, end),
         np.moveaxis((controls - 50) * ONE // 50, 1, 2),
         np.concatenate(basis),
-        np.searchsorted(owner, owner),
-        np.searchsorted(owner, owner, side="right") - 1,
+        np.searchsorted(owner, owner).astype(np.int64),
+        np.searchsorted(owner, owner, side="right").astype(np.int64) - 1,
     )
 
 
@@ -124,7 +126,7 @@ def parse(path: str) -> tuple[list[tuple[int, int]], list[list[list[int]]]]:
 
 
 def _lengths(points: IntArray, piece: list[int]) -> list[int]:
-    return [isqrt(int(((points[b] - points[a]) ** 2).sum())) or 1 for a, b in pairwise(piece)]
+    return [isqrt(int(((points[b] - points[a]) ** 2).sum(dtype=np.int64))) or 1 for a, b in pairwise(piece)]
 
 
 def _shares(lengths: list[list[int]]) -> list[int]:
@@ -147,7 +149,7 @@ def _spline(points: IntArray, piece: list[int], share: int) -> IntArray:
     Returns:
         int (share, control points), rows sum to ONE.
     """
-    ends = np.cumsum([0, *_lengths(points, piece)])
+    ends = np.cumsum([0, *_lengths(points, piece)], dtype=np.int64)
     rows = np.zeros((share, len(points)), np.int64)
     for row in range(share):
         place = int(ends[-1]) * row // (share - 1)

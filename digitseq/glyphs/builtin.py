@@ -43,17 +43,18 @@ class BuiltinGlyphs(GlyphSet):
             style_seed: any integer.
         """
         rows = 10 * sum(PER_DIGIT)
+        of_digit = np.arange(0, rows, sum(PER_DIGIT), dtype=np.int64)
         identity = f"digitseq strokes {_VERSION} {style_seed} {PER_DIGIT} {strokes.PER_HAND}"
         super().__init__(
             np.zeros((rows, SIDE + 1, SIDE), np.uint8),  # memory is taken only where glyphs are drawn
             np.zeros((4, rows), np.uint8),
-            np.arange(10)[:, None] * sum(PER_DIGIT) + np.cumsum([0, *PER_DIGIT]),
-            np.arange(rows),
+            of_digit[:, None] + np.cumsum([0, *PER_DIGIT], dtype=np.int64),
+            np.arange(rows, dtype=np.int64),
             name=source_name(style_seed),
             digest=sha256((identity + allographs.text()).encode()).hexdigest(),
             parts=PARTS,
-            writers=np.arange(rows) % sum(PER_DIGIT) // strokes.PER_HAND,
-            widest_ink=np.full(10, _WIDEST),
+            writers=np.arange(rows, dtype=np.int64) % sum(PER_DIGIT) // strokes.PER_HAND,
+            widest_ink=np.full(10, _WIDEST, np.int64),
         )
         self._style_seed = style_seed
         self._drawn = np.zeros(rows, np.bool_)
@@ -64,7 +65,7 @@ class BuiltinGlyphs(GlyphSet):
 
     def prepare(self, rows: IntArray) -> None:
         """Draw those of these rows that are not there yet."""
-        missing = np.unique(rows[~self._drawn[rows]])
+        missing = np.unique(rows[~self._drawn[rows]]).astype(np.int64)
         for first in range(0, len(missing), _CHUNK):
             chunk = missing[first : first + _CHUNK]
             digits, numbers = np.divmod(chunk, sum(PER_DIGIT))

@@ -140,7 +140,7 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
         for first in range(0, len(glyphs), _DRAWN):
             if progress is not None and glyphs.drawn_on_demand:
                 progress(first, len(glyphs))
-            glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs))))
+            glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs)), dtype=np.int64))
         if progress is not None and glyphs.drawn_on_demand:
             progress(len(glyphs), len(glyphs))
         with cache_errors():
@@ -199,7 +199,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
             digest=manifest["digest"],
             parts=tuple(manifest["parts"]),
             writers=np.load(folder / "writers.npy") if manifest["writers"] else None,
-            widest_ink=np.array(manifest["widest_ink"]) if "widest_ink" in manifest else None,
+            widest_ink=np.array(manifest["widest_ink"], np.int64) if "widest_ink" in manifest else None,
         )
         glyphs.folder = folder
         return glyphs

@@ -106,9 +106,8 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
                 f"{path}: expected one integer label for each of {len(images)} images, "
                 f"got {labels.dtype} {labels.shape}"
             )
-        ready.append(
-            (as_glyphs(images, str(path)), labels.astype(np.int64), np.full(len(labels), parts.index(part)))
-        )
+        number = np.full(len(labels), parts.index(part), np.int64)
+        ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     return glyphs, labels, numbers
 
@@ -138,7 +137,7 @@ def _class_folders(folder: Path) -> list[Piece]:
                 glyphs.append(_read_image(file))
                 labels.append(digit)
         if glyphs:
-            pieces.append((part, np.stack(glyphs), np.array(labels)))
+            pieces.append((part, np.stack(glyphs), np.array(labels, np.int64)))
     return pieces
 
 
@@ -163,8 +162,8 @@ def _read_image(file: Path) -> UInt8Array:
                 colours = image.convert("RGBA")
                 alpha = np.asarray(colours.getchannel("A"), np.int64)
                 ink = np.asarray(colours.convert("RGB").convert("L"), np.int64)
-                weight = max(int(alpha.sum()), 1)
-                paper = 255 if int((ink * alpha).sum()) // weight < 128 else 0
+                weight = max(int(alpha.sum(dtype=np.int64)), 1)
+                paper = 255 if int((ink * alpha).sum(dtype=np.int64)) // weight < 128 else 0
                 grey = Image.fromarray(((ink * alpha + paper * (255 - alpha)) // 255).astype(np.uint8))
             pixels = np.asarray(grey)
     except Exception as error:  # Pillow's decoders raise nearly anything on a broken file
@@ -351,7 +350,8 @@ def normalise(image: UInt8Array, name: str) -> UInt8Array:
     corner = []
     for axis in (0, 1):
         profile = small.sum(axis=1 - axis, dtype=np.int64)
-        centre = (2 * int((profile * np.arange(len(profile))).sum()) + mass) // (2 * max(mass, 1))
+        moment = int(profile @ np.arange(len(profile), dtype=np.int64))
+        centre = (2 * moment + mass) // (2 * max(mass, 1))
         corner.append(min(max(_CENTRE - centre, 0), SIDE - len(profile)))
     glyph[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small
     return glyph

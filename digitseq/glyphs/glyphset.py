@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
+from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array, count_values, repeat
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
@@ -152,7 +152,7 @@ class GlyphSet(Tiles):
     @cached_property
     def images(self) -> UInt8Array:
         """uint8 (rows, 28, 28), read-only: every glyph as it was in the source."""
-        self.prepare(np.arange(len(self)))
+        self.prepare(np.arange(len(self), dtype=np.int64))
         view = self._stored[:, :SIDE]
         view.flags.writeable = False
         return view
@@ -160,7 +160,7 @@ class GlyphSet(Tiles):
     @property
     def labels(self) -> IntArray:
         """Int (rows,): the digit of every row."""
-        return np.repeat(np.arange(10), self._bounds[:, -1] - self._bounds[:, 0])
+        return repeat(np.arange(10, dtype=np.int64), self._bounds[:, -1] - self._bounds[:, 0])
 
     def arrays(self) -> tuple[UInt8Array, IntArray, IntArray]:
         """What `__init__` took first: stored glyphs, ink (4, rows) and bounds."""
@@ -264,10 +264,10 @@ def arrange(
     if part.shape != labels.shape or part.dtype.kind not in "iu" or (part < 0).any() or (part >= parts).any():
         raise SourceError(f"{name}: expected {len(images)} integers below {parts}, the part of each image")
     key = labels.astype(np.int64) * parts + part.astype(np.int64)
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key, kind="stable").astype(np.int64)
     stored = np.zeros((len(images), SIDE + 1, SIDE), np.uint8)
     stored[:, :SIDE] = images[order]
-    ends = np.cumsum(np.bincount(key, minlength=10 * parts)).reshape(10, parts)
+    ends = np.cumsum(count_values(key, bins=10 * parts), dtype=np.int64).reshape(10, parts)
     bounds = np.zeros((10, parts + 1), np.int64)
     bounds[:, 1:] = ends
     bounds[1:, 0] = ends[:-1, -1]

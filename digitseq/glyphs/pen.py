@@ -73,7 +73,7 @@ def _cover(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8A
     """
     points, n = x.shape
     step = PX // _FINE
-    centres = (np.arange(_BOX) * _FINE + _FINE // 2)[:, None]
+    centres = (np.arange(_BOX, dtype=np.int64) * _FINE + _FINE // 2)[:, None]
     across, down = (
         (np.minimum(np.abs(axis[:, None] // step - centres), _REACH) ** 2).astype(np.int16)  # (points, 20, n)
         for axis in (x, y)
@@ -96,12 +96,12 @@ def _set_down(box: UInt8Array) -> UInt8Array:
     n = box.shape[-1]
     glyphs = np.zeros((n, SIDE, SIDE), np.uint8)
     mass = box.sum((0, 1), dtype=np.int64)
-    steps = np.arange(_BOX)
+    steps = np.arange(_BOX, dtype=np.int64)
     corner = []
     for axis in (1, 0):  # rows, then columns
         moment = steps @ box.sum(axis, dtype=np.int64)
         corner.append((SIDE // 2 - (2 * moment + mass) // (2 * mass)).clip(0, SIDE - _BOX)[:, None] + steps)
-    every = np.arange(n)[:, None, None]
+    every = np.arange(n, dtype=np.int64)[:, None, None]
     glyphs[every, corner[0][:, :, None], corner[1][:, None, :]] = np.moveaxis(box, -1, 0)
     return glyphs
 
@@ -109,4 +109,5 @@ def _set_down(box: UInt8Array) -> UInt8Array:
 @lru_cache(maxsize=1)
 def _roots() -> IntArray:
     """Roots of 0, 1, 2, … in units of 1/_FINE px, as 1/256 px, rounded down."""
-    return np.array([isqrt(square * (PX // _FINE) ** 2) for square in range(np.iinfo(np.int16).max + 5000)])
+    squares = range(np.iinfo(np.int16).max + 5000)
+    return np.array([isqrt(square * (PX // _FINE) ** 2) for square in squares], np.int64)

@@ -40,6 +40,7 @@ def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
     >>> draw(0, np.array([3, 5]), np.array([0, 4_000_000_000])).shape
     (2, 28, 28)
     """
+    digits, numbers = digits.astype(np.int64), numbers.astype(np.int64)  # a caller's may be of 32 bits
     glyphs = streams.seed_start(style_seed, "digitseq/strokes/2")
     hands = streams.seed_start(style_seed, "digitseq/strokes/2/hands")
     own = streams.image_starts(glyphs, digits << _NUMBERS | numbers)
@@ -61,7 +62,7 @@ def _below(words: UInt64Array, bound: int) -> IntArray:
     return streams.below(words, np.array(bound, np.uint64))
 
 
-def _times(value: IntArray, factor: IntArray) -> IntArray:
+def _times(value: IntArray, factor: IntArray | int) -> IntArray:
     return value * factor >> 12
 
 
@@ -73,7 +74,7 @@ def _exp(value: IntArray) -> IntArray:
 
 def _smooth(knots: IntArray) -> IntArray:
     """(knots, n) → straight lines between them, (POINTS, n)."""
-    place = np.arange(POINTS) * (len(knots) - 1) * ONE // (POINTS - 1)
+    place = np.arange(POINTS, dtype=np.int64) * (len(knots) - 1) * ONE // (POINTS - 1)
     low = np.minimum(place // ONE, len(knots) - 2)
     return knots[low] + _times(knots[low + 1] - knots[low], (place - low * ONE)[:, None])
 
@@ -86,13 +87,13 @@ def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntAr
     x, y = np.empty((2, POINTS, len(digits)), np.int64)
     choice = streams.words(own, streams.addresses(_CHOICE, 7)).T  # (7, n)
     taste = streams.words(hand, streams.addresses(_TASTE, 20)).T  # (20, n), two words for each digit
-    every = np.arange(len(digits))
+    every = np.arange(len(digits), dtype=np.int64)
     # Four of five glyphs are written in the way that their hand likes.
     word = np.where(_below(choice[0], 5) > 0, taste[2 * digits, every], choice[1])
     for digit in np.unique(digits).tolist():
-        of_digit = np.flatnonzero(digits == digit)
+        of_digit = np.flatnonzero(digits == digit).astype(np.int64)
         edges = _edges(digit)
-        way = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right")
+        way = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right").astype(np.int64)
         for index in np.unique(way).tolist():
             chosen = of_digit[way == index]
             x[:, chosen], y[:, chosen] = _path(
@@ -107,7 +108,7 @@ def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntAr
 
 @cache
 def _edges(digit: int) -> IntArray:
-    return np.cumsum(weights(digit))
+    return np.cumsum(weights(digit), dtype=np.int64)
 
 
 def _path(
@@ -118,15 +119,15 @@ def _path(
     one, other = _below(taste, variants), _below(choice[0], variants)
     # The share of the other one at the path's begin and end: the digit may begin as one and end as the other.
     share = (_below(choice[1:3], 2 * ONE) - ONE // 2).clip(0, ONE)  # (2, n)
-    along = (np.arange(count) * ONE // max(count - 1, 1))[:, None]
+    along = (np.arange(count, dtype=np.int64) * ONE // max(count - 1, 1))[:, None]
     mixed = share[0] + _times(share[1] - share[0], along)  # (control points, n)
     noise = _bell(own, _JITTER, 2 * (count + 2)).reshape(2, count + 2, len(own))
     moves = (noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]) * 2 // 5  # neighbours move together
     jitter = _exp(_bell(hand, _LIKING, 1)[0] * 3 // 10) * 3 // 50  # 3 of the 100 units of a height
     length = (way.last - way.first)[:, None]
-    begin = way.first[:, None] + _times(length, _times(_below(choice[3], ONE), np.array(way.trim[0])))
-    end = way.last[:, None] - _times(length, _times(_below(choice[4], ONE), np.array(way.trim[1])))
-    kept = np.arange(POINTS)[:, None].clip(begin, end)
+    begin = way.first[:, None] + _times(length, _times(_below(choice[3], ONE), way.trim[0]))
+    end = way.last[:, None] - _times(length, _times(_below(choice[4], ONE), way.trim[1]))
+    kept = np.arange(POINTS, dtype=np.int64)[:, None].clip(begin, end)
     path = []
     for axis in (0, 1):
         a, b = way.controls[one, axis].T, way.controls[other, axis].T
@@ -147,7 +148,7 @@ def _bend(
     digits: IntArray, x: IntArray, y: IntArray, shape: IntArray, liking: IntArray
 ) -> tuple[IntArray, IntArray]:
     """Paths bent, tapered, made narrow or wide, slanted and turned."""
-    x, y = x - x.sum(0) // POINTS, y - y.sum(0) // POINTS
+    x, y = x - x.sum(0, dtype=np.int64) // POINTS, y - y.sum(0, dtype=np.int64) // POINTS
     # The middle goes up or down and to a side, while the ends stay: large or small bellies.
     y = y + _times(ONE - _times(y, y), shape[0] * 12 // 100 + _MIDDLE[digits])
     middle = ONE - _times(y, y)
@@ -166,7 +167,8 @@ def _bend(
     return _times(x, cosine) - _times(y, turn), _times(y, cosine) + _times(x, turn)
 
 
-_MIDDLE = np.array([0, 0, 0, 0, 0, 0, 6, 0, 0, -2]) * ONE // 100  # rings of a 6 are small, those of a 9 too
+# Rings of a 6 are small, those of a 9 too.
+_MIDDLE = np.array([0, 0, 0, 0, 0, 0, 6, 0, 0, -2], np.int64) * ONE // 100
 
 
 # --- The pen --------------------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ def _pen(
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """What `pen.write` takes: a pen of this hand, pressed unevenly, held askew, trembling."""
     spread = _varied(320, liking[3], shape[10]) + np.where(digits == 1, shape[11] * 22 // 100, 0)
-    core = _times(_exp(spread), np.array(pen.PX * 120 // 100)).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
+    core = _times(_exp(spread), pen.PX * 120 // 100).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
     x, y = pen.scale(x, y, 20 * pen.PX - 2 * core)
     # Nobody writes so small that the pen fills the loops.
     narrow = np.minimum(x.max(0), y.max(0)) * 22 // 100

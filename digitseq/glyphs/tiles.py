@@ -103,6 +103,6 @@ def measure_ink(glyphs: UInt8Array) -> IntArray:
     measured = np.empty((4, len(glyphs)), np.int64)
     for row, axis in ((0, 1), (2, 2)):
         inked: BoolArray = np.bitwise_or.reduce(glyphs, axis=axis) > 0  # (n, columns) or (n, rows)
-        measured[row] = inked.argmax(1)
-        measured[row + 1] = inked.shape[1] - inked[:, ::-1].argmax(1) - measured[row]
+        measured[row] = inked.argmax(1).astype(np.int64)
+        measured[row + 1] = inked.shape[1] - inked[:, ::-1].argmax(1).astype(np.int64) - measured[row]
     return measured

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from digitseq import streams
-from digitseq.arrays import BoolArray, IntArray, UInt64Array
+from digitseq.arrays import BoolArray, IntArray, UInt64Array, count_values, repeat, unique_inverse
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.glyphset import GlyphSet
 
@@ -47,11 +47,11 @@ def writers_of(glyphs: GlyphSet) -> Writers:
         hint = mnist if glyphs.name == "mnist" else other
         raise SourceError(f"it is not known who wrote the glyphs of {glyphs.name!r}", hint=hint)
     rows = np.concatenate([np.array(glyphs.rows(digit), np.int64) for digit in range(10)])
-    digits = np.repeat(np.arange(10), glyphs.counts.astype(np.int64))
-    ids, writer = np.unique(np.asarray(glyphs.writers)[rows], return_inverse=True)
+    digits = repeat(np.arange(10, dtype=np.int64), glyphs.counts.astype(np.int64))
+    ids, writer = unique_inverse(np.asarray(glyphs.writers)[rows])
     key = digits * len(ids) + writer.reshape(-1)
-    counts = np.bincount(key, minlength=10 * len(ids)).reshape(10, -1)
-    starts = (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)
+    counts = count_values(key, bins=10 * len(ids)).reshape(10, -1)
+    starts = (np.cumsum(counts, dtype=np.int64) - counts.ravel()).reshape(counts.shape)
     return Writers(ids.astype(np.int64), rows[np.argsort(key, kind="stable")], starts, counts)
 
 
@@ -114,8 +114,8 @@ def draw_in_one_hand(
     for first in range(0, len(digits), _IMAGES):
         part = slice(first, first + _IMAGES)
         able = _able(known, digits[part])
-        rank = streams.below(writer[part], able.sum(1).astype(np.uint64))
-        chosen[part] = (np.cumsum(able, 1) > rank[:, None]).argmax(1)
+        rank = streams.below(writer[part], able.sum(1, dtype=np.int64).astype(np.uint64))
+        chosen[part] = (np.cumsum(able, 1, dtype=np.int64) > rank[:, None]).argmax(1).astype(np.int64)
     digit, hand = np.maximum(digits, 0), chosen[:, None]
     counts = np.maximum(known.counts[digit, hand], 1)
     place = known.starts[digit, hand] + streams.below(glyph, counts.astype(np.uint64))

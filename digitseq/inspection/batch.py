@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digitseq.arrays import BoolArray, IntArray, UInt8Array
+from digitseq.arrays import BoolArray, IntArray, UInt8Array, repeat
 from digitseq.inspection.measure import UNSEEN
 from digitseq.inspection.subject import Row
 
@@ -47,7 +47,7 @@ def outer_edges(lines: Lines) -> tuple[IntArray, IntArray]:
     far = 1 << 32  # no image is as wide, so lines do not mix
     line = lines.image * far
     left, right = lines.boxes[:, 0] + line, lines.boxes[:, 0] + np.maximum(lines.boxes[:, 2], 0) + line
-    before, behind = np.zeros(len(left), np.int64), np.full(len(left), far)
+    before, behind = np.zeros(len(left), np.int64), np.full(len(left), far, np.int64)
     before[1:] = np.maximum.accumulate(right)[:-1] - line[1:]
     behind[:-1] = np.minimum.accumulate(left[::-1])[::-1][1:] - line[:-1]
     return np.maximum(before, 0), behind
@@ -56,15 +56,15 @@ def outer_edges(lines: Lines) -> tuple[IntArray, IntArray]:
 def lines_of(rows: list[Row]) -> Lines:
     """The digits of some rows, one after the other."""
     sizes = np.array([len(row.label) for row in rows], np.int64)
-    image = np.repeat(np.arange(len(rows)), sizes)
-    boxes, glyph = np.full((len(image), 4), -1), np.full(len(image), -1)
-    ends = np.cumsum(sizes)
+    image = repeat(np.arange(len(rows), dtype=np.int64), sizes)
+    boxes, glyph = np.full((len(image), 4), -1, np.int64), np.full(len(image), -1, np.int64)
+    ends = np.cumsum(sizes, dtype=np.int64)
     for row, end in zip(rows, ends.tolist(), strict=True):
         if row.boxes:
             boxes[end - len(row.boxes) : end] = row.boxes
         if row.glyphs:
             glyph[end - len(row.glyphs) : end] = row.glyphs
-    position = np.arange(len(image)) - np.repeat(ends - sizes, sizes)
+    position = np.arange(len(image), dtype=np.int64) - repeat(ends - sizes, sizes)
     codes = np.frombuffer("".join(row.label for row in rows).encode("ascii"), np.uint8)
     return Lines(sizes, image, position, codes.astype(np.int64) - ord("0"), boxes, glyph)
 
@@ -72,7 +72,7 @@ def lines_of(rows: list[Row]) -> Lines:
 def stack(rows: list[Row], white: BoolArray) -> tuple[UInt8Array, IntArray]:
     """Images side by side in one array, white on black, narrower ones at the left; and their widths."""
     shapes = [(0, 0) if row.image is None else row.image.shape for row in rows]
-    widths = np.array([width for _, width in shapes])
+    widths = np.array([width for _, width in shapes], np.int64)
     images = np.zeros((len(rows), max(height for height, _ in shapes), widths.max(initial=0)), np.uint8)
     for place, (row, (height, width)) in enumerate(zip(rows, shapes, strict=True)):
         if row.image is not None:
@@ -82,9 +82,9 @@ def stack(rows: list[Row], white: BoolArray) -> tuple[UInt8Array, IntArray]:
 
 def of_digits(gaps: IntArray, sizes: IntArray) -> IntArray:
     """Gaps (images, digits − 1) → one a digit: the gap behind it, UNSEEN behind the last one."""
-    room = np.full((len(sizes), max(int(sizes.max(initial=0)), gaps.shape[1] + 1)), UNSEEN)
+    room = np.full((len(sizes), max(int(sizes.max(initial=0)), gaps.shape[1] + 1)), UNSEEN, dtype=np.int64)
     room[:, : gaps.shape[1]] = gaps
-    places = np.arange(room.shape[1])
+    places = np.arange(room.shape[1], dtype=np.int64)
     room[places >= sizes[:, None] - 1] = UNSEEN
     return room[places < sizes[:, None]]
 

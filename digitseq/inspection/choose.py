@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from digitseq import streams
-from digitseq.arrays import AnyArray, IntArray
+from digitseq.arrays import AnyArray, IntArray, count_values
 from digitseq.checks import choice, short
 from digitseq.errors import ArgumentError
 from digitseq.inspection.measure import TOUCHING, UNSEEN
@@ -78,7 +78,7 @@ def choose(report: Report, count: int, wanted: Choice) -> IntArray:
         ArgumentError: there are no such images, or the worst are asked for and there are no predictions.
     """
     table = report.table
-    images = np.flatnonzero(_fits(table, wanted))
+    images = np.flatnonzero(_fits(table, wanted)).astype(np.int64)
     if wanted.order in (None, "random"):
         start = streams.seed_start(wanted.seed, "digitseq/1/inspect")
         images = images[np.argsort(streams.image_starts(start, images), kind="stable")]
@@ -126,6 +126,6 @@ def _nearness(table: Table) -> tuple[AnyArray, AnyArray]:
         stated = np.where(table.drawn_px > TOUCHING, table.drawn_px, stated)
     seen = np.where(seen > TOUCHING, seen, np.where(seen == TOUCHING, 0, stated))
     between = seen < -UNSEEN
-    near = np.bincount(table.image[between & (seen <= 0)], minlength=len(table))
-    room = np.bincount(table.image[between], weights=seen[between], minlength=len(table))
+    near = count_values(table.image[between & (seen <= 0)], bins=len(table))
+    room = count_values(table.image[between], weights=seen[between], bins=len(table))
     return near, room

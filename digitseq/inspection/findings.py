@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digitseq.arrays import AnyArray
+from digitseq.arrays import AnyArray, count_values, unique_counts, unique_inverse
 from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.spacing import different, outside
 from digitseq.inspection.table import Table
@@ -104,10 +104,11 @@ def _missing(table: Table) -> Iterable[Finding]:
     absent: list[str] = []
     doubles: list[str] = []
     for place, part in enumerate(table.subject.parts):
-        numbers, times = np.unique(table.number[table.part == place], return_counts=True)
+        numbers, times = unique_counts(table.number[table.part == place])
         doubles += [part.name(number) for number in numbers[times > 1].tolist()]
         if not table.sample:
-            absent += [part.name(n) for n in np.setdiff1d(np.arange(len(part)), numbers).tolist()]
+            every = np.arange(len(part), dtype=np.int64)
+            absent += [part.name(n) for n in np.setdiff1d(every, numbers).tolist()]
     for names, sentence in (
         (absent, "images without a line in the metadata"),
         (doubles, "images with more than one line in the metadata"),
@@ -163,8 +164,9 @@ def shared_glyphs(table: Table) -> AnyArray:
     if len(table.subject.parts) < 2:
         return np.zeros(0, np.int64)
     known = table.glyph >= 0
-    glyphs, which = np.unique(table.glyph[known], return_inverse=True)
-    shared: AnyArray = glyphs[_parts_of(which, table.part[table.image[known]], len(glyphs)).sum(1) > 1]
+    glyphs, which = unique_inverse(table.glyph[known])
+    there = _parts_of(which, table.part[table.image[known]], len(glyphs))
+    shared: AnyArray = glyphs[there.sum(1, dtype=np.int64) > 1]
     return shared
 
 
@@ -186,7 +188,9 @@ def _strange(table: Table) -> AnyArray:
     wrong: AnyArray = np.zeros(len(table.glyph), np.bool_)
     if glyphs is None:
         return wrong
-    digit_of = np.full(max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1)
+    digit_of = np.full(
+        max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1, dtype=np.int64
+    )
     for place, part in enumerate(table.subject.parts):
         digit_of[:] = -1
         own = glyphs.choose(part.split if part.recipe is not None else "all")
@@ -220,13 +224,13 @@ def _spacing_findings(table: Table) -> Iterable[Finding]:
     if not wrong.any() or recipe is None:
         return
     examples = []
-    for digit in np.flatnonzero(wrong)[:EXAMPLES].tolist():
+    for digit in np.flatnonzero(wrong).tolist()[:EXAMPLES]:
         name = table.name(int(table.image[digit]))
         examples.append(f"{name}: {_gap(table, digit)} after digit {table.position[digit] + 1}")
     low, high = recipe.spacing_range
-    beyond = int(outside(table).sum())
+    beyond = int(np.count_nonzero(outside(table)))
     sentence = f"gaps that the recipe does not draw there, {beyond:,} of them outside {low} to {high} px"
-    yield Finding("spacing", True, int(wrong.sum()), sentence, tuple(examples))
+    yield Finding("spacing", True, int(np.count_nonzero(wrong)), sentence, tuple(examples))
 
 
 def _repeated(table: Table) -> Iterable[Finding]:
@@ -252,11 +256,12 @@ def _balance(table: Table) -> Iterable[Finding]:
     examples = []
     for place, part in enumerate(table.subject.parts):
         digits = digit_counts(table.digit[table.part[table.image] == place])
-        even = digits.sum() / 10
+        total = int(digits.sum(dtype=np.int64))
+        even = total / 10
         off = np.abs(digits - even)
         where = f"{part.split}: " if len(table.subject.parts) > 1 else ""
         examples += [
-            f"{where}digit {d}: {digits[d]:,} of {digits.sum():,}, {digits[d] / even:.2f} × an even share"
+            f"{where}digit {d}: {digits[d]:,} of {total:,}, {digits[d] / even:.2f} × an even share"
             for d in np.flatnonzero((off > _SURPRISE * (even * 0.9) ** 0.5) & (off > _OFF * even)).tolist()
         ]
     if examples:
@@ -266,4 +271,4 @@ def _balance(table: Table) -> Iterable[Finding]:
 
 def digit_counts(digits: AnyArray) -> AnyArray:
     """How often each of 0–9 occurs: int (10,)."""
-    return np.bincount(digits[(digits >= 0) & (digits <= 9)], minlength=10)
+    return count_values(digits[(digits >= 0) & (digits <= 9)], bins=10)

@@ -93,7 +93,7 @@ def contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: In
 def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: IntArray) -> IntArray:
     start, end = boxes[:, 0], right[:, 0] + right[:, 2]
     wide = int((end - start).max(initial=1))
-    columns = start[:, None] + np.arange(wide)  # (pairs, wide)
+    columns = start[:, None] + np.arange(wide, dtype=np.int64)  # (pairs, wide)
     inside = columns < end[:, None]
     seen = images[image[:, None], :, np.minimum(columns, images.shape[2] - 1)]  # (pairs, wide, height)
     ink = np.swapaxes(seen > 0, 1, 2) & inside[:, None, :]
@@ -105,11 +105,11 @@ def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: I
     told &= ~(ink & ~one & ~other).any((1, 2))  # a piece of ink that could be either's
     # One whose ink does not reach its own edge has lost a loose piece to the other.
     nearest, last_own = right[:, 0] - start, boxes[:, 2] - 1
-    pairs = np.arange(len(image))
+    pairs = np.arange(len(image), dtype=np.int64)
     told &= touching | (other.any(1)[pairs, nearest] & one.any(1)[pairs, last_own])
 
     # The last column of the left digit in each row and the rows beside it, the first of the right one.
-    place = np.arange(wide)
+    place = np.arange(wide, dtype=np.int64)
     last = np.where(one, place, -wide).max(2)
     near = last.copy()
     np.maximum(near[:, 1:], last[:, :-1], out=near[:, 1:])
@@ -161,7 +161,7 @@ def misfitting(images: UInt8Array, image: IntArray, boxes: IntArray) -> BoolArra
     first = image * width + x
     pieces = np.stack([first, first + w], axis=1).ravel()
     rows = np.unpackbits(np.bitwise_or.reduceat(columns, pieces, axis=0)[::2], axis=1)[:, :height]
-    top, bottom = rows.argmax(1), height - rows[:, ::-1].argmax(1)
+    top, bottom = rows.argmax(1).astype(np.int64), height - rows[:, ::-1].argmax(1).astype(np.int64)
     edges = columns[first].any(1) & columns[first + w - 1].any(1)
     wrong: BoolArray = (top != y) | (bottom != y + h) | ~rows.any(1) | ~edges
     return wrong
@@ -189,8 +189,8 @@ def misplaced(
     """
     rows = images.max(2, initial=0) > 0  # (images, height)
     height = images.shape[1]
-    top = rows.argmax(1)[image]
-    bottom = height - rows[:, ::-1].argmax(1)[image]
+    top = rows.argmax(1).astype(np.int64)[image]
+    bottom = height - rows[:, ::-1].argmax(1).astype(np.int64)[image]
     ends: AnyArray = np.stack([after[image, 0], top, before[image, -1] + 1, bottom], axis=1)
     wrong: BoolArray = (ends != line_boxes).any(1) | ~rows.any(1)[image]
     return wrong

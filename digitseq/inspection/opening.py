@@ -315,11 +315,11 @@ class DrawnPart:
 
     def image(self, number: int) -> UInt8Array | None:
         """The pixels of one image, as stored."""
-        return next(draw_batches(self.recipe, self.glyphs, np.array([number]))).images[0]
+        return next(draw_batches(self.recipe, self.glyphs, np.array([number], np.int64))).images[0]
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """All images, or some."""
-        chosen = np.arange(len(self)) if chosen is None else chosen
+        chosen = np.arange(len(self), dtype=np.int64) if chosen is None else chosen
         for batch in draw_batches(self.recipe, self.glyphs, chosen):
             boxes, glyphs = batch.boxes.tolist(), batch.origins.tolist()
             for row, (label, image) in enumerate(zip(batch.labels, batch.images, strict=True)):

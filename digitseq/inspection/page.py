@@ -117,14 +117,15 @@ def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[s
     )
     chosen = list(dict.fromkeys([*special, *images.tolist()]))[:count]
     if len(chosen) == total:
-        return np.array(chosen), "The one image." if total == 1 else f"All {total:,} images."
+        return np.array(chosen, np.int64), "The one image." if total == 1 else f"All {total:,} images."
     everything = len(images) < count and (wanted.label is not None or wanted.length is not None)
     kinds = [f"at random (seed {wanted.seed})" if order == "random" else f"in the order {order!r}"]
     kinds = ["all"] if everything and not wanted.order else kinds
     kinds += [f"labels {wanted.label}"] if wanted.label else []
     kinds += [f"lengths {wanted.length[0]} to {wanted.length[1]}"] if wanted.length else []
     first = f" The first {len(special):,} are those read worst, and those with faults." if special else ""
-    return np.array(chosen), f"{len(chosen):,} of {total:,} images, {', '.join(kinds)}.{first}"
+    told = f"{len(chosen):,} of {total:,} images, {', '.join(kinds)}.{first}"
+    return np.array(chosen, np.int64), told
 
 
 def _items(
@@ -218,6 +219,7 @@ def _heat(report: Report) -> tuple[list[list[int]], int]:
     step = max(1, -(-heat.shape[1] // _HEAT_COLUMNS))
     if not heat.size:
         return [], 0
-    joined = np.add.reduceat(heat, np.arange(0, heat.shape[1], step), axis=1) / step
+    firsts = np.arange(0, heat.shape[1], step, dtype=np.intp)
+    joined = np.add.reduceat(heat, firsts, axis=1, dtype=np.float64) / step
     brightest = float(joined.max())
-    return (joined / max(brightest, 1e-9) * 255).astype(int).tolist(), round(255 * brightest)
+    return (joined / max(brightest, 1e-9) * 255).astype(np.int64).tolist(), round(255 * brightest)

@@ -87,7 +87,7 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
 
 def _runs(image: UInt8Array, count: int) -> list[list[int]]:
     """Boxes of the runs of inked columns, if there are as many as digits; else none."""
-    edges = np.flatnonzero(np.diff(np.pad(image.any(0).astype(np.int8), 1)))
+    edges = np.flatnonzero(np.diff(np.pad(image.any(0).astype(np.int8), 1))).astype(np.int64)
     starts, ends = edges[::2].tolist(), edges[1::2].tolist()
     if len(starts) != count:
         return []

@@ -49,15 +49,17 @@ def promise(recipe: Recipe, indices: IntArray) -> Promise:
     count = digits.shape[1]
     strengths: dict[str, AnyArray] = {}
     clean = np.ones(len(indices), np.bool_)
-    white = np.full(len(indices), recipe.invert)
+    white = np.full(len(indices), recipe.invert, np.bool_)
     if recipe.settings is not None:
         draws = Draws(recipe.settings, starts)
-        weight = np.ones(digits.shape) if inside is None else inside.astype(np.float64)
+        weight = np.ones(digits.shape, np.float64) if inside is None else inside.astype(np.float64)
+        weights = weight.sum(1, dtype=np.float64)
         for name in WAYS:
             if not recipe.settings.uses(name):
                 continue
             far = np.abs(draws.strengths(name, count) - EFFECTS[name].neutral)
-            strengths[name] = (far * weight).sum(1) / weight.sum(1) if far.shape[1] == count else far[:, 0]
+            of_digits = far.shape[1] == count
+            strengths[name] = (far * weight).sum(1, dtype=np.float64) / weights if of_digits else far[:, 0]
             if name in _COVERING:
                 clean &= strengths[name] == 0
         if "negative" in strengths:

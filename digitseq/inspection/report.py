@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from digitseq.arrays import AnyArray
+from digitseq.arrays import AnyArray, unique_counts
 from digitseq.inspection.findings import Finding, digit_counts, find, shared_glyphs
 from digitseq.inspection.scores import Scores
 from digitseq.inspection.spacing import Spacing, Spread, spacing_of
@@ -99,14 +99,14 @@ def make_report(table: Table) -> Report:
     """
     subject, count = table.subject, len(table)
     sizes = np.diff(table.first)
-    lengths, images = np.unique(sizes, return_counts=True)
+    lengths, images = unique_counts(sizes)
     digits = digit_counts(table.digit)
     told = table.left_px >= 0
     use = (table.right_px - table.left_px)[told] / np.maximum(table.width_px[told], 1)
     ink = table.ink[table.readable]
     labels = Counter(table.labels)
     known = table.glyph >= 0
-    uses = np.unique(table.glyph[known], return_counts=True)[1]
+    uses = unique_counts(table.glyph[known])[1]
     labels_of_parts = Counter(label for label, _ in set(zip(table.labels, table.part.tolist(), strict=True)))
     return Report(
         name=subject.name,
@@ -114,7 +114,7 @@ def make_report(table: Table) -> Report:
         images=sum(map(len, subject.parts)),
         inspected=count,
         recipe=None if subject.recipe is None else subject.recipe.to_dict(),
-        splits={part.split: int((table.part == n).sum()) for n, part in enumerate(subject.parts)},
+        splits={part.split: int(np.count_nonzero(table.part == n)) for n, part in enumerate(subject.parts)},
         width_px=_spread(table.width_px[table.readable]) or Spread(0, 0, 0),
         lengths=dict(zip(lengths.tolist(), images.tolist(), strict=True)),
         digits=tuple(digits.tolist()),

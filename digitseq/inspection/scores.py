@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from digitseq.arrays import AnyArray, IntArray
+from digitseq.arrays import AnyArray, IntArray, count_values, unique_inverse
 from digitseq.checks import short
 from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.predictions import Predictions
@@ -216,8 +216,8 @@ def score(table: Table, predictions: Predictions) -> Scores:
             )
         )  # fmt: skip
     in_question = np.isin(table.image, images)
-    right_digits = np.bincount(table.digit[read & whole[table.image]].clip(0, 9), minlength=10)
-    confusion[np.arange(10), np.arange(10)] += right_digits
+    right_digits = count_values(table.digit[read & whole[table.image]].clip(0, 9), bins=10)
+    confusion[range(10), range(10)] += right_digits
     mistakes.sort(key=lambda m: (-m.errors / max(len(m.label), 1), -(m.confidence or 0), m.image))
     sizes = np.diff(table.first)
 
@@ -228,8 +228,8 @@ def score(table: Table, predictions: Predictions) -> Scores:
     return Scores(
         name=predictions.name,
         images=len(images),
-        right=int(whole.sum()),
-        digits=int(in_question.sum()),
+        right=int(np.count_nonzero(whole)),
+        digits=int(np.count_nonzero(in_question)),
         substitutions=counts["replace"],
         insertions=counts["insert"],
         deletions=counts["delete"],
@@ -275,8 +275,8 @@ def _column(character: str) -> int:
 
 
 def _grouped(values: IntArray, right: AnyArray, say: Callable[[int], str] = str) -> tuple[Rate, ...]:
-    groups, which = np.unique(values, return_inverse=True)
-    totals, rights = np.bincount(which), np.bincount(which, weights=right)
+    groups, which = unique_inverse(values)
+    totals, rights = count_values(which), count_values(which, weights=right)
     return tuple(
         Rate(say(group), int(r), int(n)) for group, r, n in zip(groups.tolist(), rights, totals, strict=True)
     )
@@ -287,10 +287,10 @@ def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Ra
     behind = table.drawn_px if table.subject.recipe is not None else table.seen_px
     nothing = -UNSEEN
     behind = np.where(behind > TOUCHING, behind, nothing)
-    before = np.where(table.position > 0, np.concatenate([[nothing], behind[:-1]])[: len(behind)], nothing)
+    before = np.where(table.position > 0, np.append(np.int64(nothing), behind[:-1])[: len(behind)], nothing)
     narrow = np.minimum(behind, before)
     chosen = in_question & (narrow < nothing)
-    values = narrow[chosen]
+    values = narrow[chosen].astype(np.int64)
     if not len(values):
         return ()
     low, high = int(values.min()), int(values.max())
@@ -310,9 +310,10 @@ def _by_strength(values: AnyArray, right: AnyArray) -> tuple[Rate, ...]:
     if not greatest:
         return _grouped(np.zeros(len(values), np.int64), right, lambda _: "0")
     if len(np.unique(values)) <= _STEPS + 1:  # counts, such as of occlusions
+        which = [(value, values == value) for value in np.unique(values).tolist()]
         return tuple(
-            Rate(f"{value:g}", int(right[values == value].sum()), int((values == value).sum()))
-            for value in np.unique(values).tolist()
+            Rate(f"{value:g}", int(np.count_nonzero(right[same])), int(np.count_nonzero(same)))
+            for value, same in which
         )
     step = np.where(used, 1 + np.minimum((values / greatest * _STEPS).astype(np.int64), _STEPS - 1), 0)
 

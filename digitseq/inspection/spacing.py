@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digitseq.arrays import AnyArray
+from digitseq.arrays import AnyArray, unique_counts
 from digitseq.augment.settings import OF_DIGITS
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.measure import SKIPPED, TOUCHING, UNSEEN
@@ -64,16 +64,16 @@ def spacing_of(table: Table) -> Spacing:
     recipe = table.subject.recipe
     between = _between(table)
     gaps = table.seen_px[between]
-    values, counts = np.unique(gaps[gaps > TOUCHING], return_counts=True)
+    values, counts = unique_counts(gaps[gaps > TOUCHING])
     return Spacing(
         measured_from="" if recipe is None else recipe.spacing_from,
         promised_px=None if recipe is None else recipe.spacing_range,
         counts=dict(zip(values.tolist(), counts.tolist(), strict=True)),
-        touching=int((gaps == TOUCHING).sum()),
-        unseen=int((gaps == UNSEEN).sum()),
-        skipped=int((gaps == SKIPPED).sum()),
-        outside=int(outside(table).sum()),
-        different=int(different(table).sum()),
+        touching=int(np.count_nonzero(gaps == TOUCHING)),
+        unseen=int(np.count_nonzero(gaps == UNSEEN)),
+        skipped=int(np.count_nonzero(gaps == SKIPPED)),
+        outside=int(np.count_nonzero(outside(table))),
+        different=int(np.count_nonzero(different(table))),
     )
 
 
@@ -86,8 +86,8 @@ def _between(table: Table) -> AnyArray:
 
 def stated_gaps(table: Table) -> AnyArray:
     """Columns between the boxes of neighbours, negative where they share some: int (digits,); else a lot."""
-    stated = np.full(len(table.digit), -SKIPPED)
-    here = np.flatnonzero(_between(table))
+    stated = np.full(len(table.digit), -SKIPPED, np.int64)
+    here = np.flatnonzero(_between(table)).astype(np.int64)
     known = here[(table.boxes[here, 0] >= 0) & (table.boxes[here + 1, 0] >= 0)]
     stated[known] = table.boxes[known + 1, 0] - table.boxes[known, 0] - table.boxes[known, 2]
     return stated
@@ -135,13 +135,15 @@ def _padding(table: Table) -> AnyArray | None:
         recipe is not None and recipe.settings is not None and recipe.settings.uses(*OF_DIGITS)
     ):
         return None
-    row_of = np.full(max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1)
-    row_of[glyphs.origin] = np.arange(len(glyphs))
+    row_of = np.full(
+        max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1, dtype=np.int64
+    )
+    row_of[glyphs.origin] = np.arange(len(glyphs), dtype=np.int64)
     rows = np.where(table.glyph >= 0, row_of[table.glyph], -1)
     glyphs.prepare(np.unique(rows[rows >= 0]))
-    here = np.flatnonzero(_between(table))
+    here = np.flatnonzero(_between(table)).astype(np.int64)
     here = here[(rows[here] >= 0) & (rows[here + 1] >= 0)]
-    padding = np.full(len(rows), -1)
+    padding = np.full(len(rows), -1, np.int64)
     left, right = rows[here], rows[here + 1]
     padding[here] = SIDE - glyphs.ink_left[left] - glyphs.ink_width[left] + glyphs.ink_left[right]
     return padding

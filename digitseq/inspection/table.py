@@ -175,7 +175,7 @@ class _Gathering:
         self._numbers: set[tuple[int, int]] = set()
         self._twins: dict[int, list[int]] = {}
         self._problems: list[tuple[str, int, str]] = []
-        self._heat = np.zeros((0, 0))
+        self._heat = np.zeros((0, 0), np.float64)
         self._pictures = 0
 
     def _put(self, **columns: AnyArray) -> None:
@@ -194,14 +194,14 @@ class _Gathering:
         self.labels += [row.label for row in rows]
         for place, row in enumerate(rows):
             self._problems += [(kind, base + place, sentence) for kind, sentence in row.problems]
-        numbers = np.array([row.number for row in rows])
-        readable = np.array([row.image is not None for row in rows])
+        numbers = np.array([row.number for row in rows], np.int64)
+        readable = np.array([row.image is not None for row in rows], np.bool_)
         lines = lines_of(rows)
         clean, white, gaps = self._promised(recipe, rows, numbers, base)
         drawn = of_digits(gaps, lines.sizes)
         images, widths = stack(rows, white)
         self._find_twins(number, rows, base)
-        self._warm(images, int(readable.sum()))
+        self._warm(images, int(np.count_nonzero(readable)))
 
         ends = ink_columns(images)
         told = clean & readable
@@ -216,7 +216,7 @@ class _Gathering:
             self._name("boxes", base, misfit, "its ink is not where its boxes are")
         seen = self._spacing(recipe, images, ends, lines, inked, drawn, base)
         self._put(
-            part=np.full(len(rows), number),
+            part=np.full(len(rows), number, np.int64),
             number=numbers,
             width_px=widths,
             left_px=np.where(inked, ends[1][:, 0], -1),
@@ -235,7 +235,9 @@ class _Gathering:
         )
 
     def _name(self, kind: str, base: int, which: BoolArray, sentence: str) -> None:
-        self._problems += [(kind, base + int(image), sentence) for image in np.flatnonzero(which)]
+        self._problems += [
+            (kind, base + int(image), sentence) for image in np.flatnonzero(which).astype(np.int64)
+        ]
 
     def _spacing(
         self,
@@ -250,8 +252,8 @@ class _Gathering:
         """The spacing behind each digit as the pixels show it: int (digits,)."""
         image, boxes, position = lines.image, lines.boxes, lines.position
         known = inked[image] & (boxes[:, 0] >= 0)
-        seen = np.full(len(image), UNSEEN)
-        pairs = np.flatnonzero(known[:-1] & (position[1:] > 0))
+        seen = np.full(len(image), UNSEEN, np.int64)
+        pairs = np.flatnonzero(known[:-1] & (position[1:] > 0)).astype(np.int64)
         # Where a third digit reaches between two, pixels do not tell how far these are apart.
         reach, later = outer_edges(lines)
         pairs = pairs[reach[pairs] <= boxes[pairs, 0] + boxes[pairs, 2]]
@@ -286,8 +288,8 @@ class _Gathering:
     ) -> tuple[BoolArray, BoolArray, IntArray]:
         """Which images are clean, which are black on white, and the gaps drawn; labels are compared."""
         if recipe is None:
-            white = np.array([row.image is not None and is_white(row.image) for row in rows])
-            clean = np.array([row.image is not None and is_clean(row.image) for row in rows])
+            white = np.array([row.image is not None and is_white(row.image) for row in rows], np.bool_)
+            clean = np.array([row.image is not None and is_clean(row.image) for row in rows], np.bool_)
             return clean, white, np.zeros((len(rows), 0), np.int64)
         within = np.minimum(numbers, max(len(recipe) - 1, 0))
         wanted = promise(recipe, within)
@@ -319,7 +321,7 @@ class _Gathering:
         here = images[:, :, :HEAT_COLUMNS].sum(0, dtype=np.int64)
         height, width = max(self._heat.shape[0], len(here)), max(self._heat.shape[1], here.shape[1])
         if self._heat.shape != (height, width):
-            larger = np.zeros((height, width))
+            larger = np.zeros((height, width), np.float64)
             larger[: self._heat.shape[0], : self._heat.shape[1]] = self._heat
             self._heat = larger
         self._heat[: len(here), : here.shape[1]] += here
@@ -335,13 +337,13 @@ class _Gathering:
         sizes = columns.pop("sizes")
         strengths = {}
         for name, parts in self._strengths.items():
-            strengths[name] = np.full(len(self.labels), np.nan)
+            strengths[name] = np.full(len(self.labels), np.nan, np.float64)
             for base, values in parts:
                 strengths[name][base : base + len(values)] = values
         return Table(
             subject=subject,
             labels=self.labels,
-            first=np.concatenate([[0], np.cumsum(sizes)]),
+            first=np.cumsum(np.append(np.int64(0), sizes), dtype=np.int64),
             strengths=strengths,
             heat=self._heat / max(self._pictures, 1) / 255,
             twins=list(self._twins.values()),
@@ -373,8 +375,8 @@ def _misfits(
     wrong[lines.image[beyond & there[lines.image]]] = True
     if recipe is not None and recipe.image_width is not None:
         wrong |= there & (widths != recipe.image_width)
-    some = np.flatnonzero(lines.sizes > 0)
-    starts = (np.cumsum(lines.sizes) - lines.sizes)[some]
+    some = np.flatnonzero(lines.sizes > 0).astype(np.int64)
+    starts = (np.cumsum(lines.sizes, dtype=np.int64) - lines.sizes)[some]
     known = inked[some] & (boxes[starts, 0] >= 0)
     if known.any():
         low = np.minimum.reduceat(boxes[:, :2], starts, axis=0)
@@ -388,7 +390,7 @@ def _misfits(
     right = boxes[:, 0] + boxes[:, 2]
     reach, later = outer_edges(lines)
     alone = inked[lines.image] & (boxes[:, 0] >= 0) & (boxes[:, 2] > 0) & (right <= widths[lines.image])
-    own = np.flatnonzero(alone & (reach <= boxes[:, 0]) & (right <= later))
+    own = np.flatnonzero(alone & (reach <= boxes[:, 0]) & (right <= later)).astype(np.int64)
     if len(own):
         wrong[lines.image[own[misfitting(images, lines.image[own], boxes[own])]]] = True
     return wrong

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from digitseq.api import load_glyphs, make_recipe, outline, write_dataset
+from digitseq.arrays import count_values
 from digitseq.errors import ArgumentError
 from digitseq.glyphs import builtin as module
 from digitseq.glyphs.builtin import PARTS, PER_DIGIT, BuiltinGlyphs, builtin
@@ -115,7 +116,7 @@ def test_a_hand_writes_all_ten_digits() -> None:
     glyphs = builtin()
     assert glyphs.writers is not None
     rows = np.flatnonzero(glyphs.writers == 123)
-    assert np.bincount(glyphs.labels[rows]).tolist() == [PER_HAND] * 10
+    assert count_values(glyphs.labels[rows]).tolist() == [PER_HAND] * 10
 
 
 def test_a_style_seed_is_part_of_the_sources_name() -> None:

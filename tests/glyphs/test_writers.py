@@ -72,9 +72,9 @@ def test_nobody_who_wrote_all_of_it_is_told_before_drawing() -> None:
 
 
 def test_random_labels_need_a_writer_of_all_digits() -> None:
-    images, digits = np.full((20, 28, 28), 255, np.uint8), np.arange(20) % 10
-    for writers, able in ((np.arange(20) // 10, True), (np.arange(20) % 2, False)):
-        glyphs = GlyphSet.from_arrays(images, digits, writers=writers)
+    images, order = np.full((20, 28, 28), 255, np.uint8), np.arange(20, dtype=np.int64)
+    for writers, able in ((order // 10, True), (order % 2, False)):
+        glyphs = GlyphSet.from_arrays(images, order % 10, writers=writers)
         recipe = make_recipe(length=(1, 3), count=5, seed=1, writer="same")
         if able:
             assert len(list(draw(recipe, glyphs))) == 5

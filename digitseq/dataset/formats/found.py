@@ -59,9 +59,9 @@ class Found(NamedTuple):
             (height, width), wanted = image.shape, sample.image.shape
             return f"expected {wanted[1]} × {wanted[0]} px, found {width} × {height}"
         if not np.array_equal(image, sample.image):
-            y, x = (int(place[0]) for place in np.nonzero(image != sample.image))
-            many = int((image != sample.image).sum())
-            return f"{many} pixels differ from the recipe's, the first at x {x}, y {y}"
+            wrong = image != sample.image
+            y, x = divmod(int(wrong.argmax()), wrong.shape[1])
+            return f"{np.count_nonzero(wrong)} pixels differ from the recipe's, the first at x {x}, y {y}"
         return ""
 
 

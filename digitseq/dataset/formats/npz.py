@@ -50,7 +50,7 @@ class Npz(FileShards):
         writers = [_NOBODY if s.writer is None else s.writer for s in drawn]
         arrays: dict[str, AnyArray] = {
             "images": images,
-            "labels": np.array([s.label for s in drawn]),
+            "labels": np.array([s.label for s in drawn], np.str_),
             "lengths": lengths,
             "widths": widths,
             "boxes": boxes,
@@ -95,9 +95,9 @@ def _arrays(data: bytes) -> dict[str, Any]:
             )
         arrays = {name: file[name] for name in _SHAPES}
     for name, dimensions in _SHAPES.items():
-        kind = "U" if name == "labels" else "B" if name == "images" else "i"
         array = arrays[name]
-        fits = array.dtype.kind == "U" if kind == "U" else array.dtype.char == kind
+        wanted = np.uint8 if name == "images" else np.int32
+        fits = array.dtype.kind == "U" if name == "labels" else array.dtype == wanted
         if array.ndim != dimensions or not fits or len(array) != len(arrays["images"]):
             raise FormatError(f"{name} has the shape {array.shape} and the dtype {array.dtype}")
     return arrays
