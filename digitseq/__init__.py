@@ -6,8 +6,7 @@ Images of handwritten digit sequences: exact, fast and reproducible to the pixel
 (28, 200)
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from digitseq.api import compare_reports as compare_reports
     from digitseq.api import draw as draw
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from digitseq.errors import ArgumentError as ArgumentError
     from digitseq.errors import CacheError as CacheError
     from digitseq.errors import DigitSeqError as DigitSeqError
+    from digitseq.errors import DigitSeqWarning as DigitSeqWarning
     from digitseq.errors import ExtraError as ExtraError
     from digitseq.errors import FetchError as FetchError
     from digitseq.errors import FormatError as FormatError
@@ -63,6 +63,7 @@ _HOME = {
     "Comparison": "digitseq.inspection.compare",
     "Dataset": "digitseq.dataset.reading",
     "DigitSeqError": "digitseq.errors",
+    "DigitSeqWarning": "digitseq.errors",
     "DigitSequences": "digitseq.dataset.live",
     "ExtraError": "digitseq.errors",
     "FetchError": "digitseq.errors",
@@ -107,6 +108,7 @@ __all__ = [
     "Comparison",
     "Dataset",
     "DigitSeqError",
+    "DigitSeqWarning",
     "DigitSequences",
     "ExtraError",
     "FetchError",
@@ -145,7 +147,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'digitseq' has no attribute {name!r}")
     from importlib import import_module

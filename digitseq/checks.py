@@ -1,6 +1,8 @@
 """Checking what callers give: once, in the core, with sentences that name it."""
 
 import operator
+import os
+from pathlib import Path
 from typing import Any
 
 from digitseq.errors import ArgumentError
@@ -32,6 +34,11 @@ def choice(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(argument, f"expected one of {', '.join(allowed)}, got {short(value)}")
     return str(value)
+
+
+def home_path(path: str | Path) -> Path:
+    """A path with ~ as the home folder: a shell leaves it in `--recipe=~/x`, and programs do, too."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for unknown users
 
 
 def short(value: Any) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,8 +12,10 @@ import typer
 
 from digitseq import __version__, terminal
 from digitseq.augment.settings import SPACING
+from digitseq.checks import home_path
 from digitseq.cli_augment import Effects, Preset, settings, with_effects
-from digitseq.errors import ArgumentError, DigitSeqError, OutputError, SourceWarning, system_errors
+from digitseq.errors import ArgumentError, DigitSeqError, DigitSeqWarning, OutputError, system_errors
+from digitseq.interrupts import check, note_signals, stopped_by
 from digitseq.recipe import Align, SpacingFrom, Split
 from digitseq.terminal import AsJson, HandOption, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
@@ -56,16 +59,29 @@ _WORDS = {
 
 
 def main() -> NoReturn:
-    """Run the command line and exit. The one place where errors become words and exit codes."""
-    warnings.simplefilter("always", SourceWarning)
+    """Run the command line and exit."""
+    note_signals()
+    warnings.simplefilter("always", DigitSeqWarning)
     warnings.showwarning = terminal.show_warning
     terminal.prepare_streams()
-    app.command()(with_effects(generate))
-    if sys.argv[1:2] not in (["generate"], ["fetch-mnist"]):
-        _add_dataset_commands()
+    code = _run()
+    if number := stopped_by():
+        terminal.say_stopped()
+        _drop_output()
+        code = 128 + number
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command; the one place where errors become words and exit codes."""
     try:
+        app.command()(with_effects(generate))
+        if sys.argv[1:2] not in (["generate"], ["fetch-mnist"]):
+            _add_dataset_commands()
+        check()
         code = app(prog_name="digitseq", standalone_mode=False)
-        sys.stdout.flush()
+        with terminal.standard_output():
+            sys.stdout.flush()
     except ArgumentError as error:
         terminal.fail(f"{_word(error.argument)}: {error.problem}", error.hint)
         code = 2
@@ -80,13 +96,20 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
-        # Whoever read our output has gone. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has gone
         code = 1
     except OSError as error:
-        terminal.fail(f"the output cannot be written: {error.strerror or error}", "")
+        # What was being done is named where it is known; here only the system's words are.
+        name = f"{error.filename}: " if error.filename else ""
+        terminal.fail(f"{name}{error.strerror or error}", "")
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Python would try to write what is left of it when it exits, and wait or complain."""
+    with suppress(OSError, ValueError):  # not a real file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _add_dataset_commands() -> None:
@@ -117,7 +140,7 @@ def _program(error: typer.TyperException) -> str:
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"digitseq {__version__}")
+        terminal.out(f"digitseq {__version__}")
         raise typer.Exit
 
 
@@ -180,9 +203,7 @@ def generate(
         raise typer.BadParameter("-o - writes the bytes of a PNG; send them to a file or a pipe")
     image_width = terminal.width(width)
     source = terminal.source_name(source, style_seed)
-    sequences = (
-        list(terminal.sequence_lines(sys.stdin.buffer, "standard input")) if sequence == "-" else [sequence]
-    )
+    sequences = terminal.sequences_of("-") if sequence == "-" else (sequence,)
     if output == "-" and len(sequences) > 1:
         raise typer.BadParameter("-o - takes one picture; give a folder for several")
 
@@ -211,11 +232,13 @@ def generate(
     written: set[Path] = set()
     for picture in pictures:
         if output == "-":
-            sys.stdout.buffer.write(picture.png())
+            with terminal.standard_output():
+                sys.stdout.buffer.write(picture.png())
         else:
             path = picture.save(output, force=force, keep=written)
             written.add(path)
-            typer.echo(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
+            terminal.if_stopped(f"{terminal.counted(len(written), 'picture')} of {len(recipe):,} saved")
+            terminal.out(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
         if show:
             _show(picture)
     if seed is None and not quiet:
@@ -224,7 +247,7 @@ def generate(
 
 def _make_folder(output: str) -> None:
     with system_errors(OutputError, f"the folder {output} cannot be made"):
-        Path(output).mkdir(parents=True, exist_ok=True)
+        home_path(output).mkdir(parents=True, exist_ok=True)
 
 
 def _show(picture: "Picture") -> None:
@@ -254,6 +277,7 @@ def fetch_mnist(
     """
     from digitseq import api
 
+    terminal.if_stopped("files that have arrived are kept; run the same command again to resume")
     with terminal.fetching(quiet) as progress:
         folder = api.fetch_mnist(force=force, from_dir=from_dir, progress=progress)
     glyphs = api.load_glyphs("mnist", "all")
@@ -264,4 +288,4 @@ def fetch_mnist(
             else "without writers (QMNIST's labels were not there)"
         )
         terminal.say("note", f"MNIST is cached: {len(glyphs):,} glyphs, {writers}")
-    typer.echo(folder)
+    terminal.out(folder)

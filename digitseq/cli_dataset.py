@@ -1,10 +1,8 @@
 """The commands that write and check datasets: batch and verify."""
 
 import json
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,13 +11,13 @@ from digitseq import terminal
 from digitseq.augment.settings import SPACING
 from digitseq.cli_augment import Effects, Preset, settings
 from digitseq.dataset.names import LABEL_FILES, FormatName
-from digitseq.errors import SourceError, system_errors
 from digitseq.recipe import Align, Recipe, SpacingFrom, Split, Writer
 from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
 if TYPE_CHECKING:
     from digitseq.glyphs.glyphset import GlyphSet
 
+_RESUME = "run the same command again to resume"
 _WHAT, _HOW_MANY, _LAYOUT, _RUN = "What to write (one of)", "How many", "Layout", "Run"
 
 
@@ -211,7 +209,9 @@ def batch(
         _show_outline(outline, as_json)
         return
     start = time.monotonic()
-    with terminal.drawing(quiet) as drawing, terminal.counting("writing", quiet) as progress:
+    terminal.if_stopped(f"nothing new was finished; {_RESUME}")
+    finished = f"are finished; {_RESUME}"
+    with terminal.drawing(quiet) as drawing, terminal.counting("writing", quiet, finished) as progress:
         summary = api.write_dataset(
             recipe,
             out,
@@ -231,19 +231,21 @@ def batch(
     if seed is None and recipe_file is None and not quiet:
         terminal.say("note", f"seed {recipe.seed} (--seed {recipe.seed} makes the same again)")
     if not quiet:
-        done = f"{summary.written:,} images written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
+        images = terminal.counted(summary.written, "image")
+        done = f"{images} written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
         kept = summary.images - summary.written
         if not finish:
             terminal.say("note", done + (f"; {kept:,} were there" if kept else ""))
         if summary.missing:
-            terminal.say("note", f"{summary.missing:,} shards of other parts are still missing")
+            shards = terminal.counted(summary.missing, "shard")
+            terminal.say("note", f"still to be written by other parts: {shards}")
     if as_json:
         facts = {"path": summary.path, "images": summary.images, "written": summary.written}
         facts |= {"size_bytes": summary.size_bytes, "pixels": summary.pixels, "seed": recipe.seed}
         facts |= {"missing": summary.missing}
-        typer.echo(json.dumps(facts | {"source": glyphs.name, "seconds": round(seconds, 3)}))
+        terminal.out(json.dumps(facts | {"source": glyphs.name, "seconds": round(seconds, 3)}))
     else:
-        typer.echo(summary.path)
+        terminal.out(summary.path)
 
 
 def verify(
@@ -263,21 +265,22 @@ def verify(
     recipe, digest = api.read_recipe(out)
     glyphs = _open(recipe, source, digest, quiet)
     problems = []
-    with terminal.counting("verifying", quiet) as progress:
+    with terminal.counting("verifying", quiet, "verified; nothing was changed") as progress:
         for problem in api.verify_dataset(out, source=glyphs, progress=progress):
             problems.append(problem)
             if not as_json:
-                typer.echo(problem)
+                terminal.out(problem)
     if as_json:
-        typer.echo(json.dumps({"path": str(out), "images": len(recipe), "problems": problems}))
+        terminal.out(json.dumps({"path": str(out), "images": len(recipe), "problems": problems}))
     if problems:
         terminal.fail(
-            f"{out}: {len(problems):,} things are wrong",
+            f"{out}: {terminal.counted(len(problems), 'problem')} found",
             "the same `digitseq batch` command again writes what is missing or damaged",
         )
         raise typer.Exit(1)
     if not quiet:
-        terminal.say("note", f"{out}: all {len(recipe):,} images, labels and boxes are right")
+        images = terminal.counted(len(recipe), "image")
+        terminal.say("note", f"{out}: {images} verified: pixels, labels and boxes are right")
 
 
 def _open(recipe: Recipe, source: str | None, digest: str, quiet: bool) -> "GlyphSet":
@@ -285,22 +288,13 @@ def _open(recipe: Recipe, source: str | None, digest: str, quiet: bool) -> "Glyp
     from digitseq import api
 
     with terminal.fetching(quiet) as progress:
-        glyphs = api.load_glyphs(source or recipe.source, "all", progress=progress)
-    if digest and source is None and glyphs.digest != digest:
-        raise SourceError(
-            f"the dataset was drawn from other glyphs than {glyphs.name!r} has now",
-            hint="--source names the ones to use",
-        )
-    return glyphs
+        if digest and source is None:
+            return api.load_recorded_glyphs(recipe, digest, progress=progress)
+        return api.load_glyphs(source or recipe.source, "all", progress=progress)
 
 
 def _sequences(name: str | None) -> Sequence[str] | None:
-    if name is None:
-        return None
-    if name == "-":
-        return tuple(terminal.sequence_lines(sys.stdin.buffer, "standard input"))
-    with system_errors(SourceError, f"{name} cannot be read"), Path(name).open("rb") as file:
-        return tuple(terminal.sequence_lines(file, name))
+    return None if name is None else terminal.sequences_of(name)
 
 
 def _splits(**counts: int | None) -> dict[str, int] | None:
@@ -309,13 +303,13 @@ def _splits(**counts: int | None) -> dict[str, int] | None:
 
 def _show_outline(outline: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(outline))
+        terminal.out(json.dumps(outline))
         return
     splits = ", ".join(f"{split} {count:,}" for split, count in outline["splits"].items())
-    typer.echo(f"images   {outline['images']:,} ({splits})")
-    typer.echo(f"width    {outline['width']}")
-    typer.echo(f"labels   {', '.join(outline['labels'])}{', …' if outline['images'] > 5 else ''}")
-    typer.echo(f"source   {outline['source']}")
-    typer.echo(f"seed     {outline['seed']}")
-    typer.echo(f"format   {outline['format']}")
-    typer.echo(f"size     about {outline['size_bytes'] / 1e6:,.1f} MB in {outline['files']:,} files")
+    terminal.out(f"images   {outline['images']:,} ({splits})")
+    terminal.out(f"width    {outline['width']}")
+    terminal.out(f"labels   {', '.join(outline['labels'])}{', …' if outline['images'] > 5 else ''}")
+    terminal.out(f"source   {outline['source']}")
+    terminal.out(f"seed     {outline['seed']}")
+    terminal.out(f"format   {outline['format']}")
+    terminal.out(f"size     about {outline['size_bytes'] / 1e6:,.1f} MB in {outline['files']:,} files")

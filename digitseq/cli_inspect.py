@@ -135,7 +135,7 @@ def inspect(
             api.check_output(target, kind, force=force)
 
     def look(what: str | Path, read: Path | None) -> "Report":
-        with terminal.counting("inspecting", quiet) as progress:
+        with terminal.counting("inspecting", quiet, "inspected; nothing was changed") as progress:
             return api.inspect_dataset(
                 what,
                 predictions=read,
@@ -156,7 +156,7 @@ def inspect(
         return
     report = look(path or Path(), predictions)
     if as_json:
-        typer.echo(json.dumps(report.to_dict()))
+        terminal.out(json.dumps(report.to_dict()))
     else:
         _print(report, choice, strip)
     if html is not None:
@@ -165,7 +165,7 @@ def inspect(
         api.write_sheet(report, sheet, rows, cols, choice=choice, boxes=boxes, force=force)
     for target in (html, sheet):
         if target is not None and not as_json:
-            typer.echo(target)
+            terminal.out(target)
 
 
 def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
@@ -181,7 +181,7 @@ def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
 
 def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(comparison.to_dict()))
+        terminal.out(json.dumps(comparison.to_dict()))
         return
     from digitseq.tables import show_comparison
 

@@ -13,7 +13,8 @@ Everything that a user can cause derives from DigitSeqError::
     ├── ExtraError                        a library is not installed that an extra installs
     └── OutputError                       a result could not be written
 
-    SourceWarning (UserWarning)           another source than MNIST was used
+    DigitSeqWarning (UserWarning)         something cannot be used, and the work goes on without it
+    └── SourceWarning                     another source than MNIST was used
 """
 
 from collections.abc import Iterator
@@ -89,8 +90,12 @@ class OutputError(DigitSeqError):
     """A result could not be written."""
 
 
-class SourceWarning(UserWarning):
-    """Another source than MNIST was used because MNIST could not be had."""
+class DigitSeqWarning(UserWarning):
+    """Something cannot be used (the cache, worker processes, a file), and the work goes on without it."""
+
+
+class SourceWarning(DigitSeqWarning):
+    """Another source than MNIST was used because MNIST was unavailable."""
 
 
 @contextmanager

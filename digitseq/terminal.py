@@ -1,5 +1,6 @@
 """What people see: words, colours, progress. Results go to standard output, everything else to the other."""
 
+import codecs
 import io
 import os
 import sys
@@ -11,7 +12,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from digitseq.errors import ArgumentError, SourceWarning
+from digitseq.checks import home_path
+from digitseq.errors import ArgumentError, DigitSeqWarning, OutputError, SourceError, system_errors
+from digitseq.interrupts import interruptible
 from digitseq.recipe import Writer, sequence_text
 
 if TYPE_CHECKING:
@@ -102,10 +105,51 @@ def prepare_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-    # A path that is not in the locale's encoding is printed as the bytes that it is.
+    codecs.register_error("digitseq", _in_other_words)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")
+            stream.reconfigure(errors="digitseq")
+
+
+_PLAIN = {
+    "–": "-", "—": "-", "−": "-", "≤": "<=", "≥": ">=", "×": "x", "±": "+/-", "→": "->", "…": "...", "·": ".",
+    "“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "▀": "'", "▄": ".", "²": "^2", "°": " degrees",
+}  # fmt: skip
+"""What stands for characters that an encoding does not have."""
+
+
+def _in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Text that the encoding of a stream lacks, so that every message can be written; a codec's error handler."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":  # of a path that is not text: the byte that it is
+        return bytes([ord(character) - 0xDC00]), error.start + 1
+    plain = _PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode("ascii")
+    return plain, error.start + 1
+
+
+def out(text: object) -> None:
+    """
+    One line of results to standard output.
+
+    Raises:
+        OutputError: it cannot be written, and not because its reader has gone.
+    """
+    with standard_output():
+        typer.echo(text)
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Name standard output in what goes wrong with writing to it; waiting for its reader can be stopped."""
+    try:
+        with interruptible():
+            yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
 def say(kind: str, text: str, colour: str | None = None) -> None:
@@ -124,7 +168,7 @@ def fail(problem: str, hint: str) -> None:
 
 def show_warning(message: Warning | str, category: type[Warning], *_args: Any, **_more: Any) -> None:
     """A warning of ours as a line for people; stands in for `warnings.showwarning`."""
-    if issubclass(category, SourceWarning):
+    if issubclass(category, DigitSeqWarning):
         say("warning", str(message), "yellow")
 
 
@@ -132,8 +176,6 @@ def console() -> "Console":
     """Standard output for tables; as wide as they need where it is no terminal."""
     from rich.console import Console
 
-    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
-        sys.stdout.reconfigure(errors="replace")  # tables have characters that not every encoding has
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
     return Console(file=sys.stdout, width=width)
 
@@ -141,6 +183,22 @@ def console() -> "Console":
 def plain(text: str) -> str:
     """Text from a file, made harmless: a terminal obeys some characters, and others cannot be seen."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def sequences_of(name: str) -> tuple[str, ...]:
+    """
+    Sequences from a file, or from standard input if its name is "-".
+
+    Raises:
+        SourceError: it cannot be read.
+        ArgumentError: a line of it is no sequence.
+    """
+    where = "standard input" if name == "-" else name
+    with system_errors(SourceError, f"{where} cannot be read"), interruptible():
+        if name == "-":
+            return tuple(sequence_lines(sys.stdin.buffer, where))
+        with home_path(name).open("rb") as file:
+            return tuple(sequence_lines(file, where))
 
 
 def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
@@ -156,6 +214,29 @@ def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
                 raise ArgumentError(f"{name}, line {number}", error.problem) from None
     if empty:
         raise ArgumentError(name, "expected sequences of digits, one a line, got none")
+
+
+def counted(number: int, thing: str) -> str:
+    """
+    A number and what it counts.
+
+    >>> counted(1, "problem"), counted(1200, "shard")
+    ('1 problem', '1,200 shards')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+_stopped = ["nothing was done"]
+
+
+def if_stopped(sentence: str) -> None:
+    """Set what is to be said if a signal stops the program from now on: what is finished, and what to do."""
+    _stopped[0] = sentence
+
+
+def say_stopped() -> None:
+    """Say that a signal stopped the program."""
+    say("stopped", _stopped[0], "yellow")
 
 
 # --- Progress -------------------------------------------------------------------------------------------
@@ -202,15 +283,23 @@ def _once(
 
 
 @contextmanager
-def counting(title: str, quiet: bool) -> Iterator[Callable[[int, int, int], None] | None]:
-    """A callback for images done, images in all and bytes written: a bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
+def counting(title: str, quiet: bool, stopped: str) -> Iterator[Callable[[int, int, int], None]]:
+    """
+    A callback for images done, images in all and bytes written: a bar on a terminal, nothing elsewhere.
+
+    Args:
+        title: what is done.
+        quiet: no bar.
+        stopped: what a signal leaves, after the number of images done.
+    """
     bar: list[Any] = []
     start = time.monotonic()
+    shown = not quiet and sys.stderr.isatty()
 
     def advance(done: int, total: int, size: int) -> None:
+        if_stopped(f"{done:,} of {counted(total, 'image')} {stopped}")
+        if not shown:
+            return
         if not bar:
             bar.append(_started(title, total, "images"))
         rate = done / max(time.monotonic() - start, 0.001)

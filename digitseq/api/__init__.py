@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from digitseq.api.pictures import fetch_mnist as fetch_mnist
     from digitseq.api.pictures import generate_numbers_sequence as generate_numbers_sequence
     from digitseq.api.pictures import load_glyphs as load_glyphs
+    from digitseq.api.pictures import load_recorded_glyphs as load_recorded_glyphs
     from digitseq.api.pictures import make_recipe as make_recipe
 
 _NAMES = {
@@ -47,7 +48,14 @@ _NAMES = {
         "write_page",
         "write_sheet",
     ),
-    "pictures": ("draw", "fetch_mnist", "generate_numbers_sequence", "load_glyphs", "make_recipe"),
+    "pictures": (
+        "draw",
+        "fetch_mnist",
+        "generate_numbers_sequence",
+        "load_glyphs",
+        "load_recorded_glyphs",
+        "make_recipe",
+    ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

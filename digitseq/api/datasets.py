@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitseq.checks import short
-from digitseq.errors import ArgumentError, FormatError, system_errors
+from digitseq.errors import ArgumentError, FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import Progress, glyphs_for
+from digitseq.interrupts import noted
 from digitseq.recipe import Recipe
 
 if TYPE_CHECKING:  # loaded by the functions that need it
@@ -73,8 +74,8 @@ def write_dataset(
         ExtraError: a library is not installed that the format, the URL or the scheduler needs.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
+    from digitseq.dataset.cores import cores
     from digitseq.dataset.dataset import write_dataset as write
-    from digitseq.dataset.execution import cores
     from digitseq.dataset.job import Engine
 
     for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
@@ -93,7 +94,7 @@ def write_dataset(
     glyphs = glyphs_for(source, recipe.source)
     recipe = replace(recipe, source=glyphs.name)
     engine = Engine(workers or cores(), executor, drawing=drawing)
-    with ExitStack() as stack:
+    with noted(), ExitStack() as stack:
         if scheduler is not None and not finish:
             from digitseq.dataset.cluster import cluster
 
@@ -200,22 +201,14 @@ def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _manifest_at(path: str | Path) -> dict[str, Any]:
-    from digitseq.dataset.manifest import MANIFEST, UNFINISHED, read_manifest
-    from digitseq.dataset.storage import is_url, open_storage
+    from digitseq.dataset.manifest import MANIFEST, UNFINISHED, find_dataset, read_manifest
 
-    folder: str | Path
-    if is_url(path):
-        folder, name = str(path).rsplit("/", 1) if str(path).endswith(".json") else (str(path), MANIFEST)
-    else:
-        with system_errors(FormatError, f"{path} cannot be read"):
-            inside = Path(path).is_dir()
-        folder, name = (Path(path), MANIFEST) if inside else (Path(path).parent, Path(path).name)
-    storage = open_storage(folder)
+    storage, name = find_dataset(path)
     manifest = read_manifest(storage, name)
     if manifest is None:
         if name == MANIFEST and storage.exists(UNFINISHED):
-            hint = "the same `digitseq batch` command again finishes it"
-            raise FormatError(f"the dataset in {folder} is not finished", hint=hint)
+            hint = "run the same `digitseq batch` command again to finish it"
+            raise FormatError(f"the dataset in {storage.where()} is not finished", hint=hint)
         raise FormatError(f"{storage.where(name)} cannot be read: No such file or directory")
     return manifest
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import at_hand, glyphs_for
+from digitseq.interrupts import interruptible
 from digitseq.recipe import Recipe
 from digitseq.wholefile import write_whole
 
@@ -211,7 +213,7 @@ def write_sheet(
     """
     from PIL import Image
 
-    path = Path(path)
+    path = home_path(path)
     check_output(path, "sheet", force=force)
     sheet = Image.fromarray(draw_sheet(report, rows, cols, choice=choice, boxes=boxes))
     return _write(report, path, lambda file: sheet.save(file, "png"), force)
@@ -246,13 +248,13 @@ def write_page(
     from digitseq.inspection.choose import Choice
     from digitseq.inspection.page import make_page
 
-    path = Path(path)
+    path = home_path(path)
     check_output(path, "html", force=force)
     data = make_page(report, images, choice or Choice())
     return _write(report, path, lambda file: file.write(data), force)
 
 
-def check_output(path: Path, kind: str, *, force: bool) -> None:
+def check_output(path: str | Path, kind: str, *, force: bool) -> None:
     """
     Make sure that a sheet or a page can be written, before any work is done for it.
 
@@ -265,6 +267,7 @@ def check_output(path: Path, kind: str, *, force: bool) -> None:
         ArgumentError: a sheet's name does not end in .png.
         OutputError: the file exists, or its folder does not.
     """
+    path = home_path(path)
     if kind == "sheet" and path.suffix.lower() != ".png":
         raise ArgumentError("sheet", f"expected a name ending in .png, got {str(path)!r}")
     if str(path) == "-":
@@ -287,7 +290,7 @@ def _write(report: "Report", path: Path, write: "Callable[[IO[bytes]], object]",
         if any(path.resolve() == Path(name).resolve() for name in inputs):
             raise OutputError(f"{path} cannot be written: it is what was inspected")
         if path.exists() and not path.is_file():  # a device or a named pipe: nothing there to keep whole
-            with path.open("wb") as file:
+            with interruptible(), path.open("wb") as file:
                 write(file)
             return path
         write_whole(path, write, new=not force)

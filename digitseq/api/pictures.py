@@ -10,12 +10,13 @@ import numpy as np
 
 from digitseq.arrays import FloatArray
 from digitseq.augment.settings import Augment
+from digitseq.checks import home_path
 from digitseq.dataset.drawing import Batch, draw_batches
 from digitseq.dataset.pictures import Picture
-from digitseq.errors import ArgumentError
+from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.cache import mnist_dir
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import AUTO, Progress, forget_mnist, glyphs_for, open_source
+from digitseq.glyphs.sources import AUTO, Progress, forget_mnist, glyphs_for, open_recorded, open_source
 from digitseq.plan import check_recipe, make_plan
 from digitseq.recipe import SPLITS, Recipe, sequence_text
 from digitseq.render import render, to_float
@@ -194,6 +195,31 @@ def load_glyphs(
     return open_source(source, progress).choose(_split(source, split))
 
 
+def load_recorded_glyphs(recipe: Recipe, digest: str, *, progress: Progress | None = None) -> GlyphSet:
+    """
+    The glyphs that a dataset was drawn from.
+
+    Args:
+        recipe: of the dataset.
+        digest: of its glyphs, as `read_recipe` gives it.
+        progress: called with bytes done and in all, if MNIST is fetched.
+
+    Returns:
+        The set, its split "all".
+
+    Raises:
+        SourceError: they are not there, or have changed.
+        FetchError, CacheError: MNIST is unavailable.
+    """
+    glyphs = open_recorded(recipe.source, progress)
+    if glyphs.digest != digest:
+        raise SourceError(
+            f"the dataset was drawn from other glyphs than {glyphs.name!r} has now",
+            hint="give the path of those it was drawn from (--source PATH)",
+        )
+    return glyphs
+
+
 def fetch_mnist(
     *, force: bool = False, from_dir: str | Path | None = None, progress: Progress | None = None
 ) -> Path:
@@ -215,7 +241,7 @@ def fetch_mnist(
     """
     from digitseq.glyphs.fetch import fetch  # the network stack, only when it is asked for
 
-    fetch(force=force, from_dir=None if from_dir is None else Path(from_dir), progress=progress)
+    fetch(force=force, from_dir=None if from_dir is None else home_path(from_dir), progress=progress)
     forget_mnist()
     return mnist_dir()
 

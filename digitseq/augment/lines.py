@@ -92,7 +92,8 @@ def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
     grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
     fine = _bytes(words[:, 2], widest, SIDE)
     # grain is a mean over _GRAIN_PX² = 16; half of it counts, and a quarter of the fine one.
-    return _shade(128 + (grain >> 5) - (fine >> 2), level)
+    light: IntArray = 128 + (grain >> 5) - (fine >> 2)
+    return _shade(light, level)
 
 
 def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
@@ -104,8 +105,8 @@ def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
     drawn = np.zeros((len(level), SIDE, widest), np.bool_)
     drawn |= (np.arange(SIDE, dtype=np.int64) % apart[:, None] == first[:, None])[:, :, None]
     drawn |= ((np.arange(widest, dtype=np.int64) % upright == 0) & boxes[:, None])[:, None, :]
-    level = level.astype(np.uint16)[:, None, None]
-    return np.where(drawn, level, level // 5)
+    ink = level.astype(np.uint16)[:, None, None]
+    return np.where(drawn, ink, ink // 5)
 
 
 def _shade(light: IntArray, level: IntArray) -> AnyArray:

@@ -112,7 +112,7 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
 
     from distributed import LocalCluster
 
-    from digitseq.dataset.execution import cores
+    from digitseq.dataset.cores import cores
 
     with _deaf_children():
         made = LocalCluster(

@@ -5,7 +5,8 @@ Everything that a dataset is follows from its recipe and the digest of its sourc
 is writing it again and keeping what is right. `dataset.json` comes last: its presence means complete.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -32,8 +33,9 @@ from digitseq.dataset.manifest import (
 from digitseq.dataset.names import LABEL_FILES
 from digitseq.dataset.png import FAST
 from digitseq.dataset.storage import Storage, open_storage
-from digitseq.errors import OutputError, system_errors
+from digitseq.errors import OutputError
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.interrupts import check
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
 
@@ -110,29 +112,28 @@ def write_dataset(
     for name in labels:
         choice("labels", name, LABEL_FILES)
     storage = open_storage(out)
-    with system_errors(OutputError, f"{storage.where()} cannot be written"):
-        look = known_manifest if force else found_manifest
-        # Where something is without a manifest, another part may have begun since: look once more.
-        found = look(storage) or (look(storage) if storage.names() else None)
-        own = found is not None and is_of(found, recipe, glyphs)
-        if format is None:
-            format = found["format"] if found is not None and own else "folder"  # noqa: A001
-        if found is not None and own and found["format"] == format:
-            labels = [*found.get("labels", ()), *labels]
-        manifest = make_manifest(recipe, glyphs, open_format(format), labels)
-        refuse_others(storage, found, manifest, force)
-        _refuse_to_replace(storage, found, manifest)
-        if found is not None and same_dataset(found, manifest):
-            for entry, there in zip(manifest["parts"], found["parts"], strict=True):
-                entry |= {"sha256": there["sha256"]} if "sha256" in there else {}
-        job = Job(recipe, storage, glyphs, manifest, png_level)
-        if finish:
-            return _finish(job, progress)
-        storage.make()
-        if part is not None:
-            return _write_part(job, engine, part, progress)
-        with storage.lock():
-            return _write_all(job, engine, force, progress)
+    look = known_manifest if force else found_manifest
+    # Where something is without a manifest, another part may have begun since: look once more.
+    found = look(storage) or (look(storage) if storage.names() else None)
+    own = found is not None and is_of(found, recipe, glyphs)
+    if format is None:
+        format = found["format"] if found is not None and own else "folder"  # noqa: A001
+    if found is not None and own and found["format"] == format:
+        labels = [*found.get("labels", ()), *labels]
+    manifest = make_manifest(recipe, glyphs, open_format(format), labels)
+    refuse_others(storage, found, manifest, force)
+    _refuse_to_replace(storage, found, manifest)
+    if found is not None and same_dataset(found, manifest):
+        for entry, there in zip(manifest["parts"], found["parts"], strict=True):
+            entry |= {"sha256": there["sha256"]} if "sha256" in there else {}
+    job = Job(recipe, storage, glyphs, manifest, png_level)
+    if finish:
+        return _finish(job, progress)
+    storage.make()
+    if part is not None:
+        return _write_part(job, engine, part, progress)
+    with storage.lock():
+        return _write_all(job, engine, force, progress)
 
 
 def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None) -> Summary:
@@ -144,12 +145,26 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
         _clear(storage, found)
     _begin(job)
     results = engine.results(job, Shards(job))
+    with _ending(results, lambda: _sweep(storage, job.places)):
+        return _assemble(job, ((done, _lines(storage, done)) for done in results), progress)
+
+
+@contextmanager
+def _ending(results: Generator[Written, None, None], clean_up: Callable[[], None]) -> Iterator[None]:
+    """
+    End the writers, then clean up behind them, however the block ends.
+
+    What goes wrong meanwhile never hides why the block ended.
+    """
     try:
-        summary = _assemble(job, ((done, _lines(storage, done)) for done in results), progress)
-    finally:
-        results.close()
-        _sweep(storage, job.places)
-    return summary
+        yield
+    except BaseException:
+        for step in (results.close, clean_up):
+            with suppress(Exception):
+                step()
+        raise
+    results.close()
+    clean_up()
 
 
 def _begin(job: Job) -> None:
@@ -175,6 +190,7 @@ def _assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Prog
         pixels, before = sha256(), size
         with form.assembling(storage, place) as add:
             for _ in range(place.shards):
+                check()
                 result, lines = next(results)
                 add(result, lines)
                 pixels.update(result.digest)
@@ -215,13 +231,11 @@ def _write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progr
     total = sum(shard.place.size(shard.number) for shard in shards)
     done = written = size = 0
     results = engine.results(job, shards.changed(notes=job.notes))
-    try:
+    with _ending(results, lambda: None):
         for result in results:
             done, written, size = done + result.images, written + result.written, size + result.size_bytes
             if progress is not None:
                 progress(done, total, size)
-    finally:
-        results.close()
     missing = [] if whole else _missing(job)
     pixels = "" if missing else _finish(job, None).pixels
     return Summary(storage.where(), total, written, size, pixels, len(missing))
@@ -261,6 +275,7 @@ def _noted(job: Job) -> Iterator[tuple[Written, bytes]]:
     """What the shards came to, from their notes."""
     shards = Shards(job)
     for first in range(0, len(shards), _NOTES_AT_ONCE):
+        check()
         names = [shards[n].note_of(job.notes) for n in range(first, min(first + _NOTES_AT_ONCE, len(shards)))]
         read = job.storage.reader(names)
         for name in names:
@@ -321,6 +336,7 @@ def _clear(storage: Storage, found: dict[str, Any]) -> None:
     folders = set()
     names = (name for place in places for name in (*form.files(place), *form.passing(place)))
     for name in (*form.whole_files(places), *names):
+        check()
         storage.remove(name)
         while "/" in name:
             name = name.rsplit("/", 1)[0]

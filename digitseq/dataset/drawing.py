@@ -9,6 +9,7 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
+from digitseq.interrupts import check
 from digitseq.labels import label_texts
 from digitseq.plan import make_plan
 from digitseq.recipe import Recipe
@@ -85,6 +86,7 @@ def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = No
     largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes of its pixels, or of its glyphs
     step = max(1, min(_BATCH, _BATCH_BYTES // largest))
     for start in range(0, len(indices), step):
+        check()
         plan = make_plan(recipe, indices[start : start + step], glyphs)
         drawn = render(plan, invert=recipe.invert)
         images = [drawn[row, :, :width] for row, width in enumerate(plan.widths_px.tolist())]

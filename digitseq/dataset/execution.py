@@ -8,8 +8,10 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -21,18 +23,27 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import TypeVar
 
-from digitseq.errors import OutputError
+from digitseq.errors import DigitSeqWarning, OutputError
+from digitseq.interrupts import POLL_S, SIGNALS, check, kept_from_children
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_AHEAD = 4  # tasks a worker that are handed out at once: enough to keep it busy, few enough to forget
+RESUME = "finished shards are kept; run the same command again to resume"
+"""The hint for everything that ends a run early."""
+
+_AHEAD = 4  # tasks per worker that are handed out at once: enough to keep it busy, few enough to forget
 _START_S = 0.02
 _ASK_S = 1.0
 _TRIES = 2  # a shard whose worker died is run again once
+
+
+class WorkersError(Exception):
+    """Worker processes cannot be started; the message is the reason."""
 
 
 def run(
@@ -44,6 +55,8 @@ def run(
 ) -> Generator[Result, None, None]:
     """
     Results of a function for all tasks, in the order of the tasks.
+
+    Where processes cannot be started, a DigitSeqWarning says why, and everything is done in this one.
 
     Results must be short (under 4 KB pickled): the system hands them over in one piece then, and a worker
     that is killed cannot leave half of one in the pipe.
@@ -58,6 +71,7 @@ def run(
 
     Raises:
         OutputError: worker processes died again and again.
+        Interrupted: a signal asked the program to stop.
     """
     if executor is not None:
         try:
@@ -65,14 +79,29 @@ def run(
         except BrokenExecutor as error:
             raise OutputError(f"the executor broke down: {error}") from error
         except CancelledError as error:
-            hint = "what is whole stays, the same command goes on"
-            raise OutputError("the executor gave up before the work was done", hint=hint) from error
-        return
-    workers = min(workers, len(tasks))
-    if workers <= 1:
-        yield from map(function, tasks)
+            raise OutputError("the executor gave up before the work was done", hint=RESUME) from error
         return
     done: dict[int, Result] = {}
+    first = 0
+    workers = min(workers, len(tasks))
+    if workers > 1:
+        try:
+            for result in _in_processes(function, tasks, workers, done):
+                yield result
+                first += 1
+            return
+        except WorkersError as error:
+            problem = f"worker processes cannot be started ({error}); everything is done in one process"
+            warnings.warn(problem, DigitSeqWarning, stacklevel=2)
+    for number in range(first, len(tasks)):
+        check()
+        yield done.pop(number) if number in done else function(tasks[number])
+
+
+def _in_processes(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, done: dict[int, Result]
+) -> Generator[Result, None, None]:
+    """Results from processes of our own; ``done`` holds those that are there before their turn."""
     first, failed_starts = 0, 0
     deaths = [0] * len(tasks)
     while first < len(tasks):
@@ -83,17 +112,15 @@ def run(
                     yield result
                     first += 1
         except BrokenProcessPool:
+            check()  # a signal to the whole group may have ended them
             failed_starts += sum(deaths) == died_before  # it broke with nothing under way
             if max(deaths) >= _TRIES:
                 raise OutputError(
                     "worker processes died twice while the same work was under way",
-                    hint="they may have run out of memory; what is whole stays, the same command goes on",
+                    hint=f"they may have run out of memory; {RESUME}",
                 ) from None
             if failed_starts >= _TRIES:
-                raise OutputError(
-                    "worker processes do not start",
-                    hint='in a script, call write_dataset under `if __name__ == "__main__":`',
-                ) from None
+                raise WorkersError("they end as soon as they start") from None
 
 
 def _in_order(
@@ -107,17 +134,22 @@ def _in_order(
     is_lost: Callable[[], bool] | None = None,
 ) -> Iterator[Result]:
     running: dict[Future[Result], int] = {}
-    handed_out = first
+    handed_out, heard = first, time.monotonic()
     try:
         for number in range(first, len(tasks)):
             while number not in done:
+                check()
                 while handed_out < len(tasks) and len(running) < workers * _AHEAD:
                     if handed_out not in done:
                         running[executor.submit(function, tasks[handed_out])] = handed_out
                     handed_out += 1
-                finished, _ = wait(running, None if is_lost is None else _ASK_S, FIRST_COMPLETED)
-                if not finished and is_lost is not None and is_lost():
-                    raise CancelledError
+                finished, _ = wait(running, POLL_S, FIRST_COMPLETED)
+                if finished:
+                    heard = time.monotonic()
+                elif is_lost is not None and time.monotonic() - heard > _ASK_S:
+                    heard = time.monotonic()
+                    if is_lost():
+                        raise CancelledError
                 for future in finished:
                     if isinstance(future.exception(), BrokenProcessPool) and deaths is not None:
                         for lost in running.values():
@@ -133,52 +165,73 @@ def _in_order(
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes never see Ctrl-C, and end at once when the block ends badly."""
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
-    )
+    """
+    A pool whose processes never see Ctrl-C, and end at once when the block ends badly.
+
+    Raises:
+        WorkersError: processes cannot be started here.
+    """
+    if multiprocessing.current_process().daemon:
+        raise WorkersError("this process is itself a worker of a pool, which may not start others")
     try:
-        with _interrupts_held_back():
-            # One waiting task each, so that all start here, where what they inherit is settled.
-            for started in [pool.submit(time.sleep, _START_S) for _ in range(workers)]:
-                started.result()
+        pool = ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
+        )
+        try:
+            with kept_from_children(), _without_main():
+                # One waiting task each, so that all start here, where what they inherit is settled.
+                for started in [pool.submit(time.sleep, _START_S) for _ in range(workers)]:
+                    _result(started)
+        except BaseException:
+            _kill(pool)
+            raise
+    except BrokenProcessPool:
+        raise
+    except (OSError, NotImplementedError, ImportError, RuntimeError) as error:
+        # No semaphores (/dev/shm is full, read-only or missing), no processes or threads (a limit).
+        raise WorkersError(getattr(error, "strerror", None) or str(error)) from error
+    try:
         yield pool
     except BaseException:
-        for process in list((getattr(pool, "_processes", None) or {}).values()):
-            process.kill()
-        pool.shutdown(wait=True, cancel_futures=True)
+        _kill(pool)
         raise
     else:
         pool.shutdown(wait=True)
 
 
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """
-    Ctrl-C waits until the end of the block, and does nothing to what is started in it.
+def _kill(pool: ProcessPoolExecutor) -> None:
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        process.kill()
+    pool.shutdown(wait=True, cancel_futures=True)
 
-    A new process inherits the mask and keeps it. In this one the mask is not enough: the signal may reach a
-    thread of a library, and Python raises in the main thread all the same.
+
+def _result(future: Future[Result]) -> Result:
+    while True:
+        check()
+        with suppress(TimeoutError):
+            return future.result(POLL_S)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
     """
-    pressed: list[int] = []
-    handler = None
-    if threading.current_thread() is threading.main_thread():
-        handler = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
-    masked = hasattr(signal, "pthread_sigmask")  # not on Windows
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else None
+    Processes that are started in the block do not run the program's main module again.
+
+    Their work is all in digitseq. So a script needs no `if __name__ == "__main__":`, and what it imports is
+    not imported once more in each worker.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
-        if before is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
-    if pressed:
-        raise KeyboardInterrupt
+        sys.modules["__main__"] = main
 
 
 def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in SIGNALS:
+        if number != signal.SIGTERM:  # with which a pool ends its processes
+            signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def end_with_parent() -> None:
@@ -186,8 +239,3 @@ def _prepare_worker() -> None:
         os._exit(1)  # nobody waits for what it does; half-written files are swept by the next run
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,7 @@
 """A dataset to write, its shards, and what runs them."""
 
 import json
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from copy import copy
@@ -14,10 +15,10 @@ from digitseq.dataset.formats import FORMATS, write_shard
 from digitseq.dataset.formats.format import SHARD, Format, Place, Shard, Written
 from digitseq.dataset.manifest import NOTES, places_of, read_manifest, same_dataset
 from digitseq.dataset.storage import Storage
-from digitseq.errors import CacheError
+from digitseq.errors import CacheError, DigitSeqWarning
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import GlyphsAnywhere
+from digitseq.glyphs.sources import GlyphsAnywhere, recomputed
 from digitseq.recipe import Recipe
 
 _FEW = 4  # shards that are written sooner than processes are started
@@ -122,13 +123,21 @@ class Engine:
             shards = shards.changed(storage=job.storage.everywhere())
         elif few or job.storage.one_process:
             workers = 1
-        shared = workers > 1 or self.executor is not None
         if self.remote is not None:
             shards = shards.changed(glyphs=self.remote)
-        elif shared or (job.glyphs.drawn_on_demand and not few):
+        elif self.executor is not None or not few:
+            glyphs = recomputed(job.glyphs)  # damaged ones would spoil all images
             try:
-                shards = shards.changed(glyphs=stored_folder(job.glyphs, self.drawing))
-            except CacheError:
-                if shared:
-                    raise  # one process can do without: it draws what it needs
+                shards = shards.changed(glyphs=stored_folder(glyphs, self.drawing))
+            except CacheError as error:
+                workers = _without_cache(glyphs, workers, error)
         return run(write_shard, shards, workers, self.executor, self.is_lost)
+
+
+def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:
+    """How many processes can work without a cache to share glyphs in; a warning says so."""
+    told = f"{error.problem}; working without it"
+    if workers > 1 and not glyphs.drawn_on_demand:  # the built-in ones can be drawn by each process
+        workers, told = 1, f"{told}, in one process"
+    warnings.warn(told, DigitSeqWarning, stacklevel=2)
+    return workers

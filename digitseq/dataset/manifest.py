@@ -7,14 +7,16 @@ another recipe is refused.
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from digitseq import __version__
+from digitseq.checks import home_path
 from digitseq.dataset.formats import FORMATS, open_format
 from digitseq.dataset.formats.format import Format, Place
 from digitseq.dataset.names import LABEL_FILES
-from digitseq.dataset.storage import Storage
-from digitseq.errors import ArgumentError, FormatError, OutputError
+from digitseq.dataset.storage import LocalStorage, Storage, is_url, open_storage
+from digitseq.errors import ArgumentError, FormatError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.recipe import Recipe
 
@@ -103,6 +105,43 @@ def places_of(manifest: dict[str, Any]) -> list[Place]:
     ]
 
 
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+
+def find_dataset(path: str | Path) -> tuple[Storage, str]:
+    """
+    Where a dataset is, from what people give for it.
+
+    Args:
+        path: its folder or URL, or a dataset.json by any name.
+
+    Returns:
+        Its folder, and the name of its manifest there.
+
+    Raises:
+        FormatError: the path is of something else.
+    """
+    if is_url(path):
+        folder, _, name = str(path).rpartition("/")
+        return (open_storage(folder), name) if name.endswith(".json") else (open_storage(path), MANIFEST)
+    place = home_path(path)
+    with system_errors(FormatError, f"{path} cannot be read"):
+        if place.is_dir():
+            above = place.resolve().parent
+            is_split = not any((place / name).exists() for name in (MANIFEST, UNFINISHED))
+            if is_split and (above / MANIFEST).is_file():
+                raise FormatError(f"{path} is a part of a dataset", hint=f"name the whole: {place.parent}")
+            return LocalStorage(place), MANIFEST
+        if place.is_file() and place.suffix.lower() in _PICTURES:
+            hint = f"`digitseq inspect {path}` looks at a picture"
+            raise FormatError(f"{path} is a picture, not a dataset", hint=hint)
+        if place.is_file() and place.suffix.lower() != ".json":
+            raise FormatError(f"{path} is not a dataset", hint=f"name the folder that holds its {MANIFEST}")
+        if not place.exists() and place.suffix != ".json":
+            raise FormatError(f"{path}: no such file or folder")
+    return LocalStorage(place.parent), place.name
+
+
 def finished_manifest(storage: Storage) -> dict[str, Any]:
     """
     The manifest of a finished dataset.
@@ -113,7 +152,9 @@ def finished_manifest(storage: Storage) -> dict[str, Any]:
     """
     manifest = read_manifest(storage)
     if manifest is None:
-        hint = "run the same `digitseq batch` again to finish it" if storage.exists(UNFINISHED) else ""
+        hint = (
+            "run the same `digitseq batch` command again to finish it" if storage.exists(UNFINISHED) else ""
+        )
         raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
     if any(not isinstance(entry.get("pixels"), str) for entry in (manifest, *manifest["parts"])):
         raise FormatError(

@@ -9,8 +9,10 @@ from typing import Any
 
 from digitseq import __version__
 from digitseq.arrays import IntArray, UInt8Array
+from digitseq.checks import home_path
 from digitseq.dataset.png import encode_png
 from digitseq.errors import ArgumentError, OutputError, system_errors
+from digitseq.interrupts import interruptible
 from digitseq.recipe import Recipe
 from digitseq.wholefile import write_whole
 
@@ -50,7 +52,7 @@ class Picture:
     def facts(self) -> dict[str, Any]:
         """All but the pixels, as plain JSON types."""
         return {
-            "sequence": self.sequence,
+            "label": self.sequence,
             "seed": self.recipe.seed,
             "index": self.recipe.index,
             "source": self.recipe.source,
@@ -69,7 +71,7 @@ class Picture:
     def png(self) -> bytes:
         """The picture as a PNG file: 8-bit greyscale, its recipe in text chunks."""
         text = {
-            "sequence": self.sequence,
+            "label": self.sequence,
             "seed": str(self.recipe.seed),
             "source": f"{self.recipe.source} {self.source_digest}",
             "recipe": json.dumps(self.recipe.to_dict()),
@@ -96,7 +98,7 @@ class Picture:
             OutputError: the file exists, or the system refuses.
             ArgumentError: the name does not end in .png.
         """
-        path = None if output is None else Path(output)
+        path = None if output is None else home_path(output)
         return save_picture(self.png(), self.sequence, path, force=force, keep=keep)
 
 
@@ -131,7 +133,8 @@ def save_picture(
         if output.is_dir():
             return _save_in(output, _stem(sequence), png, force, keep)
         if output.exists() and not output.is_file():  # a device or a named pipe: nothing there to keep whole
-            output.write_bytes(png)
+            with interruptible():
+                output.write_bytes(png)
             return output
         if output.suffix.lower() != ".png":
             expected = "expected a name ending in .png or an existing folder"

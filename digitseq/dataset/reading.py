@@ -9,8 +9,8 @@ from digitseq.arrays import UInt8Array
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import SHARD, Format, Place
 from digitseq.dataset.formats.found import Found, label_of
-from digitseq.dataset.manifest import finished_manifest, places_of
-from digitseq.dataset.storage import Storage, open_storage
+from digitseq.dataset.manifest import find_dataset, finished_manifest, places_of
+from digitseq.dataset.storage import Storage
 from digitseq.errors import FormatError
 from digitseq.recipe import Recipe
 
@@ -117,7 +117,7 @@ def read_dataset(out: str | Path) -> Dataset:
         FormatError: there is no finished dataset, or its files do not fit together.
         ExtraError: its format needs a library that is not installed.
     """
-    storage = open_storage(out)
+    storage, _ = find_dataset(out)
     manifest = finished_manifest(storage)
     recipe, form = Recipe.from_dict(manifest["recipe"]), FORMATS[manifest["format"]]
     parts = {

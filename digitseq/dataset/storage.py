@@ -7,13 +7,16 @@ All names are relative, with "/" between folders.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from filecmp import cmp
+from math import inf
 from pathlib import Path
 from typing import IO
 
+from digitseq.checks import home_path
 from digitseq.errors import FormatError, OutputError, system_errors
+from digitseq.locks import LockedError, lock_file
 from digitseq.wholefile import PARTIAL, beside, sweep_partial, whole_file
 
 LOCK = ".digitseq.lock"
@@ -33,12 +36,12 @@ def open_storage(out: str | Path) -> "Storage":
         ArgumentError: nothing knows this kind of URL.
     """
     if isinstance(out, str) and out.startswith("file://"):
-        return LocalStorage(Path(out.removeprefix("file://")))
+        return LocalStorage(home_path(out.removeprefix("file://")))
     if isinstance(out, str) and is_url(out):
         from digitseq.dataset.remote import RemoteStorage
 
         return RemoteStorage(out).opened()
-    return LocalStorage(Path(out))
+    return LocalStorage(home_path(out))
 
 
 class Storage(ABC):
@@ -190,7 +193,8 @@ class LocalStorage(Storage):
 
     def make(self) -> None:
         """Have the place to write to."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        with self._told(""):
+            self.root.mkdir(parents=True, exist_ok=True)
 
     def put(self, name: str, data: bytes | memoryview, *, sync: bool = False) -> None:
         """Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place."""
@@ -257,24 +261,31 @@ class LocalStorage(Storage):
     def replacing(self, *names: str) -> Iterator[list[IO[bytes]]]:
         """Open files that replace those of these names at the end, where their content differs."""
         places = [self.root / name for name in names]
-        for folder in {path.parent for path in places}:
-            folder.mkdir(parents=True, exist_ok=True)
-        partial = [beside(path) for path in places]
-        with ExitStack() as stack:
-            yield [stack.enter_context(path.open("xb")) for path in partial]
-        for written, path in zip(partial, places, strict=True):
-            if path.is_file() and cmp(written, path, shallow=False):
-                written.unlink()
-            else:
-                written.replace(path)
+        with self._told(names[0]):
+            for folder in {path.parent for path in places}:
+                folder.mkdir(parents=True, exist_ok=True)
+            partial = [beside(path) for path in places]
+            files: list[IO[bytes]] = [path.open("xb") for path in partial]
+        try:
+            yield files
+        finally:
+            for name, file in zip(names, files, strict=True):
+                with self._told(name):  # what is left is written now
+                    file.close()
+        for name, written, path in zip(names, partial, places, strict=True):
+            with self._told(name):
+                if path.is_file() and cmp(written, path, shallow=False):
+                    written.unlink()
+                else:
+                    written.replace(path)
 
     @contextmanager
     def building(self, name: str) -> Iterator[Path]:
         """A path for a file that is written in many steps; it takes its place when the block ends well."""
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = beside(path)
         with self._told(name):
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 yield partial
                 partial.replace(path)
@@ -285,7 +296,8 @@ class LocalStorage(Storage):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
-        return (self.root / name).is_file()
+        with system_errors(FormatError, f"{self.root / name} cannot be read"):
+            return (self.root / name).is_file()
 
     def names(self, folder: str = "") -> set[str]:
         """Names in a folder; none where there is no folder."""
@@ -344,7 +356,8 @@ class LocalStorage(Storage):
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        (self.root / name).unlink(missing_ok=True)
+        with self._told(name, "removed"):
+            (self.root / name).unlink(missing_ok=True)
 
     def remove_empty(self, folder: str) -> None:
         """Remove a folder in which nothing is left."""
@@ -355,18 +368,17 @@ class LocalStorage(Storage):
     def sweep(self, folders: Iterable[str]) -> None:
         """Remove what a killed run left half-written in folders. Nobody else may be writing there now."""
         for folder in folders:
-            if (self.root / folder).is_dir():
-                sweep_partial(self.root / folder)
+            with self._told(folder, "cleaned up"):
+                if (self.root / folder).is_dir():
+                    sweep_partial(self.root / folder)
 
     @contextmanager
     def lock(self, *, wait: bool = False) -> Iterator[None]:
         """Keep other runs away."""
-        from filelock import FileLock, Timeout  # 54 ms, only where it is needed
-
-        lock = FileLock(self.root / LOCK)
         try:
-            lock.acquire(timeout=-1 if wait else 0)
-        except Timeout:
+            with self._told(LOCK):
+                lock = lock_file(self.root / LOCK, inf if wait else 0)
+        except LockedError:
             raise OutputError(
                 f"another digitseq is writing to {self.root}", hint="wait for it, or name another folder"
             ) from None
@@ -378,5 +390,5 @@ class LocalStorage(Storage):
                 (self.root / LOCK).unlink()
             lock.release()
 
-    def _told(self, name: str) -> AbstractContextManager[None]:
-        return system_errors(OutputError, f"{self.root / name} cannot be written")
+    def _told(self, name: str, done: str = "written") -> AbstractContextManager[None]:
+        return system_errors(OutputError, f"{self.root / name} cannot be {done}")

@@ -9,10 +9,11 @@ from digitseq.dataset.drawing import draw_batches, pixel_digest
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import SHARD, Checker, Format, Place
 from digitseq.dataset.formats.found import Found
-from digitseq.dataset.manifest import MANIFEST, UNFINISHED, finished_manifest, places_of
-from digitseq.dataset.storage import LOCK, Storage, open_storage
+from digitseq.dataset.manifest import MANIFEST, UNFINISHED, find_dataset, finished_manifest, places_of
+from digitseq.dataset.storage import LOCK, Storage
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.sources import recomputed
 from digitseq.recipe import Recipe
 
 
@@ -24,6 +25,7 @@ def verify_dataset(
 
     Every image is read and compared with the one that its recipe gives, every label and box with its plan,
     the digest of all pixels with the manifest's, and the files that are there with those that belong there.
+    The digest of the glyphs is computed, too: a damaged cache would spoil the comparison.
 
     Args:
         out: its folder, or a URL.
@@ -35,20 +37,19 @@ def verify_dataset(
 
     Raises:
         FormatError: there is no finished dataset, or it is from another source.
+        CacheError: the cached glyphs are damaged.
         ExtraError: its format needs a library that is not installed.
     """
-    storage = open_storage(out)
+    storage, _ = find_dataset(out)
     manifest = finished_manifest(storage)
     if glyphs.digest != manifest["source"]["digest"]:
         raise FormatError(
             f"{storage.where()} was drawn from other glyphs than {glyphs.name!r}",
             hint=f"its source is {manifest['source']['name']!r}, digest {manifest['source']['digest'][:12]}",
         )
-    recipe, form, places = (
-        Recipe.from_dict(manifest["recipe"]),
-        FORMATS[manifest["format"]],
-        places_of(manifest),
-    )
+    glyphs = recomputed(glyphs)
+    recipe = Recipe.from_dict(manifest["recipe"])
+    form, places = FORMATS[manifest["format"]], places_of(manifest)
     missing, wrong = _wrong_files(storage, form, places)
     yield from wrong
     done, digests = 0, []

@@ -1,25 +1,30 @@
 """
 The cache folder: where it is, how files appear in it whole, and the parsed glyphs kept there.
 
-A stored glyph set is a folder of ``.npy`` files, opened as memory maps, and a ``manifest.json`` that is
-written last: without it the set does not exist.
+A stored glyph set is a folder of ``.npy`` files, opened as memory maps where the file system can, and a
+``manifest.json`` that is written last: without it the set does not exist. The version of this format is part
+of the folder's name, so that two versions of digitseq leave each other's files alone.
 """
 
+import hashlib
 import json
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache, partial
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
 from digitseq.arrays import AnyArray
+from digitseq.checks import home_path
 from digitseq.errors import CacheError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
+from digitseq.interrupts import check
 from digitseq.wholefile import sweep_partial, write_whole
 
 CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
@@ -36,13 +41,13 @@ def cache_dir() -> Path:
 
 def mnist_dir() -> Path:
     """Where the parsed MNIST is stored."""
-    return cache_dir() / "mnist"
+    return cache_dir() / f"mnist-v{STORE_FORMAT}"
 
 
 @lru_cache(maxsize=4)
 def _cache_dir(named: str) -> Path:
     if named:
-        return Path(os.path.expanduser(named)).absolute()  # noqa: PTH111 - Path's own raises for unknown users
+        return home_path(named).absolute()
     from platformdirs import user_cache_path  # 18 ms, only where it is needed
 
     return user_cache_path("digitseq", appauthor=False)
@@ -84,6 +89,7 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
         write_whole(folder / name, partial(_save_array, array=array), sync=True)
     manifest: dict[str, Any] = {
         "format": STORE_FORMAT,
+        "sha256": {name: _sha256(folder / name) for name in arrays},
         "name": glyphs.name,
         "digest": glyphs.digest,
         "parts": list(glyphs.parts),
@@ -103,9 +109,14 @@ def _is_there(path: Path, array: AnyArray) -> bool:
     return bool(found.dtype == array.dtype and np.array_equal(found, array))
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def glyphs_folder(glyphs: GlyphSet) -> Path:
     """Where a glyph set that is not MNIST is stored, if it is: under its digest."""
-    return cache_dir() / "glyphs" / glyphs.digest[:32]
+    return cache_dir() / f"glyphs-v{STORE_FORMAT}" / glyphs.digest[:32]
 
 
 def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -124,20 +135,15 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
     if glyphs.folder is not None:
         return glyphs.folder
     folder = glyphs_folder(glyphs)
-    with suppress(CacheError):  # a damaged one is made again
-        if open_glyphs(folder) is not None:
-            return folder
-    from filelock import FileLock  # 54 ms, only where something is stored
-
+    if _is_whole(folder):
+        return folder
     with cache_errors():
         folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-        lock = FileLock(folder.with_suffix(".lock"))
-        lock.acquire()
-    try:
-        with suppress(CacheError):
-            if open_glyphs(folder) is not None:  # another process was quicker
-                return folder
+    with locked(folder.with_suffix(".lock")):
+        if _is_whole(folder):  # another process was quicker
+            return folder
         for first in range(0, len(glyphs), _DRAWN):
+            check()
             if progress is not None and glyphs.drawn_on_demand:
                 progress(first, len(glyphs))
             glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs)), dtype=np.int64))
@@ -145,9 +151,39 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
             progress(len(glyphs), len(glyphs))
         with cache_errors():
             save_glyphs(folder, glyphs)
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether glyphs are stored in a folder and undamaged; others are stored again."""
+    with suppress(CacheError):
+        glyphs = open_glyphs(folder)
+        return glyphs is not None and not damage(glyphs)
+    return False
+
+
+@contextmanager
+def locked(path: Path, wait_s: float = inf, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """
+    Keep other processes away from a part of the cache; where files cannot be locked, nobody is kept away.
+
+    Args:
+        path: the file of the lock; its folder exists.
+        wait_s: how long to wait for another process.
+        waiting: called once if there is one.
+
+    Raises:
+        LockedError: another process still has the lock.
+        CacheError: the file cannot be made.
+    """
+    from digitseq.locks import lock_file
+
+    with cache_errors():
+        lock = lock_file(path, wait_s, waiting)
+    try:
+        yield
     finally:
         lock.release()
-    return folder
 
 
 def _save_array(file: IO[bytes], array: AnyArray) -> None:
@@ -166,8 +202,10 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, error) from error
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    except ValueError as error:
+        raise damaged(folder, error) from error
     if not isinstance(manifest, dict) or manifest.get("format") != STORE_FORMAT:
         return None
     return manifest
@@ -178,14 +216,14 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
     A stored glyph set as a memory map, or None where there is none.
 
     Raises:
-        CacheError: files are missing or not what the manifest says.
+        CacheError: files are missing, cannot be read, or are not what the manifest says.
     """
     manifest = _read_manifest(folder)
     if manifest is None:
         return None
     try:
         bounds = np.array(manifest["bounds"], np.int64)
-        stored = np.load(folder / "glyphs.npy", mmap_mode="r")
+        stored = _mapped(folder / "glyphs.npy")
         ink, origin = np.load(folder / "ink.npy"), np.load(folder / "origin.npy")
         rows = int(bounds[-1, -1])
         if stored.shape != (rows, SIDE + 1, SIDE) or stored.dtype != np.uint8 or ink.shape != (4, rows):
@@ -203,8 +241,43 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
         )
         glyphs.folder = folder
         return glyphs
-    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError) as error:
-        raise _damaged(folder, error) from error
+    except FileNotFoundError as error:
+        raise damaged(folder, f"{Path(str(error.filename)).name} is missing") from error
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    except (ValueError, KeyError, IndexError, TypeError, EOFError) as error:
+        raise damaged(folder, error) from error
+
+
+def _mapped(path: Path) -> AnyArray:
+    """An array as a memory map; read where the file system maps no files."""
+    try:
+        return cast("AnyArray", np.load(path, mmap_mode="r"))
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError:
+        return cast("AnyArray", np.load(path))
+
+
+def damage(glyphs: GlyphSet) -> str:
+    """
+    What is wrong with the bytes of stored glyphs: every file is read, every digest computed.
+
+    Args:
+        glyphs: from `open_glyphs`, or a set in memory.
+
+    Returns:
+        A few words; "" if nothing is wrong.
+    """
+    if glyphs.folder is not None:
+        try:
+            manifest = _read_manifest(glyphs.folder) or {}
+            for name, expected in (manifest.get("sha256") or {}).items():
+                if _sha256(glyphs.folder / str(name)) != expected:
+                    return f"the SHA-256 of {name} differs"
+        except (OSError, CacheError, AttributeError) as error:
+            return str(error)
+    return "" if glyphs.is_intact() else "their digest differs"
 
 
 def stored_split(folder: Path, split: str) -> GlyphSet:
@@ -225,8 +298,16 @@ def _stored(folder: Path) -> GlyphSet:
     return glyphs
 
 
-def _damaged(folder: Path, error: Exception) -> CacheError:
+def damaged(folder: Path, reason: object) -> CacheError:
+    """The error about stored glyphs whose bytes are wrong."""
+    hint = f"delete {folder}; it is made again when it is needed"
+    if folder == mnist_dir():
+        hint = "`digitseq fetch-mnist` repairs them"
+    return CacheError(f"the cached glyphs in {folder} are damaged: {reason}", hint=hint)
+
+
+def _unreadable(folder: Path, error: OSError) -> CacheError:
     return CacheError(
-        f"the cached glyphs in {folder} are damaged: {error}",
-        hint="`digitseq fetch-mnist --force` renews MNIST; other glyphs may be deleted",
+        f"the cached glyphs in {folder} cannot be read: {error.strerror or error}",
+        hint=f"give yourself the right to read them, or set {CACHE_VARIABLE} to another folder",
     )

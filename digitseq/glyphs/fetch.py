@@ -11,20 +11,40 @@ import os
 import shutil
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, system_errors
+from digitseq.errors import (
+    ArgumentError,
+    CacheError,
+    DigitSeqWarning,
+    FetchError,
+    SourceError,
+    system_errors,
+)
 from digitseq.glyphs import mnist
-from digitseq.glyphs.cache import cache_dir, cache_errors, mnist_dir, open_glyphs, save_glyphs
+from digitseq.glyphs.cache import (
+    cache_dir,
+    cache_errors,
+    damage,
+    locked,
+    mnist_dir,
+    open_glyphs,
+    save_glyphs,
+)
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.idx import idx_files
 from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
 from digitseq.glyphs.sources import Progress
+from digitseq.interrupts import POLL_S, check
+from digitseq.locks import LockedError
 
 MIRROR_VARIABLE = "DIGITSEQ_MNIST_MIRROR"
 OFFLINE_VARIABLES = ("DIGITSEQ_OFFLINE", "HF_HUB_OFFLINE")
@@ -84,8 +104,12 @@ def fetch(
     """
     folder = mnist_dir()
     folder_source = None if from_dir is None else _Folder(from_dir)
+    glyphs, _ = _look(folder, in_passing)  # first without the lock, which a read-only cache does not give
+    if glyphs is not None and not force and (glyphs.writers is not None or in_passing):
+        return glyphs
     with _lock(in_passing):
-        glyphs = None if force else _cached_or_none(folder, in_passing)
+        glyphs, damage = _look(folder, in_passing)
+        glyphs = None if force else glyphs
         if glyphs is not None and (glyphs.writers is not None or in_passing):
             return glyphs
         if in_passing and failed_lately():
@@ -99,15 +123,21 @@ def fetch(
             with cache_errors():
                 save_glyphs(folder, glyphs)
                 _failure_note().unlink(missing_ok=True)
+        if damage:
+            told = f"the cached MNIST in {folder} was damaged and has been repaired: {damage}"
+            warnings.warn(told, DigitSeqWarning, stacklevel=2)
     return glyphs
 
 
-def _cached_or_none(folder: Path, trusted: bool) -> GlyphSet | None:
+def _look(folder: Path, trusted: bool) -> tuple[GlyphSet | None, str]:
+    """The cached MNIST, if it is there and whole; and what is wrong with it, or nothing."""
     try:
         glyphs = open_glyphs(folder)
-    except CacheError:
-        return None  # damaged: what fetching is there to mend
-    return glyphs if glyphs is None or trusted or glyphs.is_intact() else None
+    except CacheError as error:
+        return None, error.problem
+    if glyphs is None or trusted or not (wrong := damage(glyphs)):
+        return glyphs, ""
+    return None, wrong
 
 
 def is_offline() -> bool:
@@ -138,33 +168,25 @@ def _remember_failure() -> None:
 
 @contextmanager
 def _lock(in_passing: bool) -> Iterator[None]:
-    from filelock import FileLock, Timeout  # 54 ms, only where it is needed
+    def waiting() -> None:
+        _log.warning("another digitseq is fetching MNIST; waiting for it")
 
     with cache_errors():
         cache_dir().mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache_dir() / "mnist.lock")
-        try:
-            lock.acquire(timeout=0.5)
-        except Timeout:
-            _log.warning("another digitseq is fetching MNIST; waiting for it")
-            try:
-                lock.acquire(timeout=IN_PASSING.file_s if in_passing else -1)
-            except Timeout:
-                problem = f"another digitseq is fetching it and is not done after {IN_PASSING.file_s:g} s"
-                raise FetchError(problem) from None
     try:
-        yield
-    finally:
-        lock.release()
+        with locked(cache_dir() / "mnist.lock", IN_PASSING.file_s if in_passing else inf, waiting):
+            yield
+    except LockedError:
+        problem = f"another digitseq is fetching it and is not done after {IN_PASSING.file_s:g} s"
+        raise FetchError(problem) from None
 
 
 class _Folder:
     """MNIST's files in a folder: their own names or with a dot before "idx", gzip or plain."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         with system_errors(SourceError, f"{folder} cannot be read"):
-            self._names = {path.name for path in folder.iterdir()}
+            self._files = idx_files(folder)
         for file in FILES:
             if self._find(file) is None:
                 raise SourceError(f"{folder}: {file.name} (or {file.gz_name}) is missing")
@@ -181,7 +203,7 @@ class _Folder:
     def _find(self, file: SourceFile) -> Path | None:
         stems = (file.name, file.name.replace("-idx", ".idx"))
         names = [stem + end for stem in stems for end in (".gz", "")]
-        return next((self._folder / name for name in names if name in self._names), None)
+        return next((self._files[name] for name in names if name in self._files), None)
 
 
 class _Mirrors:
@@ -206,14 +228,15 @@ class _Mirrors:
                 "MNIST's files are not in the cache, and the network is switched off", hint=_HINT_OFFLINE
             )
         self._tally.start()
-        failures = []
+        failures: dict[str, list[str]] = {}
         for mirror in mirrors:
             try:
                 return {file: self._retrieve(mirror, file) for file in FILES}
             except _MirrorError as error:
-                failures.append(f"{urlsplit(mirror).netloc or mirror}: {error}")
+                failures.setdefault(str(error), []).append(urlsplit(mirror).netloc or mirror)
         _remember_failure()
-        raise FetchError(f"MNIST could not be fetched: {'; '.join(failures)}", hint=_HINT_NETWORK)
+        reasons = "; ".join(f"{', '.join(places)}: {reason}" for reason, places in failures.items())
+        raise FetchError(f"MNIST could not be fetched: {reasons}", hint=_HINT_NETWORK)
 
     def writers(self) -> dict[SourceFile, Path] | None:
         """QMNIST's two label files, if they can be had: beside the others, else from their authors."""
@@ -265,6 +288,9 @@ class _Mirrors:
             raise _MirrorError(_in_few_words(error)) from error
         except ValueError as error:  # pooch's word for a hash that differs
             raise _MirrorError(f"{file.gz_name} is damaged or another file (its SHA-256 differs)") from error
+        except _WriteError as error:
+            with cache_errors():
+                raise cast("OSError", error.__cause__) from None
         except OSError as error:
             if given_up:  # Windows cannot remove the file that an abandoned thread still holds
                 raise given_up[0] from error
@@ -286,16 +312,48 @@ def _reachable(mirrors: tuple[str, ...]) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    try:
-        file = source.open("rb")
-    except OSError as error:
-        raise _MirrorError(f"{source.name}: {error.strerror}") from error
-    with file, target.open("wb") as output:
-        shutil.copyfileobj(file, output)
+    with target.open("wb") as output, _blamed_on_the_mirror(), source.open("rb") as file:
+        shutil.copyfileobj(file, _Arriving(output))
 
 
 class _MirrorError(Exception):
     """Why a mirror did not give a file, in a few words."""
+
+
+class _WriteError(Exception):
+    """What has arrived cannot be written; the cause is the system's refusal."""
+
+
+class _Arriving:
+    """The file of a download. What the system refuses here is the cache's fault, all else the network's."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        """Write a chunk."""
+        try:
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise _WriteError from error
+
+    def flush(self) -> None:
+        """Nothing: every chunk is written at once."""
+
+
+@contextmanager
+def _blamed_on_the_mirror() -> Iterator[None]:
+    """What the system refuses in the block has to do with the mirror, unless it is _WriteError."""
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except RequestException:
+        raise
+    except OSError as error:  # such as a file of certificates that is not there
+        name = f"{Path(str(error.filename)).name}: " if error.filename else ""
+        raise _MirrorError(name + (error.strerror or str(error))) from error
 
 
 class _Tally:
@@ -323,13 +381,17 @@ def _in_few_words(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"it answered {response.status_code} {response.reason}"
+    if isinstance(error, exceptions.ProxyError):
+        return "the proxy does not answer (HTTPS_PROXY or HTTP_PROXY names it)"
+    if isinstance(error, exceptions.SSLError):
+        return "its certificate is not trusted (REQUESTS_CA_BUNDLE names the file of trusted ones)"
     if isinstance(error, exceptions.Timeout):
         return "no answer in time"
     if isinstance(error, exceptions.ChunkedEncodingError):
         return "the connection broke off"
     if isinstance(error, exceptions.ConnectionError):
         return "no connection"
-    return f"{type(error).__name__}: {error}"
+    return str(error)
 
 
 class _Download:
@@ -355,11 +417,16 @@ class _Download:
         deadline = time.monotonic() + self._patience.file_s
         wait_s, counted = self._patience.first_byte_s, 0
         try:
+            heard = time.monotonic()
             while not self._finished:
-                if not self._beat.wait(wait_s):
-                    raise _MirrorError(f"{'it stopped sending' if counted else 'no answer'} for {wait_s:g} s")
+                check()
+                if not self._beat.wait(POLL_S):
+                    if time.monotonic() - heard > wait_s:
+                        told = "it stopped sending" if counted else "no answer"
+                        raise _MirrorError(f"{told} for {wait_s:g} s")
+                    continue
                 self._beat.clear()
-                wait_s = self._patience.stall_s
+                heard, wait_s = time.monotonic(), self._patience.stall_s
                 received = self._received
                 self._tally.add(received - counted)
                 counted = received
@@ -388,7 +455,8 @@ class _Download:
             hooks={"response": lambda response, **_: responses.append(response)},
         )
         try:
-            downloader(self._url, str(self._output), None)
+            with self._output.open("wb") as file, _blamed_on_the_mirror():
+                downloader(self._url, _Arriving(file), None)
         except BaseException as error:  # handed to the waiting thread
             self._error = error
         finally:

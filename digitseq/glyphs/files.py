@@ -5,17 +5,18 @@ Images of 28×28 px are taken as they are. Any other size is brought to MNIST's 
 rule (`normalise`). docs/sources.md tells users.
 """
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
-from digitseq.errors import FormatError, SourceError, system_errors
+from digitseq.checks import home_path
+from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.idx import read_idx
+from digitseq.glyphs.idx import idx_files, read_idx
 from digitseq.glyphs.tiles import SIDE, measure_ink
 
 PARTS = ("train", "validation", "test")
@@ -31,6 +32,7 @@ _PART_WORDS = {
     "t10k": "test",
 }
 _RESERVED = ("mnist", "builtin", "auto")
+_DIGITS = frozenset("0123456789")
 _BOX = 20  # MNIST's digits fill a 20×20 box …
 _CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
 _PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
@@ -63,16 +65,17 @@ def load(path: Path) -> GlyphSet:
         FormatError: a file is broken.
     """
     with system_errors(SourceError, f"{path} cannot be read"):
-        return _load(Path(os.path.expanduser(path)))  # noqa: PTH111 - Path's own raises for unknown users
+        return _load(home_path(path))
 
 
 def _load(path: Path) -> GlyphSet:
+    used: set[Path] = set()
     if path.is_dir():
-        pieces = _class_folders(path) or _idx_pairs(sorted(path.iterdir()), path)
+        pieces = _class_folders(path, used) or _idx_pairs(idx_files(path), path, used)
     elif path.suffix == ".npz" and path.is_file():
         pieces = _npz(path)
     elif path.is_file():
-        pieces = _idx_pairs(_siblings(path), path)
+        pieces = _idx_pairs({file.name: file for file in _siblings(path)}, path, used)
     else:
         raise SourceError(
             f"no source {str(path)!r}: it is neither mnist, builtin, auto nor a file or folder that exists"
@@ -86,6 +89,8 @@ def _load(path: Path) -> GlyphSet:
             "…labels-idx1-ubyte) or an .npz with images and labels",
         )
     images, labels, part = _join(path, pieces)
+    if path.is_dir():
+        _name_unused(path, used)
     name = path.resolve().name
     if name.partition(":")[0] in _RESERVED:
         name += "/"  # a folder called mnist is not MNIST
@@ -120,14 +125,15 @@ def _part_of(name: str) -> str:
 # --- The forms ------------------------------------------------------------------------------------------
 
 
-def _class_folders(folder: Path) -> list[Piece]:
-    names = {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir()}
-    roots = [(_PART_WORDS[name], entry) for name, entry in names.items() if name in _PART_WORDS]
-    if any(str(digit) in names for digit in range(10)):
+def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
+    """Pieces from folders of images; adds what it uses."""
+    folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    roots = [(_PART_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in _PART_WORDS]
+    if any(f.name in _DIGITS for f in folders):
         roots = [("train", folder)]
     for _, root in roots:
-        for entry in root.iterdir():
-            if entry.is_dir() and entry.name.isdigit() and entry.name not in "0123456789":
+        for entry in sorted(root.iterdir()):
+            if entry.is_dir() and entry.name.isdigit() and entry.name not in _DIGITS:
                 raise SourceError(f"{entry}: expected folders 0 to 9, a folder for each digit")
     pieces = []
     for part, root in roots:
@@ -136,9 +142,29 @@ def _class_folders(folder: Path) -> list[Piece]:
             for file in _image_files(root / str(digit)):
                 glyphs.append(_read_image(file))
                 labels.append(digit)
+                used.add(file)
         if glyphs:
             pieces.append((part, np.stack(glyphs), np.array(labels, np.int64)))
     return pieces
+
+
+def _name_unused(folder: Path, used: set[Path]) -> None:
+    """Warn of files and folders beside those that were used: perhaps they were meant to be, too."""
+    folders = {folder, *(above for file in used for above in file.parents if above.is_relative_to(folder))}
+    unused = [
+        entry.relative_to(folder).as_posix() + ("/" if entry.is_dir() else "")
+        for place in sorted(folders)
+        for entry in sorted(place.iterdir())
+        if entry not in used and entry not in folders and not _is_clutter(entry.name)
+    ]
+    if unused:
+        named = ", ".join(unused[:5]) + (f" and {len(unused) - 5:,} more" if len(unused) > 5 else "")
+        warnings.warn(f"{folder}: not used as glyphs: {named}", DigitSeqWarning, stacklevel=2)
+
+
+def _is_clutter(name: str) -> bool:
+    """Whether desktops leave such files everywhere."""
+    return name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
 
 
 def _image_files(folder: Path) -> Iterator[Path]:
@@ -193,8 +219,8 @@ def _siblings(path: Path) -> list[Path]:
     return [path.with_name(name) for name in sorted(names) if path.with_name(name).is_file()]
 
 
-def _idx_pairs(files: Iterable[Path], path: Path) -> list[Piece]:
-    by_name = {file.name: file for file in files}
+def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list[Piece]:
+    """Pieces from pairs of IDX files; adds what it uses."""
     pieces = []
     for name, file in by_name.items():
         if "images" not in name or "idx3" not in name or name.removesuffix(".gz") in set(by_name) - {name}:
@@ -210,6 +236,9 @@ def _idx_pairs(files: Iterable[Path], path: Path) -> list[Piece]:
         if "emnist" in name.lower() and "letters" in name.lower():
             raise SourceError(f"{file}: the labels of EMNIST's letters are letters, not digits")
         images, labels = read_idx(file), read_idx(partner)
+        for one in (file, partner):  # the same file in its other form is not needed
+            other = one.with_suffix("") if one.suffix == ".gz" else one.with_name(f"{one.name}.gz")
+            used.update((one, other))
         labels = labels[:, 0] if labels.ndim == 2 else labels
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise FormatError(

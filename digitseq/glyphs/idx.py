@@ -61,6 +61,20 @@ def read_idx(path: Path) -> AnyArray:
             raise FormatError(f"{path}: the gzip data is broken or cut off ({error})") from error
 
 
+def idx_files(folder: Path) -> dict[str, Path]:
+    """
+    The files of a folder by name.
+
+    A folder named like an IDX file counts as the files in it: some archives unpack so.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    entries = sorted(folder.iterdir())
+    inside = [file for entry in entries if "idx" in entry.name and entry.is_dir() for file in entry.iterdir()]
+    return {file.name: file for file in (*sorted(inside), *entries) if file.is_file()}
+
+
 def _parse(file: IO[bytes] | gzip.GzipFile, path: Path, at_most: int) -> AnyArray:
     """Parse IDX from a stream that can hold no more than ``at_most`` bytes."""
     magic = _read(file, 4)

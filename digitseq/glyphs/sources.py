@@ -9,8 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from digitseq import __version__
+from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
-from digitseq.glyphs.cache import CACHE_VARIABLE, mnist_dir, open_glyphs, stored_folder, stored_split
+from digitseq.glyphs.cache import (
+    CACHE_VARIABLE,
+    damage,
+    damaged,
+    mnist_dir,
+    open_glyphs,
+    stored_folder,
+)
 from digitseq.glyphs.glyphset import GlyphSet
 
 AUTO = "auto"
@@ -41,14 +49,14 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     if source == AUTO:
         return _auto(progress)
     if source == MNIST:
-        return _cached_mnist() or _fetched(False, progress)
+        return _mnist(progress)
     if isinstance(source, str) and source.partition(":")[0] == "builtin":
         from digitseq.glyphs.builtin import builtin, style_seed_of  # only who draws with it pays for it
 
         return builtin(style_seed_of(source) or 0)
     if not isinstance(source, str | Path) or not str(source):
         raise ArgumentError("source", f"expected mnist, builtin, auto, a path or a GlyphSet, got {source!r}")
-    path = Path(source)
+    path = home_path(source)
     key = ("", str(path.absolute()))
     if key not in _opened:
         from digitseq.glyphs.files import load
@@ -56,6 +64,28 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
         _opened[key] = load(path)
         _opened[key].opened_from = str(path.absolute())
     return _opened[key]
+
+
+def recomputed(glyphs: GlyphSet) -> GlyphSet:
+    """
+    The same glyphs, nothing about them believed: their digest is computed, or they are drawn anew.
+
+    Args:
+        glyphs: any set.
+
+    Raises:
+        CacheError: what is stored in the cache is damaged.
+        SourceError: the glyphs are not those of their digest.
+    """
+    if glyphs.name.partition(":")[0] == "builtin":
+        from digitseq.glyphs.builtin import BuiltinGlyphs, style_seed_of
+
+        return BuiltinGlyphs(style_seed_of(glyphs.name) or 0).choose(glyphs.split)
+    if wrong := damage(glyphs):
+        if glyphs.folder is not None:
+            raise damaged(glyphs.folder, wrong)
+        raise SourceError(f"the glyphs of {glyphs.name!r} are not those of their digest {glyphs.digest[:12]}")
+    return glyphs
 
 
 def source_of(glyphs: GlyphSet) -> str:
@@ -73,7 +103,30 @@ def glyphs_for(source: str | Path | GlyphSet | None, named: str) -> GlyphSet:
         source: what the caller gave; None opens the recipe's own.
         named: the recipe's own.
     """
-    return source if isinstance(source, GlyphSet) else open_source(named if source is None else source)
+    if isinstance(source, GlyphSet):
+        return source
+    return open_recorded(named) if source is None else open_source(source)
+
+
+def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
+    """
+    The glyphs of a source that a recipe names; of a source of the user's own, that is the last part of its path.
+
+    Args:
+        named: as a recipe has it.
+        progress: called as bytes arrive, if MNIST is fetched.
+
+    Raises:
+        SourceError: it is a path, and there is nothing.
+        FetchError, CacheError: as `open_source`.
+    """
+    known = (AUTO, MNIST, "builtin")
+    if named.partition(":")[0] not in known and not os.path.lexists(home_path(named)):
+        raise SourceError(
+            f"the recipe draws from glyphs of your own, {named!r}, which are not in the current folder",
+            hint="give their path (--source PATH)",
+        )
+    return open_source(named, progress)
 
 
 def at_hand(source: str) -> GlyphSet:
@@ -97,13 +150,13 @@ class GlyphsAnywhere:
 
     Attributes:
         source: what to open, as `open_source` takes it; "" for glyphs that are only in a folder.
-        folder: where the sender has them; used if the same are there.
+        folder: where the sender has them; used if the same are there. None if they are stored nowhere.
         digest: what they must be.
         version: the sender's digitseq, which must be that of the process.
     """
 
     source: str
-    folder: Path
+    folder: Path | None
     digest: str
     version: str = __version__
 
@@ -115,18 +168,18 @@ class GlyphsAnywhere:
             SourceError: this machine has other glyphs, or none.
             FetchError, CacheError: they cannot be fetched or stored.
         """
-        return stored_split(_anywhere(self), split)
+        return _anywhere(self).choose(split)
 
 
 @lru_cache(maxsize=4)
-def _anywhere(glyphs: GlyphsAnywhere) -> Path:
-    """A folder of the glyphs, in the cache of this machine if the sender's is not here."""
+def _anywhere(glyphs: GlyphsAnywhere) -> GlyphSet:
+    """The glyphs: the sender's folder, else the cache of this machine, else in memory."""
     if glyphs.version != __version__:
         raise SourceError(f"this process has digitseq {__version__}, who sent the work {glyphs.version}")
     with suppress(CacheError):
-        there = open_glyphs(glyphs.folder)
-        if there is not None and there.digest == glyphs.digest:
-            return glyphs.folder
+        there = None if glyphs.folder is None else open_glyphs(glyphs.folder)
+        if there is not None and there.digest == glyphs.digest and not damage(there):
+            return there
     if not glyphs.source:
         raise SourceError(
             f"the glyphs in {glyphs.folder} are not on this machine", hint="name a path as source"
@@ -136,7 +189,9 @@ def _anywhere(glyphs: GlyphsAnywhere) -> Path:
         raise SourceError(
             f"the source {glyphs.source!r} has other glyphs here", hint="use the same on all machines"
         )
-    return stored_folder(found)
+    with suppress(CacheError):  # without a cache, each process has its own
+        return open_glyphs(stored_folder(found)) or found
+    return found
 
 
 def forget_mnist() -> None:
@@ -156,11 +211,25 @@ def _auto(progress: Progress | None) -> GlyphSet:
     # Decided once in a process: the same seed must not change its glyphs in the middle of a run.
     key = (AUTO, os.environ.get(CACHE_VARIABLE, ""))
     if key not in _opened:
-        _opened[key] = _cached_mnist() or _fetched_or_builtin(progress)
+        try:
+            _opened[key] = _cached_mnist() or _fetched_or_builtin(progress)
+        except CacheError as error:
+            _opened[key] = _fetched_or_builtin(progress, error.problem)
     return _opened[key]
 
 
-def _fetched_or_builtin(progress: Progress | None) -> GlyphSet:
+def _mnist(progress: Progress | None) -> GlyphSet:
+    try:
+        if (glyphs := _cached_mnist()) is not None:
+            return glyphs
+    except CacheError:
+        with suppress(FetchError):  # then what is wrong with the cache says more
+            return _fetched(False, progress)
+        raise
+    return _fetched(False, progress)
+
+
+def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSet:
     from digitseq.glyphs import fetch  # the network stack, only when MNIST is not there
 
     if fetch.failed_lately():
@@ -169,7 +238,7 @@ def _fetched_or_builtin(progress: Progress | None) -> GlyphSet:
         try:
             return _fetched(True, progress)
         except FetchError as error:
-            reason = error.problem
+            reason = problem or error.problem
         except CacheError as error:
             reason = f"{error.problem}; {CACHE_VARIABLE} names another folder"
     warnings.warn(

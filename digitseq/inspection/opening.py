@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
+from digitseq.checks import home_path
 from digitseq.dataset.drawing import draw_batches
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.found import facts_from
@@ -52,7 +53,7 @@ def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: Open
     """
     if isinstance(path, str) and is_url(path):
         return _open_dataset(open_storage(path), glyphs_at_hand)
-    path = Path(path)
+    path = home_path(path)
     with system_errors(FormatError, f"{path} cannot be read"):
         if path.is_dir():
             return _open_folder(path, glyphs_at_hand)

@@ -11,9 +11,10 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from digitseq.checks import short
+from digitseq.checks import home_path, short
 from digitseq.errors import FormatError, system_errors
 from digitseq.inspection.table import Table
+from digitseq.interrupts import interruptible
 
 _NAMES = ("filename", "file_name", "file", "image", "path", "name")
 _INDEX = ("index", "idx", "id", "number", "", "unnamed: 0")  # the last two are how pandas writes its own
@@ -76,7 +77,7 @@ def entries_of(predictions: Given) -> tuple[str, list[Entry]]:
         FormatError: something in it is not a prediction.
     """
     if isinstance(predictions, str | Path):
-        return str(predictions), parse_predictions(Path(predictions))
+        return str(predictions), parse_predictions(home_path(predictions))
     pairs = predictions.items() if isinstance(predictions, Mapping) else enumerate(predictions)
     entries = [
         _entry(f"predictions, image {short(key)}", place, isinstance(key, int), key, text, None)
@@ -96,7 +97,7 @@ def parse_predictions(path: Path) -> list[Entry]:
     Raises:
         FormatError: it is not such a file; the sentence names the line.
     """
-    with system_errors(FormatError, f"{path} cannot be read"):
+    with system_errors(FormatError, f"{path} cannot be read"), interruptible():
         data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")

@@ -20,6 +20,7 @@ from digitseq.inspection.measure import (
 )
 from digitseq.inspection.promise import promise
 from digitseq.inspection.subject import Part, Problem, Row, Subject
+from digitseq.interrupts import check
 from digitseq.recipe import Recipe
 
 _BATCH = 500
@@ -131,6 +132,7 @@ def gather(subject: Subject, limit: int | None, progress: Progress | None = None
             chosen = every[(every >= first) & (every < first + len(part))] - first
         first += len(part)
         for rows in _batches(part.rows(chosen)):
+            check()
             gathering.add(number, part, rows)
             if progress is not None:
                 progress(len(gathering.labels), many, 0)

@@ -20,7 +20,7 @@ from digitseq.dataset.formats.lines import (
     yolo_lines,
     yolo_settings,
 )
-from digitseq.errors import FormatError
+from digitseq.errors import FormatError, OutputError, system_errors
 
 if TYPE_CHECKING:
     from digitseq.dataset.storage import Storage
@@ -95,10 +95,20 @@ class Folder(Format):
 
         names = [place.folder + kind.name for kind in line_files(place)]
         with storage.replacing(*names) as files, ExitStack() as stack:
-            later = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(Assembly.later(place))]
-            assembly = Assembly(place, files, later)
-            yield lambda done, lines: assembly.add(lines, done.sections)
-            assembly.end()
+            hint = "TMPDIR names the folder for temporary files"
+            with system_errors(OutputError, "a temporary file cannot be made", hint=hint):
+                later = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(Assembly.later(place))]
+            refusals = f"{storage.where(place.folder + LABELS)} or another file of labels cannot be written"
+
+            def add(done: Written, lines: bytes) -> None:
+                with system_errors(OutputError, refusals):
+                    assembly.add(lines, done.sections)
+
+            with system_errors(OutputError, refusals):
+                assembly = Assembly(place, files, later)
+            yield add
+            with system_errors(OutputError, refusals):
+                assembly.end()
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         """Bytes that some images take."""

@@ -23,6 +23,7 @@ from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard
 from digitseq.dataset.formats.found import Found, label_of, sample_key
 from digitseq.dataset.formats.webdataset import Record, WebDataset, found_sample, records_in
 from digitseq.errors import FormatError, OutputError
+from digitseq.interrupts import check
 
 if TYPE_CHECKING:
     import lmdb
@@ -246,6 +247,7 @@ def _pack(path: Path, shards: Iterable[list[Record]]) -> None:
             os.fspath(path), subdir=False, lock=False, sync=False, map_size=_START_BYTES
         ) as environment:
             for records in shards:
+                check()
                 pairs: list[tuple[bytes, bytes]] = []
                 for record in records:
                     values = (record.png or b"", record.text or b"", record.json or b"")

@@ -1,0 +1,144 @@
+"""
+Ctrl-C, SIGTERM and SIGHUP: noted when they arrive, acted upon at the next safe point.
+
+Python's own handler raises KeyboardInterrupt wherever the main thread happens to be: inside a lock, halfway
+through an import, between a file and its name. The handler here only takes a note. The loops of digitseq call
+`check`, which raises at a moment when everything can be put in order.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows has no SIGHUP
+
+POLL_S = 0.1
+"""How long anything may wait before it calls `check` again."""
+
+_PATIENCE_S = 5.0  # from then on, a further signal ends the process at once
+
+
+class Interrupted(KeyboardInterrupt):
+    """
+    A signal asked the program to stop.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.signal = number
+
+
+class _State:
+    noted = 0  # the number of the first signal, or 0
+    noted_at = 0.0
+    raised = False
+    in_wait = False  # between `interruptible` and its end, where an exception harms nothing
+
+
+def note_signals() -> None:
+    """
+    Take note of signals from now on, for the rest of the process; the first thing that the command line does.
+
+    A signal that the process was started to ignore stays ignored (`nohup`, background jobs of a shell).
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            signal.signal(number, _note)
+
+
+def check() -> None:
+    """
+    Stop here if a signal has been noted. Call it where nothing is half done.
+
+    Raises:
+        Interrupted: one has, and this is the main thread.
+    """
+    if _State.noted and threading.current_thread() is threading.main_thread():
+        _State.raised = True
+        raise Interrupted(_State.noted)
+
+
+def stopped_by() -> int:
+    """The number of the signal that stopped the program; 0 if none did."""
+    return _State.noted if _State.raised else 0
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """
+    Ctrl-C only raises where `check` is called in the block, or at its end.
+
+    For programs that call digitseq: within the block, Python's own handler is replaced. Where the program has
+    a handler of its own, or this is not the main thread, nothing changes.
+
+    Raises:
+        Interrupted: Ctrl-C came.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    _State.noted = 0
+    signal.signal(signal.SIGINT, _note)
+    try:
+        yield
+        check()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _State.noted = 0
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """
+    In the block, a signal that would only be noted raises at once.
+
+    For what may wait for ever and leaves nothing half done: reading a pipe, writing to one.
+
+    Raises:
+        Interrupted: a signal came, in the block or before it.
+    """
+    _State.in_wait = True
+    try:
+        check()
+        yield
+    finally:
+        _State.in_wait = False
+
+
+@contextmanager
+def kept_from_children() -> Iterator[None]:
+    """
+    Processes that are started in the block never get SIGINT or SIGHUP, which a terminal sends to all of a group.
+
+    A new process inherits the mask of the thread that starts it, and keeps it. SIGTERM gets through: pools
+    end their processes with it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {s for s in SIGNALS if s != signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _note(number: int, _frame: FrameType | None) -> None:
+    if not _State.noted:
+        _State.noted, _State.noted_at = number, time.monotonic()
+    elif time.monotonic() - _State.noted_at > _PATIENCE_S:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    if _State.in_wait:
+        _State.in_wait = False
+        check()

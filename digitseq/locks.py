@@ -1,0 +1,82 @@
+"""Locks between processes: files, as long as the file system can lock them."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digitseq.interrupts import POLL_S, check
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+
+class LockedError(Exception):
+    """Another process has the lock."""
+
+
+class NoLock:
+    """Stands in for a lock where there are none."""
+
+    def release(self) -> None:
+        """Do nothing."""
+
+
+def lock_file(path: Path, wait_s: float, waiting: Callable[[], None] | None = None) -> "FileLock | NoLock":
+    """
+    Lock a file, which is made if it is missing.
+
+    Some file systems lock nothing (many network ones). There, nobody is kept away.
+
+    Args:
+        path: the file.
+        wait_s: how long to wait for another process that has the lock.
+        waiting: called once if there is one.
+
+    Returns:
+        What releases the lock.
+
+    Raises:
+        LockedError: another process still has it.
+        OSError: the file cannot be made.
+        Interrupted: a signal asked the program to stop.
+    """
+    from filelock import FileLock, Timeout  # 54 ms, only where something is locked
+
+    lock = FileLock(path)
+    end = time.monotonic() + wait_s
+    told = False
+    while True:
+        check()
+        try:
+            lock.acquire(timeout=min(POLL_S, wait_s), poll_interval=POLL_S / 2)
+            return lock
+        except NotImplementedError:
+            return NoLock()
+        except Timeout:
+            if not _can_lock(path):  # the library takes every refusal for another process
+                return NoLock()
+        if time.monotonic() >= end:
+            raise LockedError(f"another process has the lock {path}")
+        if not told and waiting is not None:
+            waiting()
+        told = True
+
+
+def _can_lock(beside: Path) -> bool:
+    """Whether the file system locks a file that nobody else knows."""
+    try:
+        import fcntl
+    except ImportError:  # Windows locks everywhere
+        return True
+    handle = os.open(beside.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
