@@ -24,6 +24,13 @@ AnyArray: TypeAlias = npt.NDArray[Any]
 """An array from a file, not checked yet."""
 
 
+def read_only(array: AnyArray) -> AnyArray:
+    """A view that cannot be written to, for arrays that many callers share."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def repeat(values: AnyArray, counts: IntArray | int) -> AnyArray:
     """Repeat each value; `numpy.repeat`, but for int64 counts on every platform."""
     return np.repeat(values, counts if isinstance(counts, int) else counts.astype(np.intp))

@@ -17,6 +17,19 @@ def integer(argument: str, value: Any, low: int | None = None, high: int | None 
     return number
 
 
+def integers(argument: str, value: Any, low: int, high: int) -> tuple[int, int]:
+    """The range (min, max) that a value is: two integers, or one that is both."""
+    try:
+        first, last = (value, value) if as_int(value) is not None else value
+    except (TypeError, ValueError):
+        first = last = None
+    least, greatest = as_int(first), as_int(last)
+    if least is None or greatest is None or not low <= least <= greatest <= high:
+        expected = f"an integer or two (min, max), {low} ≤ min ≤ max ≤ {high}"
+        raise ArgumentError(argument, f"expected {expected}, got {short(value)}")
+    return least, greatest
+
+
 def as_int(value: Any) -> int | None:
     """The integer that a value is, or None; True and False are not integers here."""
     if type(value) is int:

@@ -118,7 +118,7 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def kept_from_children() -> Iterator[None]:
     """
-    Processes that are started in the block never get SIGINT or SIGHUP, which a terminal sends to all of a group.
+    Processes started in the block never get SIGINT or SIGHUP, which a terminal sends to a whole group.
 
     A new process inherits the mask of the thread that starts it, and keeps it. SIGTERM gets through: pools
     end their processes with it.

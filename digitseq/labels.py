@@ -40,7 +40,7 @@ def draw_labels(recipe: Recipe, indices: IntArray, starts: UInt64Array) -> tuple
         numbers = None
     if recipe.pattern is not None:
         return _from_pattern(recipe.pattern, starts, numbers), None
-    return _from_lengths(recipe.length or (1, 1), starts, numbers)
+    return _from_lengths(recipe.lengths or (1, 1), starts, numbers)
 
 
 def label_texts(digits: IntArray) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, SupportsIndex, TypeAlias, cast, get_args
 
 from digitseq.augment.settings import Augment, preset
-from digitseq.checks import as_int, choice, integer, short
+from digitseq.checks import as_int, choice, integer, integers, short
 from digitseq.errors import ArgumentError
 
 MAX_DIGITS = 65_536
@@ -47,7 +47,7 @@ class Recipe:
         seed: any integer.
         sequences: texts of digits 0–9, leading zeros kept. Image i shows number i, from the start again
             when they are used up.
-        length: (min, max) digits, both included; the length uniform, then each digit.
+        length: (min, max) digits, both included, or one number; the length uniform, then each digit.
         pattern: digits, and # for any digit: "0#0########".
         unique: no label twice, in no split. Every label of the recipe's kind is equally likely then, up to 18
             digits.
@@ -75,7 +75,7 @@ class Recipe:
     image_width: int | None
     seed: int
     sequences: tuple[str, ...] = ()
-    length: tuple[int, int] | None = None
+    length: tuple[int, int] | int | None = None
     pattern: str | None = None
     unique: bool = False
     count: int | None = None
@@ -121,7 +121,7 @@ class Recipe:
                 f"expected one of sequences, length and pattern, got {' and '.join(kinds) or 'none of them'}",
             )
         if self.length is not None:
-            object.__setattr__(self, "length", _length(self.length))
+            object.__setattr__(self, "length", integers("length", self.length, 1, MAX_DIGITS))
         if self.pattern is not None:
             _check_pattern(self.pattern)
 
@@ -129,7 +129,9 @@ class Recipe:
         put = object.__setattr__
         if self.splits:
             pairs = self.splits.items() if isinstance(self.splits, Mapping) else self.splits
-            splits = tuple((choice("splits", name, SPLITS[:-1]), _count(count)) for name, count in pairs)
+            splits = tuple(
+                (choice("splits", name, SPLITS[:-1]), _count("splits", count)) for name, count in pairs
+            )
             if len({name for name, _ in splits}) < len(splits):
                 raise ArgumentError("splits", "expected each split once")
             total = sum(count for _, count in splits)
@@ -138,7 +140,7 @@ class Recipe:
             put(self, "splits", splits)
             put(self, "count", total)
         elif self.count is not None:
-            put(self, "count", _count(self.count))
+            put(self, "count", _count("count", self.count))
         elif self.sequences:
             put(self, "count", len(self.sequences))
         else:
@@ -160,8 +162,9 @@ class Recipe:
         >>> Recipe(length=(1, 3), count=5, spacing_range=(0, 0), image_width=None, seed=1).label_count()
         1110
         """
-        if self.length is not None:
-            return sum(10**digits for digits in range(self.length[0], self.length[1] + 1))
+        if self.lengths is not None:
+            low, high = self.lengths
+            return sum(10**digits for digits in range(low, high + 1))
         if self.pattern is not None:
             return int(10 ** self.pattern.count(ANY_DIGIT))
         return len(set(self.sequences))
@@ -172,10 +175,15 @@ class Recipe:
         return cast("Augment | None", self.augment)  # a name was looked up when the recipe was made
 
     @property
+    def lengths(self) -> tuple[int, int] | None:
+        """Fewest and most digits of random labels; None if labels are not random."""
+        return cast("tuple[int, int] | None", self.length)  # one number became two when the recipe was made
+
+    @property
     def longest(self) -> int:
         """Most digits that a label can have."""
-        if self.length is not None:
-            return self.length[1]
+        if self.lengths is not None:
+            return self.lengths[1]
         return len(self.pattern) if self.pattern is not None else max(map(len, self.sequences))
 
     def changed(self, **changes: Any) -> "Recipe":
@@ -237,7 +245,7 @@ class Recipe:
             | {
                 "spacing_range": list(self.spacing_range),
                 "sequences": list(self.sequences),
-                "length": None if self.length is None else list(self.length),
+                "length": None if self.lengths is None else list(self.lengths),
                 "splits": dict(self.splits),
                 "augment": None if self.settings is None else self.settings.to_dict(),
             }
@@ -354,18 +362,6 @@ def _spacing_range(value: Any) -> tuple[int, int]:
     return minimum, maximum
 
 
-def _length(value: Any) -> tuple[int, int]:
-    try:
-        low, high = value
-    except (TypeError, ValueError):
-        low = high = None
-    shortest, longest = as_int(low), as_int(high)
-    if shortest is None or longest is None or not 1 <= shortest <= longest <= MAX_DIGITS:
-        expected = f"two integers (min, max), 1 ≤ min ≤ max ≤ {MAX_DIGITS}"
-        raise ArgumentError("length", f"expected {expected}, got {short(value)}")
-    return shortest, longest
-
-
 def _check_pattern(pattern: Any) -> None:
     allowed = "0123456789" + ANY_DIGIT
     wrong = [p for p in range(len(pattern)) if pattern[p] not in allowed] if isinstance(pattern, str) else [0]
@@ -376,5 +372,5 @@ def _check_pattern(pattern: Any) -> None:
         raise ArgumentError("pattern", f"expected at most {MAX_DIGITS} digits, got {len(pattern)}")
 
 
-def _count(value: Any) -> int:
-    return integer("count", value, 0, MAX_IMAGES)
+def _count(argument: str, value: Any) -> int:
+    return integer(argument, value, 0, MAX_IMAGES)

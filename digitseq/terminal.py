@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ import typer
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, DigitSeqWarning, OutputError, SourceError, system_errors
 from digitseq.interrupts import interruptible
-from digitseq.recipe import Writer, sequence_text
+from digitseq.recipe import MAX_DIGITS, Writer, sequence_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,18 +82,21 @@ def width(text: str | None) -> int | None:
 def length_range(text: str) -> tuple[int, int]:
     """A number of digits, or the range of one."""
     low, dash, high = text.partition("-")
-    try:
-        return int(low), int(high if dash else low)
-    except ValueError:
-        raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}") from None
+    with suppress(ValueError):
+        least, most = int(low), int(high if dash else low)
+        if 1 <= least <= most <= MAX_DIGITS:
+            return least, most
+    expected = f"a number of digits, such as 4, or a range, such as 3-6, from 1 to {MAX_DIGITS:,}"
+    raise ArgumentError("length", f"expected {expected}, got {text!r}")
 
 
 def part(text: str) -> tuple[int, int]:
     """Which part of how many: 3/16."""
-    number, slash, of = text.partition("/")
-    if not (slash and number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):
-        raise ArgumentError("part", f"expected K/N, such as 3/16, got {text!r}")
-    return int(number), int(of)
+    number, _, of = text.partition("/")
+    with suppress(ValueError):
+        if 1 <= int(number) <= int(of):
+            return int(number), int(of)
+    raise ArgumentError("part", f"expected K/N, such as 3/16, K from 1 to N, got {text!r}")
 
 
 # --- Words ----------------------------------------------------------------------------------------------
@@ -119,7 +122,7 @@ _PLAIN = {
 
 
 def _in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Text that the encoding of a stream lacks, so that every message can be written; a codec's error handler."""
+    """Replace a character that a stream's encoding lacks; an error handler, as `codecs` defines it."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     character = error.object[error.start]

@@ -91,8 +91,8 @@ def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
     rows = a * (_GRAIN_PX - down) + b * down
     grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
     fine = _bytes(words[:, 2], widest, SIDE)
-    # grain is a mean over _GRAIN_PX² = 16; half of it counts, and a quarter of the fine one.
-    light: IntArray = 128 + (grain >> 5) - (fine >> 2)
+    # grain is 16 times a mean. Half of that mean counts, and a quarter of the fine grain.
+    light: IntArray = 128 + np.right_shift(grain, 5) - (fine >> 2)
     return _shade(light, level)
 
 

@@ -91,7 +91,7 @@ class Augment:
         occlude: how many small boxes and strokes.
         specks: share of the pixels that become black or white.
         negative: chance that the image is black on white (with ``invert``, white on black).
-        backgrounds: the kinds to choose from: plain, gradient, paper, lines.
+        backgrounds: the kinds to choose from: plain, gradient, paper, lines; one or several.
         chance: of an image to be roughened at all; the others stay as they are.
 
     Raises:
@@ -118,7 +118,7 @@ class Augment:
     occlude: Strength = (0, 0)
     specks: Strength = (0, 0)
     negative: Strength = (0, 0)
-    backgrounds: tuple[str, ...] = BACKGROUNDS
+    backgrounds: tuple[str, ...] | str = BACKGROUNDS
     chance: float = 1
 
     def __post_init__(self) -> None:
@@ -127,11 +127,11 @@ class Augment:
         if any(count != int(count) for count in self.range("occlude")):
             low, high = self.range("occlude")
             raise ArgumentError("occlude", f"expected whole numbers, got {low:g} to {high:g}")
-        kinds = self.backgrounds
+        kinds = (self.backgrounds,) if isinstance(self.backgrounds, str) else self.backgrounds
         if not isinstance(kinds, list | tuple) or not kinds or any(k not in BACKGROUNDS for k in kinds):
             expected = f"some of {', '.join(BACKGROUNDS)}"
             found = ",".join(map(str, kinds)) if isinstance(kinds, list | tuple) else short(kinds)
-            raise ArgumentError("backgrounds", f"expected {expected}, as a list, got {found}")
+            raise ArgumentError("backgrounds", f"expected {expected}, got {found}")
         object.__setattr__(self, "backgrounds", tuple(kinds))
         chance = _numbers(self.chance)
         if chance is None or len(chance) != 1 or not 0 <= chance[0] <= 1:

@@ -216,6 +216,8 @@ def _assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Prog
 def _put_changed(storage: Storage, name: str, data: bytes) -> None:
     if storage.read(name) != data:
         storage.put(name, data, sync=True)
+    elif name == MANIFEST:
+        storage.touch(name)  # make compares its time with that of what it was made from
 
 
 # --- In parts -------------------------------------------------------------------------------------------

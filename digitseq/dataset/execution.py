@@ -42,6 +42,9 @@ _ASK_S = 1.0
 _TRIES = 2  # a shard whose worker died is run again once
 
 
+_NO_PROCESSES = (OSError, NotImplementedError, ImportError, RuntimeError)
+
+
 class WorkersError(Exception):
     """Worker processes cannot be started; the message is the reason."""
 
@@ -173,24 +176,25 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """
     if multiprocessing.current_process().daemon:
         raise WorkersError("this process is itself a worker of a pool, which may not start others")
+    pool = None
     try:
-        pool = ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
-        )
-        try:
-            with kept_from_children(), _without_main():
-                # One waiting task each, so that all start here, where what they inherit is settled.
-                for started in [pool.submit(time.sleep, _START_S) for _ in range(workers)]:
-                    _result(started)
-        except BaseException:
+        with kept_from_children(), _without_main():
+            # The resource tracker of multiprocessing starts here, too.
+            pool = ProcessPoolExecutor(
+                workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
+            )
+            # One waiting task each, so that all start here, where what they inherit is settled.
+            starts = [pool.submit(time.sleep, _START_S) for _ in range(workers)]
+    except BaseException as error:
+        if pool is not None:
             _kill(pool)
+        if isinstance(error, BrokenProcessPool) or not isinstance(error, _NO_PROCESSES):
             raise
-    except BrokenProcessPool:
-        raise
-    except (OSError, NotImplementedError, ImportError, RuntimeError) as error:
         # No semaphores (/dev/shm is full, read-only or missing), no processes or threads (a limit).
         raise WorkersError(getattr(error, "strerror", None) or str(error)) from error
     try:
+        for start in starts:
+            _result(start)
         yield pool
     except BaseException:
         _kill(pool)
@@ -200,9 +204,12 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
+    processes = list((getattr(pool, "_processes", None) or {}).values())
+    for process in processes:
         process.kill()
     pool.shutdown(wait=True, cancel_futures=True)
+    for process in processes:
+        process.join()
 
 
 def _result(future: Future[Result]) -> Result:

@@ -31,7 +31,7 @@ def compressor(level: int) -> Callable[[bytes], bytes]:
     if level == FAST:
         try:
             from isal import isal_zlib
-        except ImportError:  # no wheel for this machine
+        except Exception:  # no wheel for this machine, or a broken one
             return lambda data: zlib.compress(data, 1)
         return lambda data: isal_zlib.compress(data, 0)
     return lambda data: zlib.compress(data, level)

@@ -1,5 +1,6 @@
 """A dataset on disk, read back: its manifest, its labels, its images."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +52,7 @@ class DatasetPart:
         Image and label. A shard that holds many images in one file is kept until another is asked for.
 
         Returns:
-            uint8 (28, width), and the label.
+            uint8 (28, width), a new array, and the label.
 
         Raises:
             IndexError: there is no such image.
@@ -62,7 +63,8 @@ class DatasetPart:
         image = None if found.problem else found.image()
         if image is None:
             raise FormatError(f"{found.where}: {found.problem or 'damaged, or not a PNG of digitseq'}")
-        return image, self.labels[number] if found.facts is None else label_of(found)
+        # Decoded PNGs are read-only.
+        return image.copy(), self.labels[number] if found.facts is None else label_of(found)
 
     def found(self, number: int) -> Found:
         """
@@ -79,7 +81,7 @@ class DatasetPart:
         if shard not in self._last:
             self._last.clear()
             self._last[shard] = list(self.format.found(self.storage, self.place, shard))
-        return self._last[shard][number % SHARD]
+        return deepcopy(self._last[shard][number % SHARD])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from digitseq.dataset.storage import Storage
 from digitseq.errors import DigitSeqError, ExtraError, FormatError, OutputError
+from digitseq.extras import import_problem, require
 from digitseq.wholefile import PARTIAL, beside
 
 _fetched: dict[str, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
@@ -41,16 +42,14 @@ class RemoteStorage(Storage):
 
     def _open(self) -> tuple[Any, str]:
         protocol = self.url.partition("://")[0]
-        try:
-            from fsspec.core import url_to_fs  # 60 ms, only for URLs
-        except ImportError:
-            raise ExtraError(f"{self.url} needs fsspec", extra=_EXTRAS.get(protocol, "fsspec")) from None
+        extra = _EXTRAS.get(protocol, "fsspec")
+        core = require("fsspec.core", self.url, extra)  # 60 ms, only for URLs
         try:
             # Other processes write there, too: what was listed once may not be so any more.
-            system, path = url_to_fs(self.url, use_listings_cache=False)
+            system, path = core.url_to_fs(self.url, use_listings_cache=False)
         except ImportError as error:
             if protocol in _EXTRAS:
-                raise ExtraError(f"{self.url} needs {_EXTRAS[protocol]}fs", extra=_EXTRAS[protocol]) from None
+                raise import_problem(error.__cause__ or error, f"{extra}fs", self.url, extra) from error
             raise ExtraError(f"{self.url}: {error}", hint="install the library that is named there") from None
         except ValueError as error:
             raise OutputError(f"{self.url} cannot be opened: {error}") from None
@@ -226,6 +225,9 @@ class RemoteStorage(Storage):
         yield Path(_fetched[key][1].name, "file")
 
     # --- Removing ---------------------------------------------------------------------------------------
+
+    def touch(self, name: str) -> None:
+        """Do nothing: programs that compare times do not see these files."""
 
     def remove(self, name: str) -> None:
         """Remove an object, if it is there."""

@@ -5,6 +5,7 @@ What is written here as a folder renamed into place is a set of single objects i
 All names are relative, with "/" between folders.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -144,6 +145,10 @@ class Storage(ABC):
     @abstractmethod
     def lines(self, name: str) -> Iterator[str]:
         r"""Lines of a text file, each with its "\n"; none if there is no file."""
+
+    @abstractmethod
+    def touch(self, name: str) -> None:
+        """Set the time of a file to now, for programs such as make that compare times."""
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -353,6 +358,11 @@ class LocalStorage(Storage):
             raise FormatError(f"{path} cannot be read: {error.strerror}") from error
 
     # --- Removing ---------------------------------------------------------------------------------------
+
+    def touch(self, name: str) -> None:
+        """Set the time of a file to now, for programs such as make that compare times."""
+        with self._told(name):
+            os.utime(self.root / name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

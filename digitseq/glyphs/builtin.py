@@ -71,9 +71,7 @@ class BuiltinGlyphs(GlyphSet):
             digits, numbers = np.divmod(chunk, sum(PER_DIGIT))
             glyphs = strokes.draw(self._style_seed, digits, numbers)
             self._stored[chunk, :SIDE] = glyphs
-            ink = (self.ink_left, self.ink_width, self.ink_top, self.ink_height)
-            for values, measured in zip(ink, measure_ink(glyphs), strict=True):
-                values[chunk] = measured
+            self._ink[:, chunk] = measure_ink(glyphs)
             self._drawn[chunk] = True
 
 

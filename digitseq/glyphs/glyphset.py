@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array, count_values, repeat
+from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array, count_values, read_only, repeat
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
@@ -18,6 +18,8 @@ ALL = "all"
 class GlyphSet(Tiles):
     """
     Glyphs of one source, and the choice of those that are drawn from.
+
+    A set is opened once in a process and shared, so its arrays are read-only; copy what you want to change.
 
     The rows of one digit lie together, and within them the rows of one part (train, validation, test).
     So every split is, for each digit, one range of rows: no index lists, no copies, and a row number
@@ -76,15 +78,15 @@ class GlyphSet(Tiles):
         """
         super().__init__(stored, ink.astype(np.int64))
         self.name, self.digest, self.parts = name, digest, parts
-        self.origin = origin
+        self.origin = read_only(origin)
         self.folder: Path | None = None
         self.opened_from = ""
-        self.writers = writers
+        self.writers = None if writers is None else read_only(writers)
         self._bounds = bounds
         if widest_ink is None:
             of_digits = [self.ink_width[low:high] for low, high in bounds[:, [0, -1]]]
             widest_ink = np.array([widths.max(initial=0) for widths in of_digits], np.int64)
-        self.widest_ink = widest_ink
+        self.widest_ink = read_only(widest_ink)
         self.split = ALL
         self.starts, self.counts = _ranges(bounds[:, 0], bounds[:, -1])
         self._choices = {ALL: self}
@@ -153,9 +155,7 @@ class GlyphSet(Tiles):
     def images(self) -> UInt8Array:
         """uint8 (rows, 28, 28), read-only: every glyph as it was in the source."""
         self.prepare(np.arange(len(self), dtype=np.int64))
-        view = self._stored[:, :SIDE]
-        view.flags.writeable = False
-        return view
+        return read_only(self._stored[:, :SIDE])
 
     @property
     def labels(self) -> IntArray:
@@ -163,9 +163,8 @@ class GlyphSet(Tiles):
         return repeat(np.arange(10, dtype=np.int64), self._bounds[:, -1] - self._bounds[:, 0])
 
     def arrays(self) -> tuple[UInt8Array, IntArray, IntArray]:
-        """What `__init__` took first: stored glyphs, ink (4, rows) and bounds."""
-        ink = np.stack([self.ink_left, self.ink_width, self.ink_top, self.ink_height])
-        return self._stored, ink, self._bounds
+        """What `__init__` took first: stored glyphs, ink (4, rows) and bounds; read-only."""
+        return read_only(self._stored), read_only(self._ink), read_only(self._bounds)
 
     def rows(self, digit: int) -> range:
         """The rows of a digit in the split."""
@@ -227,7 +226,7 @@ class GlyphSet(Tiles):
 
 
 def _ranges(low: IntArray, high: IntArray) -> tuple[IntArray, UInt64Array]:
-    return low, (high - low).astype(np.uint64)
+    return read_only(low), read_only((high - low).astype(np.uint64))
 
 
 def arrange(

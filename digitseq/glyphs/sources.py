@@ -110,10 +110,10 @@ def glyphs_for(source: str | Path | GlyphSet | None, named: str) -> GlyphSet:
 
 def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
     """
-    The glyphs of a source that a recipe names; of a source of the user's own, that is the last part of its path.
+    The glyphs of a source that a recipe names.
 
     Args:
-        named: as a recipe has it.
+        named: as a recipe has it: of a source of the user's own, the last part of its path.
         progress: called as bytes arrive, if MNIST is fetched.
 
     Raises:

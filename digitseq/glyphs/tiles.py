@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
+from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array, read_only
 
 SIDE = 28
 """Height and width of a tile, px."""
@@ -30,8 +30,8 @@ class Tiles:
             stored: uint8 (rows, 29, 28), each picture's 28 rows and one blank row below.
             ink: int (4, rows): ink_left, ink_width, ink_top, ink_height.
         """
-        self._stored = stored
-        self.ink_left, self.ink_width, self.ink_top, self.ink_height = ink
+        self._stored, self._ink = stored, ink
+        self.ink_left, self.ink_width, self.ink_top, self.ink_height = read_only(ink)
 
     def __len__(self) -> int:
         """Number of rows."""

@@ -3,19 +3,19 @@
 import re
 from dataclasses import dataclass
 from fnmatch import translate
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, count_values
-from digitseq.checks import choice, short
+from digitseq.checks import choice, integers, short
 from digitseq.errors import ArgumentError
 from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.report import Report
 from digitseq.inspection.spacing import stated_gaps
 from digitseq.inspection.table import Table
-from digitseq.recipe import ANY_DIGIT
+from digitseq.recipe import ANY_DIGIT, MAX_DIGITS
 
 Order: TypeAlias = Literal["random", "first", "widest", "touching", "worst"]
 ORDERS: tuple[str, ...] = get_args(Order)
@@ -34,7 +34,7 @@ class Choice:
             were not read right, the worst first. None is the worst, where there are predictions, and then
             the others at random.
         label: show labels of this pattern alone: digits, # for any digit, * for any number of digits.
-        length: show labels of (min, max) digits alone.
+        length: show labels of (min, max) digits alone, or of one number of digits.
         seed: of the random order.
 
     Raises:
@@ -43,7 +43,7 @@ class Choice:
 
     order: str | None = None
     label: str | None = None
-    length: tuple[int, int] | None = None
+    length: tuple[int, int] | int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -52,8 +52,13 @@ class Choice:
         if self.label is not None and not re.fullmatch(r"[0-9#*]+", self.label):
             expected = "expected digits, # for any digit and * for any number of digits"
             raise ArgumentError("label", f"{expected}, got {short(self.label)}")
-        if self.length is not None and not 0 <= self.length[0] <= self.length[1]:
-            raise ArgumentError("length", f"expected min ≤ max, got {self.length[0]} and {self.length[1]}")
+        if self.length is not None:
+            object.__setattr__(self, "length", integers("length", self.length, 1, MAX_DIGITS))
+
+    @property
+    def lengths(self) -> tuple[int, int] | None:
+        """Fewest and most digits; None for any."""
+        return cast("tuple[int, int] | None", self.length)  # one number became two
 
     @property
     def narrow(self) -> str:
@@ -109,8 +114,8 @@ def _worst(report: Report, images: IntArray) -> list[int]:
 def _fits(table: Table, wanted: Choice) -> AnyArray:
     sizes = np.diff(table.first)
     fits: AnyArray = np.ones(len(table), np.bool_)
-    if wanted.length is not None:
-        fits &= (sizes >= wanted.length[0]) & (sizes <= wanted.length[1])
+    if wanted.lengths is not None:
+        fits &= (sizes >= wanted.lengths[0]) & (sizes <= wanted.lengths[1])
     if wanted.label is not None:
         # fnmatch's expressions do not go back and forth between stars.
         pattern = re.compile(translate(wanted.label.replace(ANY_DIGIT, "[0-9]")))

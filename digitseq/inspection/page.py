@@ -122,7 +122,7 @@ def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[s
     kinds = [f"at random (seed {wanted.seed})" if order == "random" else f"in the order {order!r}"]
     kinds = ["all"] if everything and not wanted.order else kinds
     kinds += [f"labels {wanted.label}"] if wanted.label else []
-    kinds += [f"lengths {wanted.length[0]} to {wanted.length[1]}"] if wanted.length else []
+    kinds += [f"lengths {wanted.lengths[0]} to {wanted.lengths[1]}"] if wanted.lengths else []
     first = f" The first {len(special):,} are those read worst, and those with faults." if special else ""
     told = f"{len(chosen):,} of {total:,} images, {', '.join(kinds)}.{first}"
     return np.array(chosen, np.int64), told

@@ -80,7 +80,7 @@ def draw_sheet(
         fits = next((n for n in range(len(text), 0, -1) if draw.textlength(text[:n], font) <= wide), 0)
         text = text if fits == len(text) else text[: fits - 1] + "…"
         draw.text((x, y + high + 1), text, colour, font)
-    return np.asarray(sheet)
+    return np.array(sheet, np.uint8)  # a copy, as Pillow shares its memory read-only
 
 
 def _caption(report: Report, image: int) -> tuple[str, tuple[int, int, int]]:

@@ -1,7 +1,6 @@
 """The formats of datasets, in one table: each writes and reads."""
 
 from dataclasses import replace
-from importlib.util import find_spec
 
 from digitseq.checks import choice
 from digitseq.dataset.formats.folder import Folder
@@ -10,7 +9,7 @@ from digitseq.dataset.formats.lmdb import Lmdb
 from digitseq.dataset.formats.npz import Npz
 from digitseq.dataset.formats.parquet import Parquet
 from digitseq.dataset.formats.webdataset import WebDataset
-from digitseq.errors import ExtraError
+from digitseq.extras import require
 
 FORMATS: dict[str, Format] = {f.name: f for f in (Folder(), WebDataset(), Parquet(), Npz(), Lmdb())}
 
@@ -21,11 +20,11 @@ def open_format(name: str) -> Format:
 
     Raises:
         ArgumentError: there is none of this name.
-        ExtraError: it needs a library that is not installed.
+        ExtraError: it needs a library that is not installed, or cannot be imported.
     """
     found = FORMATS[choice("format", name, tuple(FORMATS))]
-    if found.library and find_spec(found.library) is None:
-        raise ExtraError(f"the format {name} needs {found.library}", extra=name)
+    if found.library:
+        require(found.library, f"the format {name}", extra=name)
     return found
 
 
