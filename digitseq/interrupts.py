@@ -116,18 +116,25 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def kept_from_children() -> Iterator[None]:
+def kept_from_children(*signals: int) -> Iterator[None]:
     """
-    Processes started in the block never get SIGINT or SIGHUP, which a terminal sends to a whole group.
+    Processes started in the block never get some signals, which a terminal sends to a whole group.
 
-    A new process inherits the mask of the thread that starts it, and keeps it. SIGTERM gets through: pools
-    end their processes with it.
+    A new process inherits the mask of the thread that starts it, and keeps it.
+
+    Args:
+        *signals: which; all of `SIGNALS` if none is named.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {s for s in SIGNALS if s != signal.SIGTERM})
+    from multiprocessing import resource_tracker
+
+    blocked = signals or SIGNALS
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     try:
+        resource_tracker.ensure_running()  # a process, too; starting it unblocks SIGINT and SIGTERM
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,7 +13,7 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.
 
 
 @contextmanager
-def whole_file(path: Path, *, new: bool = False, sync: bool = False) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, *, new: bool = False, sync: bool = False, owner: str = "") -> Iterator[IO[bytes]]:
     """
     A file that appears whole when the block ends well, or not at all: written beside its place, then moved.
 
@@ -21,6 +21,7 @@ def whole_file(path: Path, *, new: bool = False, sync: bool = False) -> Iterator
         path: where; its folder exists.
         new: never replace a file that is there.
         sync: have it on the disk before it is in place, for what must survive a loss of power.
+        owner: as `beside` takes it.
 
     Yields:
         The open file.
@@ -31,7 +32,7 @@ def whole_file(path: Path, *, new: bool = False, sync: bool = False) -> Iterator
     """
     # Not the standard library's temporary files: they cost a fifth of numpy to import, and are private to
     # their owner, where this one has the rights that the user's mask gives.
-    temporary = beside(path)
+    temporary = beside(path, owner)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -69,14 +70,26 @@ def write_whole(
         write(file)
 
 
-def beside(path: Path) -> Path:
-    """A name of its own beside a path, for what is not whole yet; `sweep_partial` knows it."""
-    return path.with_name(f"{PARTIAL}{os.getpid()}-{os.urandom(6).hex()}")
+def beside(path: Path, owner: str = "") -> Path:
+    """
+    A name of its own beside a path, for what is not whole yet; `sweep_partial` knows it.
+
+    Args:
+        path: what it will be.
+        owner: letters and digits that several processes share; else the number of this process.
+    """
+    return path.with_name(f"{PARTIAL}{owner or os.getpid()}-{os.urandom(6).hex()}")
 
 
-def sweep_partial(folder: Path) -> None:
-    """Remove what a killed process left under names of `beside`. Nobody else may be writing there now."""
-    for left_over in folder.glob(f"{PARTIAL}*"):
+def sweep_partial(folder: Path, owner: str = "") -> None:
+    """
+    Remove what killed processes left under names of `beside`.
+
+    Args:
+        folder: where.
+        owner: whose; "" for everybody's, when nobody is writing there.
+    """
+    for left_over in folder.glob(f"{PARTIAL}{owner}-*" if owner else f"{PARTIAL}*"):
         if left_over.is_dir():
             shutil.rmtree(left_over)
         else:

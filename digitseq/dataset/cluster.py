@@ -1,27 +1,39 @@
 """A Dask cluster as the engine: its scheduler hands out shards, its workers write them, on any machines."""
 
+import asyncio
 import json
+import os
 import re
-import signal
+import tempfile
 import threading
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from digitseq import __version__
+from digitseq.dataset.execution import RESUME
+from digitseq.dataset.formats import write_shard
+from digitseq.dataset.formats.format import Shard, Written
 from digitseq.dataset.job import Engine
-from digitseq.errors import ArgumentError, DigitSeqError, ExtraError, OutputError
+from digitseq.errors import ArgumentError, CacheError, DigitSeqError, DigitSeqWarning, OutputError
+from digitseq.extras import require
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, source_of
+from digitseq.interrupts import POLL_S, check, kept_from_children
 from digitseq.recipe import Recipe
 
 LOCAL = "local"
 _CONNECT_S = 15
 _CLOSE_S = 2
+_REST_S = 20.0  # a worker finishes the shard it has begun
 _RETRIES = 2
 _WORKERLESS_S = 10.0
 _ADDRESS = re.compile(rf"{LOCAL}|(tcp|tls|ucx|ws|wss)://\S+:\d{{1,5}}")
@@ -56,26 +68,28 @@ def cluster(
         ExtraError: Dask is not installed.
         OutputError: the scheduler cannot be reached or is lost, or a worker is not fit for the work.
     """
-    try:
-        from distributed import Client, Security
-    except ImportError:
-        raise ExtraError("a scheduler needs Dask's distributed", extra="dask") from None
+    dask = require("distributed", "a scheduler", "dask")
     if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
         raise ArgumentError(
             "scheduler", f"expected an address such as tcp://host:8786, or local, got {address!r}"
         )
-    anywhere = GlyphsAnywhere(source_of(glyphs), stored_folder(glyphs, drawing).absolute(), glyphs.digest)
-    if address.startswith("tls://") and Security().get_connection_args("client").get("ssl_context") is None:
+    anywhere = GlyphsAnywhere(source_of(glyphs), _shared_folder(glyphs, drawing), glyphs.digest)
+    if (
+        address.startswith("tls://")
+        and dask.Security().get_connection_args("client").get("ssl_context") is None
+    ):
         hint = "Dask's configuration names them: distributed.comm.tls"
         raise OutputError(f"{address} needs certificates, and there are none", hint=hint)
     with _quiet(), _local(workers) if address == LOCAL else nullcontext(address) as place:
         try:
-            client = Client(place, timeout=_CONNECT_S, set_as_default=False)
+            if address != LOCAL:
+                _probe(address)
+            client = dask.Client(place, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = str(error).strip() or type(error).__name__
             raise OutputError(
                 f"the scheduler {address} cannot be reached: {reason}",
-                hint="is `dask scheduler` running there?",
+                hint="is `dask scheduler` running there? Its own port is meant, not its dashboard's",
             ) from error
         executor = client.get_executor(pure=False, retries=_RETRIES)
         try:
@@ -83,10 +97,77 @@ def cluster(
             with _losses(address, watch):
                 _check_workers(client, address, recipe, anywhere)
                 threads = sum(client.nthreads().values())
-                yield Engine(threads, executor, anywhere, watch.is_lost)
+                yield Engine(threads, executor, anywhere, watch=watch, write=watch.work)
         finally:
-            executor.shutdown(wait=False)  # whoever is still at work is at work for nobody
-            client.close(timeout=_CLOSE_S)
+            with suppress(Exception):  # what goes wrong here must not hide why it ends
+                executor.shutdown(wait=False)
+            with suppress(Exception):
+                client.close(timeout=_CLOSE_S)
+
+
+def _probe(address: str) -> None:
+    """
+    Make sure that a Dask scheduler answers, within some seconds.
+
+    A client of its own would wait for ever for the first words of a server that says nothing.
+
+    Raises:
+        OSError: something else answers, or nothing does.
+        Interrupted: a signal asked the program to stop.
+    """
+    from distributed import Security, rpc
+
+    async def ask() -> dict[str, Any]:
+        certificates = Security().get_connection_args("client")
+        async with rpc(address, timeout=_CONNECT_S, connection_args=certificates) as there:
+            return dict(await there.identity())
+
+    async def ask_in_time() -> dict[str, Any]:
+        asking = asyncio.ensure_future(ask())
+        end = time.monotonic() + _CONNECT_S
+        while not asking.done() and time.monotonic() < end and not given_up.is_set():
+            await asyncio.wait([asking], timeout=POLL_S)
+        if not asking.done():
+            asking.cancel()
+            await asyncio.wait([asking], timeout=1)
+            raise TimeoutError(f"no Dask scheduler answers there within {_CONNECT_S} s")
+        return asking.result()
+
+    def run() -> None:
+        try:
+            answers.append(asyncio.run(ask_in_time()))
+        except Exception as error:  # handed to the waiting thread
+            answers.append(error)
+
+    answers: list[dict[str, Any] | Exception] = []
+    given_up = threading.Event()
+    # In a thread, as this one may have an event loop already (in a notebook), and has signals to look at.
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(POLL_S)
+            check()
+    finally:
+        given_up.set()
+    answer = answers[0]
+    if isinstance(answer, MemoryError):  # the greeting of an SSH server, read as the size of a message
+        raise OSError("what answers there is not a Dask scheduler") from answer
+    if isinstance(answer, Exception):
+        raise answer
+    if answer.get("type") != "Scheduler":
+        raise OSError(f"what answers there is a Dask {str(answer.get('type')).lower()}, not a scheduler")
+
+
+def _shared_folder(glyphs: GlyphSet, drawing: Callable[[int, int], None] | None) -> Path | None:
+    """A folder of the glyphs in the cache; None where there is no cache, and workers can do without."""
+    try:
+        return stored_folder(glyphs, drawing).absolute()
+    except CacheError as error:
+        if not source_of(glyphs):
+            raise
+        warnings.warn(f"{error.problem}; working without it", DigitSeqWarning, stacklevel=2)
+        return None
 
 
 @contextmanager
@@ -110,47 +191,58 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
     """A cluster on this machine. One thread a process: the work is too fine for threads."""
     import logging
 
+    import dask
     from distributed import LocalCluster
 
     from digitseq.dataset.cores import cores
 
-    with _deaf_children():
-        made = LocalCluster(
-            n_workers=workers or cores(),
-            threads_per_worker=1,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        )
-    with made:
-        yield made
+    made: list[Any] = []
+    scratch = tempfile.TemporaryDirectory(prefix="digitseq-", ignore_cleanup_errors=True)
 
+    def start() -> None:
+        try:
+            with dask.config.set({"temporary-directory": scratch.name}):
+                cluster = LocalCluster(
+                    n_workers=workers or cores(),
+                    threads_per_worker=1,
+                    local_directory=scratch.name,
+                    # None would open a port for everybody; this is a free one, for this machine alone.
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,
+                )
+            made.append(cluster)
+        except Exception as error:  # handed to the waiting thread
+            made.append(error)
 
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """
-    Processes that are started in the block never see Ctrl-C; they end when this one ends them.
-
-    What is ignored stays so in a new program. (A mask does not reach them: threads of Dask start them.)
-    """
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
-    try:
-        yield
-    finally:
-        if main:
-            signal.signal(signal.SIGINT, before)
+    # A thread inherits the mask of the one that starts it, and so do all threads and processes of Dask.
+    thread = threading.Thread(target=start, daemon=True)
+    with kept_from_children():
+        thread.start()
+    thread.join()
+    with scratch:
+        if isinstance(made[0], Exception):
+            raise OutputError(f"a local Dask cluster cannot be started: {made[0]}") from made[0]
+        try:
+            check()
+            yield made[0]
+        finally:
+            with suppress(Exception):  # what goes wrong here must not hide why it ends
+                made[0].close()
 
 
 class _Watch:
     """
-    Whether a cluster can still do anything.
+    Whether a cluster can still do anything, and whether it has stopped.
 
     Attributes:
         workerless: whether its workers have been gone for a while.
+        work: writes a shard on a worker.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self.work = _Work(os.urandom(8).hex())
         self._seen = time.monotonic()
         self.workerless = False
 
@@ -163,6 +255,54 @@ class _Watch:
         self.workerless = time.monotonic() - self._seen > _WORKERLESS_S
         return self.workerless
 
+    def rest(self) -> None:
+        """Wait until no worker is at work for this client any more, for some seconds at most."""
+        end = time.monotonic() + _REST_S
+        while self._client.status == "running" and (left := end - time.monotonic()) > 0:
+            # One silent worker must not use up all of the time.
+            with suppress(OSError, RuntimeError):
+                busy = self._client.run(
+                    _no_more, self.work.run, on_error="ignore", callback_timeout=min(1.0, left)
+                )
+                if not any(busy.values()):
+                    return
+            time.sleep(POLL_S)
+
+
+_counting = threading.Lock()
+_at_work: Counter[str] = Counter()  # run → shards that this worker is writing
+_over: set[str] = set()  # runs whose client has gone
+
+
+@dataclass(frozen=True)
+class _Work:
+    """
+    Writes shards on a worker, and counts them.
+
+    Attributes:
+        run: whose work it is.
+    """
+
+    run: str
+
+    def __call__(self, shard: Shard) -> Written:
+        with _counting:
+            if self.run in _over:
+                raise OutputError("the run was stopped")
+            _at_work[self.run] += 1
+        try:
+            return write_shard(shard)
+        finally:
+            with _counting:
+                _at_work[self.run] -= 1
+
+
+def _no_more(run: str) -> int:
+    """Let this worker begin nothing more for a run; how many shards it is still writing."""
+    with _counting:
+        _over.add(run)
+        return _at_work[run]
+
 
 @contextmanager
 def _losses(address: str, watch: "_Watch") -> Iterator[None]:
@@ -170,7 +310,7 @@ def _losses(address: str, watch: "_Watch") -> Iterator[None]:
     from distributed import KilledWorker
     from distributed.comm import CommClosedError
 
-    hint = "what is whole stays, the same command goes on"
+    hint = RESUME
     try:
         yield
     except OutputError as error:
@@ -205,14 +345,14 @@ def _check_workers(client: Any, address: str, recipe: Recipe, glyphs: GlyphsAnyw
                 hint=f"install digitseq {__version__} there",
             )
     answers = client.run(
-        check, __version__, recipe.to_dict(), recipe_digest(recipe), glyphs, on_error="return"
+        worker_problem, __version__, recipe.to_dict(), recipe_digest(recipe), glyphs, on_error="return"
     )
     for worker, problem in sorted(answers.items()):
         if problem:
             raise OutputError(f"the worker {worker} is not fit for this: {problem}")
 
 
-def check(version: str, recipe: dict[str, Any], digest: str, glyphs: GlyphsAnywhere) -> str:
+def worker_problem(version: str, recipe: dict[str, Any], digest: str, glyphs: GlyphsAnywhere) -> str:
     """
     What keeps a worker from drawing the same as its client; runs on the worker. Fetches glyphs if need be.
 

@@ -111,7 +111,7 @@ def write_dataset(
         open_format(format)
     for name in labels:
         choice("labels", name, LABEL_FILES)
-    storage = open_storage(out)
+    storage = open_storage(out).owned()
     look = known_manifest if force else found_manifest
     # Where something is without a manifest, another part may have begun since: look once more.
     found = look(storage) or (look(storage) if storage.names() else None)
@@ -131,7 +131,11 @@ def write_dataset(
         return _finish(job, progress)
     storage.make()
     if part is not None:
-        return _write_part(job, engine, part, progress)
+        try:
+            with storage.lock(f"{NOTES}/part-{part[0]}-of-{part[1]}.lock"):
+                return _write_part(job, engine, part, progress)
+        finally:
+            storage.remove_empty(NOTES)
     with storage.lock():
         return _write_all(job, engine, force, progress)
 
@@ -233,7 +237,7 @@ def _write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progr
     total = sum(shard.place.size(shard.number) for shard in shards)
     done = written = size = 0
     results = engine.results(job, shards.changed(notes=job.notes))
-    with _ending(results, lambda: None):
+    with _ending(results, lambda: storage.sweep(_folders_of(shards, job.notes), own=True)):
         for result in results:
             done, written, size = done + result.images, written + result.written, size + result.size_bytes
             if progress is not None:
@@ -322,6 +326,16 @@ def _sweep(storage: Storage, places: Sequence[Place]) -> None:
         for kind in ("images", "labels"):
             shards = storage.names(f"{folder}{kind}")
             storage.sweep([f"{folder}{kind}", *(f"{folder}{kind}/{shard}" for shard in shards)])
+
+
+def _folders_of(shards: Shards, notes: str) -> Iterator[str]:
+    """Where a process that writes some shards may leave something half-written."""
+    yield notes
+    for folder in {shard.place.folder for shard in shards}:
+        yield from (folder, f"{folder}images", f"{folder}labels")
+    for shard in shards:
+        for kind in ("images", "labels"):
+            yield f"{shard.place.folder}{kind}/{shard.number:03d}"
 
 
 def _clear(storage: Storage, found: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from digitseq.errors import DigitSeqWarning, OutputError
 from digitseq.interrupts import POLL_S, SIGNALS, check, kept_from_children
@@ -42,7 +42,19 @@ _ASK_S = 1.0
 _TRIES = 2  # a shard whose worker died is run again once
 
 
+# What workers never get. (With SIGTERM a pool ends its processes.)
+_DEAF_TO = tuple(number for number in SIGNALS if number != signal.SIGTERM)
 _NO_PROCESSES = (OSError, NotImplementedError, ImportError, RuntimeError)
+
+
+class Watch(Protocol):
+    """Looks after the workers of an executor that are on other machines."""
+
+    def is_lost(self) -> bool:
+        """Whether they can no longer be reached; asked now and then while nothing comes back."""
+
+    def rest(self) -> None:
+        """Wait until they have stopped, where that can be told. Never raises."""
 
 
 class WorkersError(Exception):
@@ -54,7 +66,7 @@ def run(
     tasks: Sequence[Task],
     workers: int,
     executor: Executor | None = None,
-    is_lost: Callable[[], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Generator[Result, None, None]:
     """
     Results of a function for all tasks, in the order of the tasks.
@@ -69,8 +81,7 @@ def run(
         tasks: what to do; each can be pickled.
         workers: processes; 1 works in this one.
         executor: runs the tasks instead.
-        is_lost: whether the executor's workers can no longer be reached; asked now and then while nothing
-            comes back. Nothing is waited for then.
+        watch: looks after the executor's workers, if these are not just threads or processes here.
 
     Raises:
         OutputError: worker processes died again and again.
@@ -78,7 +89,7 @@ def run(
     """
     if executor is not None:
         try:
-            yield from _in_order(function, tasks, workers, executor, {}, is_lost=is_lost)
+            yield from _in_order(function, tasks, workers, executor, {}, watch=watch)
         except BrokenExecutor as error:
             raise OutputError(f"the executor broke down: {error}") from error
         except CancelledError as error:
@@ -134,7 +145,7 @@ def _in_order(
     done: dict[int, Result],
     first: int = 0,
     deaths: list[int] | None = None,
-    is_lost: Callable[[], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Result]:
     running: dict[Future[Result], int] = {}
     handed_out, heard = first, time.monotonic()
@@ -149,9 +160,9 @@ def _in_order(
                 finished, _ = wait(running, POLL_S, FIRST_COMPLETED)
                 if finished:
                     heard = time.monotonic()
-                elif is_lost is not None and time.monotonic() - heard > _ASK_S:
+                elif watch is not None and time.monotonic() - heard > _ASK_S:
                     heard = time.monotonic()
-                    if is_lost():
+                    if watch.is_lost():
                         raise CancelledError
                 for future in finished:
                     if isinstance(future.exception(), BrokenProcessPool) and deaths is not None:
@@ -162,7 +173,9 @@ def _in_order(
     finally:
         for future in running:
             future.cancel()
-        if deaths is None and is_lost is None:  # somebody else's workers: nothing of ours may run on
+        if running and watch is not None:
+            watch.rest()
+        elif deaths is None:  # somebody else's workers: nothing of ours may run on
             wait(running)
 
 
@@ -178,8 +191,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         raise WorkersError("this process is itself a worker of a pool, which may not start others")
     pool = None
     try:
-        with kept_from_children(), _without_main():
-            # The resource tracker of multiprocessing starts here, too.
+        with kept_from_children(*_DEAF_TO), _without_main():
             pool = ProcessPoolExecutor(
                 workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
             )
@@ -236,9 +248,8 @@ def _without_main() -> Iterator[None]:
 
 
 def _prepare_worker() -> None:
-    for number in SIGNALS:
-        if number != signal.SIGTERM:  # with which a pool ends its processes
-            signal.signal(number, signal.SIG_IGN)
+    for number in _DEAF_TO:
+        signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def end_with_parent() -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from digitseq.dataset.execution import run
+from digitseq.dataset.execution import Watch, run
 from digitseq.dataset.formats import FORMATS, write_shard
 from digitseq.dataset.formats.format import SHARD, Format, Place, Shard, Written
 from digitseq.dataset.manifest import NOTES, places_of, read_manifest, same_dataset
@@ -106,15 +106,17 @@ class Engine:
         workers: processes of our own, or tasks that the executor runs at once.
         executor: runs them instead.
         remote: how the executor's workers come to the glyphs; None if they see our folders.
-        is_lost: whether the executor's workers can no longer be reached.
+        watch: looks after an executor whose workers are elsewhere.
+        write: writes a shard.
         drawing: called as the built-in glyphs are drawn into the cache; few images do without.
     """
 
     workers: int = 1
     executor: Executor | None = None
     remote: GlyphsAnywhere | None = None
-    is_lost: Callable[[], bool] | None = None
     drawing: Callable[[int, int], None] | None = None
+    watch: Watch | None = None
+    write: Callable[[Shard], Written] = write_shard
 
     def results(self, job: Job, shards: Shards) -> Generator[Written, None, None]:
         """Write shards; gives what they came to, in their order."""
@@ -131,7 +133,7 @@ class Engine:
                 shards = shards.changed(glyphs=stored_folder(glyphs, self.drawing))
             except CacheError as error:
                 workers = _without_cache(glyphs, workers, error)
-        return run(write_shard, shards, workers, self.executor, self.is_lost)
+        return run(self.write, shards, workers, self.executor, self.watch)
 
 
 def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:

@@ -242,15 +242,15 @@ class RemoteStorage(Storage):
             if folder and not system.ls(f"{path}/{folder}", detail=False):
                 system.rmdir(f"{path}/{folder}")
 
-    def sweep(self, folders: Iterable[str]) -> None:
-        """Remove what a killed run left in folders. Nobody else may be writing there now."""
+    def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
+        """Remove what a killed run left in folders; nothing, if others write there: it names no owner."""
         for folder in folders:
-            for name in self.names(folder):
+            for name in () if own else self.names(folder):
                 if name.startswith(PARTIAL):
                     self.remove(f"{folder}/{name}".replace("//", "/").lstrip("/"))
 
     @contextmanager
-    def lock(self, *, wait: bool = False) -> Iterator[None]:
+    def lock(self, name: str = "", *, wait: bool = False) -> Iterator[None]:
         """Nothing: there is no lock. Two runs of one recipe write the same objects."""
         yield
 

@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from filecmp import cmp
 from math import inf
 from pathlib import Path
@@ -58,6 +58,10 @@ class Storage(ABC):
     @abstractmethod
     def everywhere(self) -> "Storage":
         """The same for processes that run somewhere else."""
+
+    def owned(self) -> "Storage":
+        """The same, but `sweep` can tell what is half-written by this object and its copies."""
+        return self
 
     @abstractmethod
     def make(self) -> None:
@@ -159,15 +163,22 @@ class Storage(ABC):
         """Remove a folder in which nothing is left."""
 
     @abstractmethod
-    def sweep(self, folders: Iterable[str]) -> None:
-        """Remove what a killed run left half-written in folders. Nobody else may be writing there now."""
+    def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
+        """
+        Remove what a killed run left half-written in folders.
+
+        Args:
+            folders: their names.
+            own: only what is this object's (`owned`); else nobody may be writing there now.
+        """
 
     @abstractmethod
-    def lock(self, *, wait: bool = False) -> AbstractContextManager[None]:
+    def lock(self, name: str = LOCK, *, wait: bool = False) -> AbstractContextManager[None]:
         """
         Keep other runs away.
 
         Args:
+            name: of the file that stands for what is locked.
             wait: until another one is done.
 
         Raises:
@@ -185,6 +196,7 @@ class LocalStorage(Storage):
     """Files in a folder of this machine."""
 
     root: Path
+    owner: str = ""
 
     def where(self, name: str = "") -> str:
         """What to call a file in a message."""
@@ -192,7 +204,11 @@ class LocalStorage(Storage):
 
     def everywhere(self) -> "LocalStorage":
         """The same for processes with another working folder."""
-        return LocalStorage(self.root.absolute())
+        return replace(self, root=self.root.absolute())
+
+    def owned(self) -> "LocalStorage":
+        """The same, but `sweep` can tell what is half-written by this object and its copies."""
+        return replace(self, owner=os.urandom(4).hex())
 
     # --- Writing ----------------------------------------------------------------------------------------
 
@@ -206,7 +222,7 @@ class LocalStorage(Storage):
         path = self.root / name
         with self._told(name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path, sync=sync) as file:
+            with whole_file(path, sync=sync, owner=self.owner) as file:
                 file.write(data)
 
     def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
@@ -218,7 +234,7 @@ class LocalStorage(Storage):
         path = self.root / name
         with self._told(name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = beside(path)
+            partial = beside(path, self.owner)
             partial.mkdir()
             size = 0
             try:
@@ -248,7 +264,7 @@ class LocalStorage(Storage):
 
     def put_scratch(self, name: str, data: bytes) -> str:
         """Write a file for `take_scratch`, beside a name."""
-        path = beside(self.root / name)
+        path = beside(self.root / name, self.owner)
         with self._told(name):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -269,7 +285,7 @@ class LocalStorage(Storage):
         with self._told(names[0]):
             for folder in {path.parent for path in places}:
                 folder.mkdir(parents=True, exist_ok=True)
-            partial = [beside(path) for path in places]
+            partial = [beside(path, self.owner) for path in places]
             files: list[IO[bytes]] = [path.open("xb") for path in partial]
         try:
             yield files
@@ -288,7 +304,7 @@ class LocalStorage(Storage):
     def building(self, name: str) -> Iterator[Path]:
         """A path for a file that is written in many steps; it takes its place when the block ends well."""
         path = self.root / name
-        partial = beside(path)
+        partial = beside(path, self.owner)
         with self._told(name):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -375,29 +391,35 @@ class LocalStorage(Storage):
             if (self.root / folder) != self.root:
                 (self.root / folder).rmdir()
 
-    def sweep(self, folders: Iterable[str]) -> None:
-        """Remove what a killed run left half-written in folders. Nobody else may be writing there now."""
+    def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
+        """Remove what a killed run left half-written in folders."""
         for folder in folders:
             with self._told(folder, "cleaned up"):
                 if (self.root / folder).is_dir():
-                    sweep_partial(self.root / folder)
+                    sweep_partial(self.root / folder, self.owner if own else "")
 
     @contextmanager
-    def lock(self, *, wait: bool = False) -> Iterator[None]:
+    def lock(self, name: str = LOCK, *, wait: bool = False) -> Iterator[None]:
         """Keep other runs away."""
+        path = self.root / name
         try:
-            with self._told(LOCK):
-                lock = lock_file(self.root / LOCK, inf if wait else 0)
+            with self._told(name):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock = lock_file(path, inf if wait else 0)
         except LockedError:
-            raise OutputError(
-                f"another digitseq is writing to {self.root}", hint="wait for it, or name another folder"
-            ) from None
+            what = f"to {self.root}" if name == LOCK else f"the same part of {self.root}"
+            hint = (
+                "wait for it, or name another folder"
+                if name == LOCK
+                else "wait for it, or write another part"
+            )
+            raise OutputError(f"another digitseq is writing {what}", hint=hint) from None
         try:
             yield
         finally:
             # Removed while it is held: whoever has it open already holds nothing, and looks again.
             with suppress(OSError):
-                (self.root / LOCK).unlink()
+                path.unlink()
             lock.release()
 
     def _told(self, name: str, done: str = "written") -> AbstractContextManager[None]:

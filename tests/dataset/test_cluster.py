@@ -278,7 +278,7 @@ def test_each_mismatch_of_a_worker_is_a_sentence(tmp_path: Path, change: dict[st
     source, digest = change.get("glyphs", ("builtin", open_source("builtin").digest))
     glyphs = GlyphsAnywhere("builtin" if source else "", tmp_path / "nowhere", digest)
     version = change.get("version", __version__)
-    found = cluster.check(
+    found = cluster.worker_problem(
         version, recipe.to_dict(), change.get("digest", cluster.recipe_digest(recipe)), glyphs
     )
     assert re.search(told, found), found
