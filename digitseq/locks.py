@@ -27,7 +27,7 @@ def lock_file(path: Path, wait_s: float, waiting: Callable[[], None] | None = No
     """
     Lock a file, which is made if it is missing.
 
-    Some file systems lock nothing (many network ones). There, nobody is kept away.
+    Some file systems lock nothing, such as many on a network. There, nobody is kept away.
 
     Args:
         path: the file.
@@ -44,6 +44,8 @@ def lock_file(path: Path, wait_s: float, waiting: Callable[[], None] | None = No
     """
     from filelock import FileLock, Timeout  # 54 ms, only where something is locked
 
+    if not _can_lock(path):
+        return NoLock()
     lock = FileLock(path)
     end = time.monotonic() + wait_s
     told = False
@@ -52,27 +54,27 @@ def lock_file(path: Path, wait_s: float, waiting: Callable[[], None] | None = No
         try:
             lock.acquire(timeout=min(POLL_S, wait_s), poll_interval=POLL_S / 2)
             return lock
-        except NotImplementedError:
-            return NoLock()
         except Timeout:
-            if not _can_lock(path):  # the library takes every refusal for another process
-                return NoLock()
-        if time.monotonic() >= end:
-            raise LockedError(f"another process has the lock {path}")
+            if time.monotonic() >= end:
+                raise LockedError(f"another process has the lock {path}") from None
         if not told and waiting is not None:
             waiting()
         told = True
 
 
-def _can_lock(beside: Path) -> bool:
-    """Whether the file system locks a file that nobody else knows."""
+def _can_lock(path: Path) -> bool:
+    """
+    Whether the file system locks a file.
+
+    Asked first, as the library takes a refusal for another process, or keeps a file that outlives a killed one.
+    """
     try:
         import fcntl
     except ImportError:  # Windows locks everywhere
         return True
-    handle = os.open(beside.parent, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:

@@ -1,8 +1,8 @@
 """
 Stopping the program with a signal at any moment, and looking at what is left.
 
-`python -m tests.stopping 200 50 50` does it 200 times to `batch` with SIGINT, 50 times with SIGTERM, and 50 times
-with each to every other command.
+`python -m tests.stopping 200 50 50` does it to `batch` 200 times with SIGINT and 50 times with SIGTERM, and
+50 times to every other command.
 """
 
 import os
