@@ -61,3 +61,13 @@ def short(value: Any) -> str:
     except ValueError:  # Python does not write out integers of over 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"
+
+
+def counted(number: int, thing: str) -> str:
+    """
+    A number and what it counts.
+
+    >>> counted(1, "problem"), counted(1200, "shard")
+    ('1 problem', '1,200 shards')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -12,10 +12,10 @@ import typer
 
 from digitseq import __version__, terminal
 from digitseq.augment.settings import SPACING
-from digitseq.checks import home_path
+from digitseq.checks import counted, home_path
 from digitseq.cli_augment import Effects, Preset, settings, with_effects
 from digitseq.errors import ArgumentError, DigitSeqError, DigitSeqWarning, OutputError, system_errors
-from digitseq.interrupts import check, note_signals, stopped_by
+from digitseq.interrupts import check, ignore_signals, interruptible, note_signals, stopped_by
 from digitseq.recipe import Align, SpacingFrom, Split
 from digitseq.terminal import AsJson, HandOption, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
@@ -65,6 +65,7 @@ def main() -> NoReturn:
     warnings.showwarning = terminal.show_warning
     terminal.prepare_streams()
     code = _run()
+    ignore_signals()
     if number := stopped_by():
         terminal.say_stopped()
         _drop_output()
@@ -80,7 +81,7 @@ def _run() -> int:
             _add_dataset_commands()
         check()
         code = app(prog_name="digitseq", standalone_mode=False)
-        with terminal.standard_output():
+        with terminal.standard_output(), interruptible():
             sys.stdout.flush()
     except ArgumentError as error:
         terminal.fail(f"{_word(error.argument)}: {error.problem}", error.hint)
@@ -232,12 +233,12 @@ def generate(
     written: set[Path] = set()
     for picture in pictures:
         if output == "-":
-            with terminal.standard_output():
+            with terminal.standard_output(), interruptible():
                 sys.stdout.buffer.write(picture.png())
         else:
             path = picture.save(output, force=force, keep=written)
             written.add(path)
-            terminal.if_stopped(f"{terminal.counted(len(written), 'picture')} of {len(recipe):,} saved")
+            terminal.if_stopped(f"{counted(len(written), 'picture')} of {len(recipe):,} saved")
             terminal.out(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
         if show:
             _show(picture)

@@ -9,6 +9,7 @@ import typer
 
 from digitseq import terminal
 from digitseq.augment.settings import SPACING
+from digitseq.checks import counted
 from digitseq.cli_augment import Effects, Preset, settings
 from digitseq.dataset.names import LABEL_FILES, FormatName
 from digitseq.recipe import Align, Recipe, SpacingFrom, Split, Writer
@@ -231,13 +232,13 @@ def batch(
     if seed is None and recipe_file is None and not quiet:
         terminal.say("note", f"seed {recipe.seed} (--seed {recipe.seed} makes the same again)")
     if not quiet:
-        images = terminal.counted(summary.written, "image")
+        images = counted(summary.written, "image")
         done = f"{images} written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
         kept = summary.images - summary.written
         if not finish:
             terminal.say("note", done + (f"; {kept:,} were there" if kept else ""))
         if summary.missing:
-            shards = terminal.counted(summary.missing, "shard")
+            shards = counted(summary.missing, "shard")
             terminal.say("note", f"still to be written by other parts: {shards}")
     if as_json:
         facts = {"path": summary.path, "images": summary.images, "written": summary.written}
@@ -274,13 +275,14 @@ def verify(
         terminal.out(json.dumps({"path": str(out), "images": len(recipe), "problems": problems}))
     if problems:
         terminal.fail(
-            f"{out}: {terminal.counted(len(problems), 'problem')} found",
+            f"{out}: {counted(len(problems), 'problem')} found",
             "the same `digitseq batch` command again writes what is missing or damaged",
         )
         raise typer.Exit(1)
     if not quiet:
-        images = terminal.counted(len(recipe), "image")
-        terminal.say("note", f"{out}: {images} verified: pixels, labels and boxes are right")
+        images = counted(len(recipe), "image")
+        every = "" if len(recipe) == 1 else "all "
+        terminal.say("note", f"{out}: {every}{images}, labels and boxes are right")
 
 
 def _open(recipe: Recipe, source: str | None, digest: str, quiet: bool) -> "GlyphSet":

@@ -172,11 +172,13 @@ def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
     from digitseq.inspection.choose import choose
     from digitseq.tables import show_report, show_strip
 
-    console = terminal.console()
-    show_report(console, report)
     wanted = strip if strip is not None else _STRIP if sys.stdout.isatty() else 0
-    if wanted:
-        show_strip(console, report, choose(report, wanted, choice))
+    chosen = choose(report, wanted, choice) if wanted else None
+    with terminal.standard_output():
+        console = terminal.console()
+        show_report(console, report)
+        if chosen is not None:
+            show_strip(console, report, chosen)
 
 
 def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
@@ -185,4 +187,5 @@ def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
         return
     from digitseq.tables import show_comparison
 
-    show_comparison(terminal.console(), comparison)
+    with terminal.standard_output():
+        show_comparison(terminal.console(), comparison)

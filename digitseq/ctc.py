@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.checks import integer, short
+from digitseq.checks import counted, integer, short
 from digitseq.errors import ArgumentError
 from digitseq.recipe import ANY_DIGIT, Recipe, sequence_text
 
@@ -67,18 +67,20 @@ def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[st
         raise ArgumentError("paths", f"expected integers (images, frames), got {paths.dtype} {paths.shape}")
     if paths.size and (paths.min() < 0 or paths.max() >= CLASSES):
         raise ArgumentError("paths", f"expected classes 0 to 10, got {paths.min()} to {paths.max()}")
-    counted = np.ones(paths.shape, np.bool_)
+    inside = np.ones(paths.shape, np.bool_)
     if lengths is not None:
         counts = [integer("lengths", length, 0, paths.shape[1]) for length in lengths]
         if len(counts) != len(paths):
-            raise ArgumentError("lengths", f"expected {len(paths)} numbers of frames, got {len(counts)}")
+            raise ArgumentError(
+                "lengths", f"expected {counted(len(paths), 'number')} of frames, got {len(counts)}"
+            )
         ends = np.array(counts, np.int64)
-        counted = np.arange(paths.shape[1], dtype=np.int64) < ends[:, None]
-    begins = counted & (paths != BLANK)
+        inside = np.arange(paths.shape[1], dtype=np.int64) < ends[:, None]
+    begins = inside & (paths != BLANK)
     begins[:, 1:] &= paths[:, 1:] != paths[:, :-1]
     digits = "".join(map(str, (paths[begins].astype(np.int64) - 1).tolist()))
-    ends = np.cumsum(begins.sum(1, dtype=np.int64), dtype=np.int64).tolist()
-    return [digits[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)] if ends else []
+    stops = np.cumsum(begins.sum(1, dtype=np.int64), dtype=np.int64).tolist()
+    return [digits[start:stop] for start, stop in zip([0, *stops[:-1]], stops, strict=True)] if stops else []
 
 
 def ctc_frames(label: str) -> int:

@@ -29,7 +29,7 @@ def require(library: str, what: str, extra: str) -> ModuleType:
 
 def import_problem(error: BaseException, library: str, what: str, extra: str) -> ExtraError:
     """The error about a library that was not imported: is it missing, or is something wrong with it?"""
-    if isinstance(error, ModuleNotFoundError) and error.name == library:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == library:
         return ExtraError(f"{what} needs {library}", extra=extra)
     reason = str(error).split("\n", 1)[0][:200] or type(error).__name__
     return ExtraError(

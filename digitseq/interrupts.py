@@ -55,6 +55,12 @@ def note_signals() -> None:
             signal.signal(number, _note)
 
 
+def ignore_signals() -> None:
+    """Take no more notice: the work is done, or stopped, and the exit code is settled."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def check() -> None:
     """
     Stop here if a signal has been noted. Call it where nothing is half done.

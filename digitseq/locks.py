@@ -66,7 +66,8 @@ def _can_lock(path: Path) -> bool:
     """
     Whether the file system locks a file.
 
-    Asked first, as the library takes a refusal for another process, or keeps a file that outlives a killed one.
+    Asked first, as the library takes a refusal for another process, or falls back on a file whose presence is
+    the lock, and which outlives a process that is killed.
     """
     try:
         import fcntl

@@ -114,7 +114,8 @@ class Recipe:
         self._check_count()
 
     def _check_labels(self) -> None:
-        kinds = [name for name in ("sequences", "length", "pattern") if getattr(self, name)]
+        given = {"sequences": self.sequences, "length": self.length is not None, "pattern": self.pattern}
+        kinds = [name for name, there in given.items() if there]
         if len(kinds) != 1:
             raise ArgumentError(
                 kinds[-1] if kinds else "sequences",

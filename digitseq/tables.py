@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from digitseq.checks import counted
 from digitseq.preview import show
 from digitseq.terminal import plain
 
@@ -131,7 +132,7 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
     looked = (
         f", {report.inspected:,} of them looked at, spread evenly" if report.inspected < report.images else ""
     )
-    images = "1 image" if report.images == 1 else f"{report.images:,} images"
+    images = counted(report.images, "image")
     yield report.kind, Text(f"{plain(report.name)}: {images}{looked}")
     if len(report.splits) > 1:
         yield "splits", Text(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
@@ -163,12 +164,12 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
         ),
     )
     repeated = report.inspected - report.labels
-    twins = f"{report.twins:,} images repeat the pixels of another" if report.twins else "no image twice"
-    yield "duplicates", Text(f"{twins}; {repeated:,} repeat a label")
+    twins = f"pixels repeated in {counted(report.twins, 'image')}" if report.twins else "no image twice"
+    yield "duplicates", Text(f"{twins}; labels repeated in {counted(repeated, 'image')}")
     if report.glyphs is not None:
         yield "glyphs", Text(f"{report.glyphs[0]:,} different, the most used {report.glyphs[1]:,} ×")
     if len(report.splits) > 1:
-        shared = f"{report.shared_glyphs:,} glyphs and {report.shared_labels:,} labels"
+        shared = f"{counted(report.shared_glyphs, 'glyph')} and {counted(report.shared_labels, 'label')}"
         yield "in two splits", Text(shared)
 
 
@@ -208,7 +209,7 @@ def _spacing(console: Console, report: "Report") -> Text:
         low, high = spacing.promised_px
         lines.append(f"promised {low} to {high} px {_MEANS[spacing.measured_from]}")
     of = spacing.measured + spacing.unseen + spacing.skipped
-    measured = f"{spacing.measured:,} of {of:,} gaps can be told by their pixels"
+    measured = f"{spacing.measured:,} of {counted(of, 'gap')} measured in the pixels"
     if spacing.spread is not None:
         measured += f": {_range(spacing.spread, '{:g}', ' px', '{:.2f}')}"
     if spacing.touching:
@@ -284,13 +285,13 @@ def _show_scores(console: Console, scores: "Scores") -> None:
     facts = _grid()
     facts.add_row(
         "predictions",
-        f"{scores.right:,} of {scores.images:,} images read right: "
+        f"{scores.right:,} of {counted(scores.images, 'image')} read right: "
         f"sequence accuracy {scores.sequence_accuracy:.2%}, character error rate {scores.cer:.2%}",
     )
     facts.add_row(
         "errors",
-        f"{scores.substitutions:,} substitutions, {scores.insertions:,} insertions, "
-        f"{scores.deletions:,} deletions in {scores.digits:,} digits",
+        f"{counted(scores.substitutions, 'substitution')}, {counted(scores.insertions, 'insertion')}, "
+        f"{counted(scores.deletions, 'deletion')} in {counted(scores.digits, 'digit')}",
     )
     if scores.confidence[0] is not None or scores.confidence[1] is not None:
         means = [("–" if value is None else f"{value:.3f}") for value in scores.confidence]

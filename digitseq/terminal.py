@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from digitseq.checks import home_path
+from digitseq.checks import counted, home_path
 from digitseq.errors import ArgumentError, DigitSeqWarning, OutputError, SourceError, system_errors
 from digitseq.interrupts import interruptible
 from digitseq.recipe import MAX_DIGITS, Writer, sequence_text
@@ -86,8 +86,7 @@ def length_range(text: str) -> tuple[int, int]:
         least, most = int(low), int(high if dash else low)
         if 1 <= least <= most <= MAX_DIGITS:
             return least, most
-    expected = f"a number of digits, such as 4, or a range, such as 3-6, from 1 to {MAX_DIGITS:,}"
-    raise ArgumentError("length", f"expected {expected}, got {text!r}")
+    raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}")
 
 
 def part(text: str) -> tuple[int, int]:
@@ -96,7 +95,7 @@ def part(text: str) -> tuple[int, int]:
     with suppress(ValueError):
         if 1 <= int(number) <= int(of):
             return int(number), int(of)
-    raise ArgumentError("part", f"expected K/N, such as 3/16, K from 1 to N, got {text!r}")
+    raise ArgumentError("part", f"expected K/N, such as 3/16, got {text!r}")
 
 
 # --- Words ----------------------------------------------------------------------------------------------
@@ -139,16 +138,16 @@ def out(text: object) -> None:
     Raises:
         OutputError: it cannot be written, and not because its reader has gone.
     """
-    with standard_output():
-        typer.echo(text)
+    with standard_output(), interruptible():
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
 
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """Name standard output in what goes wrong with writing to it; waiting for its reader can be stopped."""
+    """Name standard output in what goes wrong with writing to it."""
     try:
-        with interruptible():
-            yield
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -157,9 +156,11 @@ def standard_output() -> Iterator[None]:
 
 def say(kind: str, text: str, colour: str | None = None) -> None:
     """One line to standard error: what kind of thing it is, and the thing."""
-    plain = bool(os.environ.get("NO_COLOR"))
-    head = kind if plain else typer.style(kind, fg=colour, bold=True)
-    typer.echo(f"{head}: {text}", err=True)
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+        sys.stderr.write(f"{kind}: {text}\n")
+        sys.stderr.flush()
+    else:
+        typer.echo(f"{typer.style(kind, fg=colour, bold=True)}: {text}", err=True)
 
 
 def fail(problem: str, hint: str) -> None:
@@ -217,16 +218,6 @@ def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
                 raise ArgumentError(f"{name}, line {number}", error.problem) from None
     if empty:
         raise ArgumentError(name, "expected sequences of digits, one a line, got none")
-
-
-def counted(number: int, thing: str) -> str:
-    """
-    A number and what it counts.
-
-    >>> counted(1, "problem"), counted(1200, "shard")
-    ('1 problem', '1,200 shards')
-    """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 _stopped = ["nothing was done"]

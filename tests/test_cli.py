@@ -143,9 +143,9 @@ def test_the_png_says_how_it_was_made_and_can_be_made_again(in_folder: Path) -> 
     run("generate", "0042", "--source", "builtin", "--split", "test", "--align", "random", "--width", "150")
     with Image.open("0042.png") as image:
         text = image.text  # type: ignore[attr-defined]
-    assert set(text) == {"sequence", "seed", "source", "recipe", "digitseq version"}
+    assert set(text) == {"label", "seed", "source", "recipe", "digitseq version"}
     recipe = Recipe.from_dict(json.loads(text["recipe"]))
-    assert (text["sequence"], text["seed"]) == ("0042", str(recipe.seed))
+    assert (text["label"], text["seed"]) == ("0042", str(recipe.seed))
     assert text["source"].startswith("builtin ")
     assert text["digitseq version"] == digitseq.__version__
     (again,) = api.draw(recipe)
@@ -271,7 +271,7 @@ def test_json_tells_all_that_is_known_of_a_picture(in_folder: Path) -> None:
         run("generate", "3502", "--source", "builtin", "--seed", "3", "--width", "160", "--json").stdout
     )
     picture = _pixels(Path(facts["path"]))
-    assert (facts["sequence"], facts["seed"], facts["width"], facts["height"]) == ("3502", 3, 160, 28)
+    assert (facts["label"], facts["seed"], facts["width"], facts["height"]) == ("3502", 3, 160, 28)
     assert len(facts["gaps"]) == 3
     for (x, y, w, h), (x2, *_), gap in zip(facts["boxes"], facts["boxes"][1:], facts["gaps"], strict=False):
         assert x2 - (x + w) == gap
@@ -429,7 +429,7 @@ def test_a_full_disk_is_told(in_folder: Path) -> None:
         )
     assert (done.returncode, done.stderr) == (
         1,
-        "error: the output cannot be written: No space left on device\n",
+        "error: standard output cannot be written: No space left on device\n",
     )
 
 
@@ -444,7 +444,7 @@ def test_a_closed_pipe_ends_quietly(in_folder: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")
-    assert json.loads(done.stdout)["sequence"] == "12345"
+    assert json.loads(done.stdout)["label"] == "12345"
 
 
 def test_a_file_name_in_another_script_is_kept(in_folder: Path) -> None:

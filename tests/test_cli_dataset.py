@@ -104,7 +104,7 @@ def test_options_become_exactly_this_recipe(
         ),
         ("out --length 3", 2, "error: --count: expected how many images"),
         ("out --length x -n 3", 2, "error: --length: expected a number or two, such as 4 or 3-6, got 'x'"),
-        ("out --length 6-3 -n 3", 2, "error: --length: expected two integers"),
+        ("out --length 6-3 -n 3", 2, "error: --length: expected a number or two"),
         ("out --length 3 --pattern 0# -n 3", 2, "got length and pattern"),
         ("out --sequence 1 --sequences f", 2, "error: Invalid value: give one of"),
         ("out --sequence 1x -n 3", 2, "expected digits 0–9, got 'x' at position 1 of '1x'"),
@@ -248,7 +248,7 @@ def test_an_augmented_dataset_in_one_hand_is_right_and_finished_by_the_same_comm
     assert "(noise: [0.0, 25.0] there, [0.0, 30.0] wanted)" in other.stderr
     whole = Path("out/images/000/000003.png").read_bytes()
     Path("out/images/000/000003.png").write_bytes(whole[:50])
-    assert "1 images written" in run("batch", "out", "--recipe", "out/dataset.json").stderr
+    assert "1 image written" in run("batch", "out", "--recipe", "out/dataset.json").stderr
     assert Path("out/images/000/000003.png").read_bytes() == whole
 
 

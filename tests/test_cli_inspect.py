@@ -208,7 +208,7 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
         ("inspect data --html -", 2, "error: --html: expected the name of a file, got -"),
         ("inspect data --cols 0", 2, "error: --cols: expected an integer from 1 to 1000, got 0"),
         ("inspect data --label x", 2, "error: --label: expected digits, # for any digit"),
-        ("inspect data --length 5-4", 2, "error: --length: expected min ≤ max"),
+        ("inspect data --length 5-4", 2, "error: --length: expected a number or two"),
         ("inspect data --length x", 2, "error: --length: expected a number or two"),
         ("inspect data --sheet x.jpg", 2, "error: --sheet: expected a name ending in .png"),
         ("inspect data --sheet x.png --rows 0", 2, "error: --rows: expected an integer"),

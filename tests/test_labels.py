@@ -149,12 +149,12 @@ def test_a_permutation_shows_no_pattern() -> None:
         ({"length": (1, 2), "count": 1.5}, "count"),
         *(
             ({"length": bad, "count": 1}, "length")
-            for bad in [(0, 2), (3, 2), 4, (1,), (1, 10**6), (1.5, 2), "12"]
+            for bad in [(0, 2), (3, 2), 0, (1,), (1, 10**6), (1.5, 2), "12"]
         ),
         *(({"pattern": bad, "count": 1}, "pattern") for bad in ["0x#", "0 #", "#" * 70_000, 5]),
         ({"length": (1, 2), "splits": {"train": 5}, "count": 6}, "count"),
         ({"length": (1, 2), "splits": {"all": 5}}, "splits"),
-        ({"length": (1, 2), "splits": {"train": -5}}, "count"),
+        ({"length": (1, 2), "splits": {"train": -5}}, "splits"),
         ({"length": (1, 2), "splits": (("train", 5), ("train", 6))}, "splits"),
         ({"length": (1, 2), "count": 1, "unique": 1}, "unique"),
     ],

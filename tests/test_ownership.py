@@ -99,7 +99,8 @@ def test_what_a_caller_gives_is_not_changed() -> None:
     images = np.zeros((10, 28, 28), np.uint8)
     images[:, 5:20, 9:15] = 255
     labels, writers = np.arange(10, dtype=np.int64)[::-1].copy(), np.zeros(10, np.int64)
-    kept = [array.copy() for array in (images, labels, writers)]
+    given: list[AnyArray] = [images, labels, writers]
+    kept = [array.copy() for array in given]
     glyphs = GlyphSet.from_arrays(images, labels, writers=writers)
     digits, paths = [4, 2], np.array([[0, 1, 1, 0]])
     digitseq.generate_numbers_sequence(digits, (0, 4), None, seed=1, source=glyphs)
@@ -109,7 +110,7 @@ def test_what_a_caller_gives_is_not_changed() -> None:
     digitseq.Recipe.from_dict(data)
     predictions = ["123"] * 12
     digitseq.inspect_dataset(RECIPE, predictions=predictions)
-    for array, expected in zip((images, labels, writers), kept, strict=True):
+    for array, expected in zip(given, kept, strict=True):
         assert array.flags.writeable
         assert np.array_equal(array, expected)
     assert (digits, paths.tolist(), data, predictions) == ([4, 2], [[0, 1, 1, 0]], original, ["123"] * 12)

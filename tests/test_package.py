@@ -25,7 +25,7 @@ _LAYERS = [
     {"render"},
     {"plan", "labels", "ctc"},
     {"recipe", "streams", "glyphs", "augment"},
-    {"errors", "arrays", "wholefile", "checks"},
+    {"errors", "arrays", "wholefile", "checks", "extras", "interrupts", "locks"},
 ]
 # Within one layer: who may import whom.
 _SAME_LAYER = {
@@ -47,6 +47,8 @@ _SAME_LAYER = {
     ("recipe", "augment"),
     ("plan", "labels"),
     ("checks", "errors"),
+    ("extras", "errors"),
+    ("locks", "interrupts"),
 }
 
 

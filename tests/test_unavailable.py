@@ -124,7 +124,7 @@ def test_a_file_system_that_maps_no_files_is_read(
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         return real(path)
 
-    monkeypatch.setattr(store.np, "load", load)
+    monkeypatch.setattr(np, "load", load)
     glyphs = open_glyphs(tmp_path / "solid")
     assert glyphs is not None
     assert np.array_equal(glyphs.images, solid.images)
@@ -267,7 +267,8 @@ def test_the_built_in_digits_are_verified_as_they_are_drawn(cache: Path, tmp_pat
 
 def test_glyphs_that_are_not_those_of_their_digest_are_refused(tmp_path: Path, solid: GlyphSet) -> None:
     write_dataset(make_recipe(["12"], seed=1, count=3), tmp_path / "out", source=solid, workers=1)
-    stored, ink, bounds = (array.copy() for array in solid.arrays())
+    stored, ink, bounds = solid.arrays()
+    stored = stored.copy()
     stored[0, 10, 10] ^= 255
     other = GlyphSet(stored, ink, bounds, solid.origin, name="solid", digest=solid.digest)
     with pytest.raises(SourceError, match="not those of their digest"):

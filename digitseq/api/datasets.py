@@ -207,7 +207,7 @@ def _manifest_at(path: str | Path) -> dict[str, Any]:
     manifest = read_manifest(storage, name)
     if manifest is None:
         if name == MANIFEST and storage.exists(UNFINISHED):
-            hint = "run the same `digitseq batch` command again to finish it"
+            hint = "the same `digitseq batch` command again finishes it"
             raise FormatError(f"the dataset in {storage.where()} is not finished", hint=hint)
         raise FormatError(f"{storage.where(name)} cannot be read: No such file or directory")
     return manifest

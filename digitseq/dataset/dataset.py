@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from digitseq.checks import choice
+from digitseq.checks import choice, counted
 from digitseq.dataset.formats import FORMATS, open_format
 from digitseq.dataset.formats.format import Place, Shard, Written, from_note
 from digitseq.dataset.job import Engine, Job, Shards
@@ -260,7 +260,7 @@ def _finish(job: Job, progress: Progress | None) -> Summary:
     if missing := _missing(job):
         total, first = len(Shards(job)), missing[0]
         raise OutputError(
-            f"{storage.where()}: {len(missing):,} of {total:,} shards are missing, "
+            f"{storage.where()}: {len(missing):,} of {counted(total, 'shard')} still to be written, "
             f"the first is number {first.number + 1} of {first.place.split}",
             hint="run the parts that are missing, or the command without --part and --finish",
         )

@@ -132,7 +132,8 @@ class Engine:
             try:
                 shards = shards.changed(glyphs=stored_folder(glyphs, self.drawing))
             except CacheError as error:
-                workers = _without_cache(glyphs, workers, error)
+                if workers > 1 or self.executor is not None:  # one process needs none
+                    workers = _without_cache(glyphs, workers, error)
         return run(self.write, shards, workers, self.executor, self.watch)
 
 

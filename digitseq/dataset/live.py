@@ -7,6 +7,7 @@ from typing import Any, overload
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
+from digitseq.checks import counted
 from digitseq.errors import ArgumentError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
@@ -160,7 +161,9 @@ class DigitSequences:
         if self._transform is not None:
             images = self._transform(images)
             if not hasattr(images, "__len__") or len(images) != len(labels):
-                raise ArgumentError("transform", f"expected {len(labels)} images back, got {_shape(images)}")
+                raise ArgumentError(
+                    "transform", f"expected {counted(len(labels), 'image')} back, got {_shape(images)}"
+                )
             if into is not None:
                 if getattr(images, "shape", None) != into.shape or images.dtype != into.dtype:
                     raise ArgumentError(

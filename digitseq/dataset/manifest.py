@@ -14,8 +14,9 @@ from digitseq import __version__
 from digitseq.checks import home_path
 from digitseq.dataset.formats import FORMATS, open_format
 from digitseq.dataset.formats.format import Format, Place
+from digitseq.dataset.local import LocalStorage
 from digitseq.dataset.names import LABEL_FILES
-from digitseq.dataset.storage import LocalStorage, Storage, is_url, open_storage
+from digitseq.dataset.storage import Storage, is_url, open_storage
 from digitseq.errors import ArgumentError, FormatError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.recipe import Recipe
@@ -135,10 +136,8 @@ def find_dataset(path: str | Path) -> tuple[Storage, str]:
         if place.is_file() and place.suffix.lower() in _PICTURES:
             hint = f"`digitseq inspect {path}` looks at a picture"
             raise FormatError(f"{path} is a picture, not a dataset", hint=hint)
-        if place.is_file() and place.suffix.lower() != ".json":
-            raise FormatError(f"{path} is not a dataset", hint=f"name the folder that holds its {MANIFEST}")
         if not place.exists() and place.suffix != ".json":
-            raise FormatError(f"{path}: no such file or folder")
+            raise FormatError(f"{path} cannot be read: No such file or directory")
     return LocalStorage(place.parent), place.name
 
 
@@ -152,9 +151,7 @@ def finished_manifest(storage: Storage) -> dict[str, Any]:
     """
     manifest = read_manifest(storage)
     if manifest is None:
-        hint = (
-            "run the same `digitseq batch` command again to finish it" if storage.exists(UNFINISHED) else ""
-        )
+        hint = "run the same `digitseq batch` again to finish it" if storage.exists(UNFINISHED) else ""
         raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
     if any(not isinstance(entry.get("pixels"), str) for entry in (manifest, *manifest["parts"])):
         raise FormatError(

@@ -8,8 +8,6 @@ downloaded beside its place, checked and moved; what has arrived is kept, so a b
 import json
 import logging
 import os
-import shutil
-import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from math import inf
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -39,11 +37,20 @@ from digitseq.glyphs.cache import (
     open_glyphs,
     save_glyphs,
 )
+from digitseq.glyphs.download import (
+    ASKED_FOR,
+    IN_PASSING,
+    Download,
+    MirrorError,
+    Tally,
+    WriteError,
+    copy,
+    in_few_words,
+)
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_files
 from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
 from digitseq.glyphs.sources import Progress
-from digitseq.interrupts import POLL_S, check
 from digitseq.locks import LockedError
 
 MIRROR_VARIABLE = "DIGITSEQ_MNIST_MIRROR"
@@ -58,20 +65,6 @@ _HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files: digi
 _HINT_NETWORK = f"check the network, set {MIRROR_VARIABLE}, or import files: digitseq fetch-mnist --from DIR"
 
 _log = logging.getLogger("digitseq")
-
-
-class Patience(NamedTuple):
-    """How long to wait for a server: to its first byte, between bytes, and for one file in all (s)."""
-
-    first_byte_s: float
-    stall_s: float
-    file_s: float
-
-
-ASKED_FOR = Patience(15, 20, 3600)
-"""The user asked for MNIST: a slow network may take its time."""
-IN_PASSING = Patience(3, 5, 60)
-"""Nobody asked: a dead network must not keep anybody waiting."""
 
 
 def fetch(
@@ -212,7 +205,7 @@ class _Mirrors:
     def __init__(self, in_passing: bool, progress: Progress | None) -> None:
         self._folder = cache_dir() / "downloads"
         self._patience = IN_PASSING if in_passing else ASKED_FOR
-        self._tally = _Tally(sum(file.gz_bytes for file in FILES), progress)
+        self._tally = Tally(sum(file.gz_bytes for file in FILES), progress)
         with cache_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
             for left_over in self._folder.glob("tmp*"):  # pooch's, of a killed process
@@ -227,12 +220,14 @@ class _Mirrors:
             raise FetchError(
                 "MNIST's files are not in the cache, and the network is switched off", hint=_HINT_OFFLINE
             )
-        self._tally.start()
+        self._tally.add(0)
+        if self._tally.progress is None:
+            _log.warning("fetching MNIST (%.0f MB, once) into %s", self._tally.total / 1e6, cache_dir())
         failures: dict[str, list[str]] = {}
         for mirror in mirrors:
             try:
                 return {file: self._retrieve(mirror, file) for file in FILES}
-            except _MirrorError as error:
+            except MirrorError as error:
                 failures.setdefault(str(error), []).append(urlsplit(mirror).netloc or mirror)
         _remember_failure()
         reasons = "; ".join(f"{', '.join(places)}: {reason}" for reason, places in failures.items())
@@ -244,7 +239,7 @@ class _Mirrors:
             return here
         named = os.environ.get(MIRROR_VARIABLE) and _mirrors()[:1]
         for place in _reachable((*(named or ()), QMNIST_URL)):
-            with suppress(_MirrorError):
+            with suppress(MirrorError):
                 return {file: self._retrieve(place, file) for file in WRITER_FILES}
         return None
 
@@ -263,17 +258,17 @@ class _Mirrors:
         from requests.exceptions import RequestException
 
         pooch.get_logger().setLevel("ERROR")
-        given_up: list[_MirrorError] = []
-        tally = self._tally if file in FILES else _Tally(0, None)
+        given_up: list[MirrorError] = []
+        tally = self._tally if file in FILES else Tally(0, None)
 
         def download(url: str, output: str, _pooch: object) -> None:
             if urlsplit(url).scheme == "file":
-                _copy(Path(url2pathname(urlsplit(url).path)), Path(output))
+                copy(Path(url2pathname(urlsplit(url).path)), Path(output))
                 tally.add(file.gz_bytes)
             else:
                 try:
-                    _Download(url, Path(output), file, self._patience, tally).run()
-                except _MirrorError as error:
+                    Download(url, Path(output), file, self._patience, tally).run()
+                except MirrorError as error:
                     given_up.append(error)
                     raise
 
@@ -285,10 +280,10 @@ class _Mirrors:
                 )
             )
         except RequestException as error:
-            raise _MirrorError(_in_few_words(error)) from error
+            raise MirrorError(in_few_words(error)) from error
         except ValueError as error:  # pooch's word for a hash that differs
-            raise _MirrorError(f"{file.gz_name} is damaged or another file (its SHA-256 differs)") from error
-        except _WriteError as error:
+            raise MirrorError(f"{file.gz_name} is damaged or another file (its SHA-256 differs)") from error
+        except WriteError as error:
             with cache_errors():
                 raise cast("OSError", error.__cause__) from None
         except OSError as error:
@@ -309,175 +304,3 @@ def _mirrors() -> tuple[str, ...]:
 
 def _reachable(mirrors: tuple[str, ...]) -> list[str]:
     return [url for url in mirrors if urlsplit(url).scheme == "file" or not is_offline()]
-
-
-def _copy(source: Path, target: Path) -> None:
-    with target.open("wb") as output, _blamed_on_the_mirror(), source.open("rb") as file:
-        shutil.copyfileobj(file, _Arriving(output))
-
-
-class _MirrorError(Exception):
-    """Why a mirror did not give a file, in a few words."""
-
-
-class _WriteError(Exception):
-    """What has arrived cannot be written; the cause is the system's refusal."""
-
-
-class _Arriving:
-    """The file of a download. What the system refuses here is the cache's fault, all else the network's."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> None:
-        """Write a chunk."""
-        try:
-            self._file.write(data)
-            self._file.flush()
-        except OSError as error:
-            raise _WriteError from error
-
-    def flush(self) -> None:
-        """Nothing: every chunk is written at once."""
-
-
-@contextmanager
-def _blamed_on_the_mirror() -> Iterator[None]:
-    """What the system refuses in the block has to do with the mirror, unless it is _WriteError."""
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except RequestException:
-        raise
-    except OSError as error:  # such as a file of certificates that is not there
-        name = f"{Path(str(error.filename)).name}: " if error.filename else ""
-        raise _MirrorError(name + (error.strerror or str(error))) from error
-
-
-class _Tally:
-    """Bytes of all files together, for the progress callback."""
-
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self.done, self.total, self.progress = 0, total, progress
-
-    def start(self) -> None:
-        """Say what is about to happen: to the callback, else in the log."""
-        if self.progress is not None:
-            self.progress(0, self.total)
-        else:
-            _log.warning("fetching MNIST (%.0f MB, once) into %s", self.total / 1e6, cache_dir())
-
-    def add(self, count: int) -> None:
-        self.done = min(self.done + count, self.total)
-        if self.progress is not None:
-            self.progress(self.done, self.total)
-
-
-def _in_few_words(error: Exception) -> str:
-    from requests import exceptions
-
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"it answered {response.status_code} {response.reason}"
-    if isinstance(error, exceptions.ProxyError):
-        return "the proxy does not answer (HTTPS_PROXY or HTTP_PROXY names it)"
-    if isinstance(error, exceptions.SSLError):
-        return "its certificate is not trusted (REQUESTS_CA_BUNDLE names the file of trusted ones)"
-    if isinstance(error, exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, exceptions.ChunkedEncodingError):
-        return "the connection broke off"
-    if isinstance(error, exceptions.ConnectionError):
-        return "no connection"
-    return str(error)
-
-
-class _Download:
-    """
-    One download that gives up when its patience is at an end.
-
-    Timeouts of the HTTP library cover neither the look-up of a name nor several addresses tried in turn
-    nor a server that sends a byte now and then; so the work goes on in a thread, and the clock is here.
-    An abandoned thread ends with its next chunk or with the process.
-    """
-
-    def __init__(self, url: str, output: Path, file: SourceFile, patience: Patience, tally: "_Tally") -> None:
-        self._url, self._output, self._file, self._patience, self._tally = url, output, file, patience, tally
-        self._beat = threading.Event()  # set by every chunk and at the end
-        self._received = 0
-        self._abandoned = self._finished = False
-        self._error: BaseException | None = None
-        self.total = 0  # pooch sets it; the true size is known
-
-    def run(self) -> None:
-        """Download, or raise _MirrorError or what the HTTP library raised."""
-        threading.Thread(target=self._work, daemon=True).start()
-        deadline = time.monotonic() + self._patience.file_s
-        wait_s, counted = self._patience.first_byte_s, 0
-        try:
-            heard = time.monotonic()
-            while not self._finished:
-                check()
-                if not self._beat.wait(POLL_S):
-                    if time.monotonic() - heard > wait_s:
-                        told = "it stopped sending" if counted else "no answer"
-                        raise _MirrorError(f"{told} for {wait_s:g} s")
-                    continue
-                self._beat.clear()
-                heard, wait_s = time.monotonic(), self._patience.stall_s
-                received = self._received
-                self._tally.add(received - counted)
-                counted = received
-                if time.monotonic() > deadline:
-                    raise _MirrorError(
-                        f"too slow: {self._file.gz_name} took over {self._patience.file_s:g} s"
-                    )
-            if self._error is not None:
-                raise self._error
-            self._tally.add(self._received - counted)
-        except BaseException:
-            self._abandoned = True
-            self._tally.add(-counted)
-            raise
-
-    def _work(self) -> None:
-        from pooch import HTTPDownloader
-
-        responses: list[Any] = []
-        downloader = HTTPDownloader(
-            progressbar=self,
-            chunk_size=1 << 14,
-            timeout=(self._patience.first_byte_s, self._patience.stall_s),
-            # A server that says "Content-Encoding: gzip" of a .gz file would have it unpacked on the way.
-            headers={"Accept-Encoding": "identity"},
-            hooks={"response": lambda response, **_: responses.append(response)},
-        )
-        try:
-            with self._output.open("wb") as file, _blamed_on_the_mirror():
-                downloader(self._url, _Arriving(file), None)
-        except BaseException as error:  # handed to the waiting thread
-            self._error = error
-        finally:
-            for response in responses:  # pooch leaves it open when something goes wrong
-                response.close()
-        self._finished = True
-        self._beat.set()
-
-    # What pooch asks of a progress bar. It counts chunks; the file tells the bytes.
-
-    def update(self, _count: int) -> None:
-        """A chunk is in the file."""
-        self._received = self._output.stat().st_size
-        if self._abandoned:
-            raise _MirrorError("abandoned")
-        if self._received > self._file.gz_bytes:
-            raise _MirrorError(f"{self._file.gz_name} is another file: it is longer than the original")
-        self._beat.set()
-
-    def reset(self) -> None:
-        """Nothing to count anew."""
-
-    def close(self) -> None:
-        """Nothing to close."""

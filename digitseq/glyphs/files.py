@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
-from digitseq.checks import home_path
+from digitseq.checks import counted, home_path
 from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_files, read_idx
@@ -108,7 +108,7 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
     for part, images, labels in pieces:
         if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
             raise SourceError(
-                f"{path}: expected one integer label for each of {len(images)} images, "
+                f"{path}: expected one integer label for each of {counted(len(images), 'image')}, "
                 f"got {labels.dtype} {labels.shape}"
             )
         number = np.full(len(labels), parts.index(part), np.int64)

@@ -123,7 +123,7 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
     known = (AUTO, MNIST, "builtin")
     if named.partition(":")[0] not in known and not os.path.lexists(home_path(named)):
         raise SourceError(
-            f"the recipe draws from glyphs of your own, {named!r}, which are not in the current folder",
+            f"no source {named!r} in the current folder: the recipe draws from glyphs of your own",
             hint="give their path (--source PATH)",
         )
     return open_source(named, progress)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from math import comb, exp, fsum, lgamma, log
 from typing import Any
 
+from digitseq.checks import counted
 from digitseq.errors import ArgumentError
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Scores, score
@@ -96,7 +97,8 @@ def _of_predictions(table: Table, one: Scores, two: Scores) -> Comparison:
     notes = [f"{scores.name}: {note}" for scores in (one, two) for note in scores.notes]
     if one.images != len(both) or two.images != len(both):
         notes.append(
-            f"compared on the {len(both):,} images that both have, of {one.images:,} and {two.images:,}"
+            f"compared on the {counted(len(both), 'image')} that both have, "
+            f"of {one.images:,} and {two.images:,}"
         )
         one, two = (score(table, scores.of_images(both)) for scores in (one, two))
     lines = [Line("images", len(both), len(both))]

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.checks import home_path
+from digitseq.checks import counted, home_path
 from digitseq.dataset.drawing import draw_batches
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.found import facts_from
 from digitseq.dataset.formats.lines import LABELS, METADATA, image_name
+from digitseq.dataset.local import LocalStorage
 from digitseq.dataset.manifest import MANIFEST, UNFINISHED, finished_manifest, places_of, read_manifest
 from digitseq.dataset.png import decode_png
 from digitseq.dataset.reading import DatasetPart
-from digitseq.dataset.storage import LocalStorage, Storage, is_url, open_storage
+from digitseq.dataset.storage import Storage, is_url, open_storage
 from digitseq.errors import DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
@@ -106,7 +107,9 @@ class FolderPart:
                 yield self._row(line, text, labels, seen, read)
         more = [] if labels is None or wanted is not None else [name for name in labels if name not in seen]
         if more:
-            told = f"{len(more):,} lines for images that are not in {METADATA}: {', '.join(more[:3])}"
+            told = (
+                f"{counted(len(more), 'line')} for images that are not in {METADATA}: {', '.join(more[:3])}"
+            )
             self._leftovers.append(("label", f"{self.prefix}{LABELS}: {told}"))
 
     def leftovers(self) -> list[Problem]:
@@ -213,7 +216,8 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
         elif storage.exists(place.folder + METADATA):
             parts.append(FolderPart(storage, place.folder, place.folder, part.split, part, len(part)))
         else:
-            told = f"{place.folder}{METADATA}: missing, so none of its {len(part):,} images is looked at"
+            images = counted(len(part), "image")
+            told = f"{place.folder}{METADATA}: missing, so nothing of its {images} is looked at"
             problems.append(("split", told))
     if not parts:
         raise FormatError(f"{name}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew")

@@ -18,7 +18,7 @@ import numpy as np
 
 from digitseq import __version__
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.checks import integer
+from digitseq.checks import counted, integer
 from digitseq.dataset.png import encode_png
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.choose import Choice, choose
@@ -123,8 +123,8 @@ def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[s
     kinds = ["all"] if everything and not wanted.order else kinds
     kinds += [f"labels {wanted.label}"] if wanted.label else []
     kinds += [f"lengths {wanted.lengths[0]} to {wanted.lengths[1]}"] if wanted.lengths else []
-    first = f" The first {len(special):,} are those read worst, and those with faults." if special else ""
-    told = f"{len(chosen):,} of {total:,} images, {', '.join(kinds)}.{first}"
+    first = " Those read worst and those with faults come first." if special else ""
+    told = f"{len(chosen):,} of {counted(total, 'image')}, {', '.join(kinds)}.{first}"
     return np.array(chosen, np.int64), told
 
 

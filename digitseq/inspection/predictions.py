@@ -11,7 +11,7 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from digitseq.checks import home_path, short
+from digitseq.checks import counted, home_path, short
 from digitseq.errors import FormatError, system_errors
 from digitseq.inspection.table import Table
 from digitseq.interrupts import interruptible
@@ -142,9 +142,10 @@ def match_predictions(
             )
         lines[image], texts[image], confidences[image] = entry.line, entry.text, entry.confidence
     if (lacking := len(table) - len(lines)) and not (partial and lines):
+        verb = "has" if lacking == 1 else "have"
         first = next((table.name(image) for image in range(len(table)) if image not in lines), "")
         raise FormatError(
-            f"{name}: {lacking:,} of {len(table):,} images have no prediction, the first {first}",
+            f"{name}: {lacking:,} of {counted(len(table), 'image')} {verb} no prediction, the first {first}",
             hint="--split names the split they are for; --partial scores those that are there",
         )
     return Predictions(name, texts, confidences)
@@ -180,7 +181,9 @@ def _csv_rows(path: Path, text: str) -> Iterator[Cells]:
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise FormatError(f"{path}, line {line}: expected {len(header)} cells, got {len(cells)}")
+                raise FormatError(
+                    f"{path}, line {line}: expected {counted(len(header), 'cell')}, got {len(cells)}"
+                )
             found = dict(zip(header, cells, strict=True))
             yield line, indexed, found[image], found[prediction], found.get(confidence)
     except csv.Error as error:
@@ -255,7 +258,7 @@ class _Images:
         if isinstance(key, int):
             if 0 <= key < count:
                 return key
-            raise FormatError(f"{where}: there is no image {key}; the {count:,} images are 0 to {count - 1}")
+            raise FormatError(f"{where}: there is no image {key}; the last one is number {count - 1}")
         name = key.replace("\\", "/").removeprefix("./")
         for before in self._before:
             for end in ("", ".png"):  # the keys of samples in shards have no end

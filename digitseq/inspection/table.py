@@ -8,6 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
+from digitseq.checks import counted
 from digitseq.inspection.batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
 from digitseq.inspection.measure import (
     SKIPPED,
@@ -297,7 +298,9 @@ class _Gathering:
         wanted = promise(recipe, within)
         for place, (row, label) in enumerate(zip(rows, wanted.labels, strict=True)):
             if numbers[place] >= len(recipe):
-                self._problems.append(("metadata", base + place, f"the recipe has {len(recipe):,} images"))
+                self._problems.append(
+                    ("metadata", base + place, f"the recipe has {counted(len(recipe), 'image')}")
+                )
             elif row.label != label:
                 sentence = f"its label is {row.label[:80] or 'missing'}, the recipe draws {label[:80]}"
                 self._problems.append(("label", base + place, sentence))

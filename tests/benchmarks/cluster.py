@@ -31,7 +31,7 @@ def nothing_rate(address: str, count: int = 3_000) -> float:
 
     with Client(address, set_as_default=False) as client:
         executor = client.get_executor(pure=False, retries=2)
-        seconds = seconds_of(lambda: list(run(len, ["x"] * count, 16, executor, lambda: False)))
+        seconds = seconds_of(lambda: list(run(len, ["x"] * count, 16, executor)))
     return count / seconds
 
 

@@ -156,7 +156,7 @@ def test_a_lost_scheduler_is_told_and_the_rerun_finishes(
         made.scheduler.kill()
         output, errors = process.communicate(timeout=120)
         assert (process.returncode, output) == (1, "")
-        assert f"error: the scheduler {made.address} was lost\nhint: what is whole stays" in errors
+        assert f"error: the scheduler {made.address} was lost\nhint: finished shards are kept" in errors
         assert "Traceback" not in errors, errors
         assert not (tmp_path / "out/dataset.json").exists()
     rerun = _batch(bank, tmp_path, "out", "--workers", "2")
@@ -258,7 +258,7 @@ def test_workers_fetch_their_own_mnist(tmp_path: Path, mnist_files: Path, with_m
             cluster._check_workers(client, made.address, recipe, elsewhere)
         made.workers[-1].terminate()  # its nannies end their processes
         made.workers[-1].wait(30)
-    assert (tmp_path / "cache/mnist/manifest.json").is_file()
+    assert (tmp_path / "cache/mnist-v1/manifest.json").is_file()
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,10 @@ def test_a_cluster_that_has_lost_all_workers_is_told(
         only.kill()
         output, errors = process.communicate(timeout=90)
     assert (process.returncode, output) == (1, ""), errors
-    assert f"error: the scheduler {made.address} has no workers any more\nhint: what is whole stays" in errors
+    assert (
+        f"error: the scheduler {made.address} has no workers any more\nhint: finished shards are kept"
+        in errors
+    )
 
 
 def test_glyphs_say_what_another_machine_opens(tmp_path: Path, solid: GlyphSet, with_mnist: Path) -> None:

@@ -2,13 +2,10 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from digitseq.dataset.execution import run
@@ -100,21 +97,3 @@ def test_nothing_runs_on_when_the_caller_stops_early(tmp_path: Path) -> None:
         assert next(results) == 0
         results.close()
         assert pool._work_queue.qsize() == 0  # all that was handed out is cancelled or done
-
-
-def test_workers_that_cannot_start_are_told(tmp_path: Path) -> None:
-    """The usual cause: a script without a guard, which every worker would run again."""
-    images = np.full((10, 28, 28), 0, np.uint8)
-    images[:, 5:20, 9:15] = 255
-    np.savez(tmp_path / "own.npz", images=images, labels=np.arange(10))
-    script = tmp_path / "script.py"
-    script.write_text(
-        "from digitseq import make_recipe, write_dataset\n"
-        "recipe = make_recipe(length=(1, 1), count=9000, image_width=40, seed=1, source='own.npz')\n"
-        "write_dataset(recipe, 'out', workers=2)\n"
-    )
-    command = [sys.executable, str(script)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert "worker processes do not start" in done.stderr
-    assert '`if __name__ == "__main__":`' in done.stderr

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import random
 import re
 import shutil
@@ -33,12 +34,11 @@ from digitseq import (
     verify_dataset,
     write_dataset,
 )
-from digitseq.dataset import formats
 from digitseq.dataset.drawing import Sample
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import FileShards
+from digitseq.dataset.local import LocalStorage
 from digitseq.dataset.names import LABEL_FILES, FormatName
-from digitseq.dataset.storage import LocalStorage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
@@ -211,7 +211,10 @@ def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(
 
     before = stamps()
     assert write_dataset(recipe, tmp_path, workers=1).written == 0  # the format is that of what is there
-    assert stamps() == before
+    after = stamps()
+    manifest = str(tmp_path / "dataset.json")
+    assert after.pop(manifest) > before.pop(manifest)  # for make
+    assert after == before
     for file in sorted(set(expected) - {"dataset.json"}):
         for damage in (_cut, _empty, Path.unlink):
             damage(tmp_path / file)
@@ -406,7 +409,7 @@ _CHANGES: list[tuple[str, Callable[[_Rows], object], str]] = [
     (
         "a pixel",
         lambda rows: rows[3].update(flip=True),
-        "1 pixels differ from the recipe's, the first at x 9",
+        "1 pixel differs from the recipe's, the first at x 9",
     ),
     (
         "an image less",
@@ -486,10 +489,38 @@ def test_another_version_of_the_format_is_told(tmp_path: Path, name: str) -> Non
                 attempt()
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "raise ImportError('libarrow.so.1400: cannot open shared object file')",
+        "raise OSError('bad ELF')",
+        "1 / 0",
+    ],
+)
+def test_a_library_that_is_installed_but_broken_is_told(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the process that asks, and in a worker that finds its own broken."""
+    for module in ("pyarrow", "lmdb"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        (tmp_path / "broken" / module).mkdir(parents=True)
+        (tmp_path / "broken" / module / "__init__.py").write_text(broken)
+    monkeypatch.syspath_prepend(tmp_path / "broken")
+    for name, needs in (("parquet", "pyarrow"), ("lmdb", "lmdb")):
+        told = (
+            rf"{name} needs {needs}, which is installed but cannot be imported: .*--force-reinstall {needs}"
+        )
+        with pytest.raises(ExtraError, match=told) as caught:
+            write_dataset(_recipe(count=5), tmp_path / "out", format=name, workers=1)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+        assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_library_is_told_with_its_extra_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "find_spec", lambda _: None)
+    for module in ("pyarrow", "lmdb"):
+        monkeypatch.setitem(sys.modules, module, None)  # as Python takes what is not there
     for name, needs in (("parquet", "pyarrow"), ("lmdb", "lmdb")):
         with pytest.raises(ExtraError, match=rf"{name} needs {needs}.*pip install 'digitseq\[{name}\]'"):
             write_dataset(_recipe(count=5), tmp_path / "out", format=name, workers=1)

@@ -227,7 +227,7 @@ def test_parts_are_checked(tmp_path: Path) -> None:
     ]
     for more, told in (
         (["--part", "3"], "expected K/N, such as 3/16, got '3'"),
-        (["--part", "5/3", "--seed", "1"], "expected two integers"),
+        (["--part", "5/3", "--seed", "1"], "expected K/N, such as 3/16, got '5/3'"),
         (["--part", "1/3"], "parts need the same --seed, or --recipe"),
     ):
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False, cwd=tmp_path)

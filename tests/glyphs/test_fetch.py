@@ -16,16 +16,16 @@ import pytest
 
 from digitseq import SourceWarning, fetch_mnist, generate_numbers_sequence, load_glyphs
 from digitseq.errors import ArgumentError, CacheError, FetchError
-from digitseq.glyphs import fetch, mnist, sources
+from digitseq.glyphs import download, fetch, mnist, sources
 from tests.server import Mirror, serve, wait_until
 
-_QUICK = fetch.Patience(first_byte_s=0.5, stall_s=0.5, file_s=1.0)
+_QUICK = download.Patience(first_byte_s=0.5, stall_s=0.5, file_s=1.0)
 _NAMES = {file.gz_name for file in mnist.FILES}
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "ASKED_FOR", fetch.Patience(0.5, 0.5, 30))
+    monkeypatch.setattr(fetch, "ASKED_FOR", download.Patience(0.5, 0.5, 30))
     monkeypatch.setattr(fetch, "IN_PASSING", _QUICK)
     monkeypatch.setattr(fetch, "QMNIST_URL", "http://127.0.0.1:9/")  # nobody listens there
     monkeypatch.setattr(fetch, "MIRRORS", ())
@@ -56,7 +56,7 @@ def test_mnist_is_fetched_once_with_its_writers(
         seen.append((done, total))
         time.sleep(0.002)  # so that several chunks arrive in the meantime
 
-    assert fetch_mnist(progress=slow) == cache / "mnist"
+    assert fetch_mnist(progress=slow) == cache / "mnist-v1"
     total = sum(file.gz_bytes for file in mnist.FILES)
     assert seen[-1] == (total, total)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
@@ -85,9 +85,9 @@ def test_originals_that_are_here_need_no_network(
     """After an update of digitseq, or when the parsed files are damaged."""
     fetch_mnist()
     monkeypatch.setenv("DIGITSEQ_OFFLINE", "1")
-    (cache / "mnist" / "manifest.json").unlink()
+    (cache / "mnist-v1" / "manifest.json").unlink()
     assert load_glyphs("auto").name == "mnist"
-    glyphs = cache / "mnist" / "glyphs.npy"
+    glyphs = cache / "mnist-v1" / "glyphs.npy"
     glyphs.write_bytes(glyphs.read_bytes()[:1000])
     fetch_mnist()
     assert load_glyphs("mnist").is_intact()
@@ -95,7 +95,7 @@ def test_originals_that_are_here_need_no_network(
 
 def test_damage_that_does_not_show_is_found_and_mended(mirror: Mirror, cache: Path) -> None:
     fetch_mnist()
-    glyphs = cache / "mnist" / "glyphs.npy"
+    glyphs = cache / "mnist-v1" / "glyphs.npy"
     data = bytearray(glyphs.read_bytes())
     data[1_000_000] ^= 255
     glyphs.write_bytes(data)
@@ -349,7 +349,7 @@ def test_ten_processes_at_once_share_one_download(mirror: Mirror, cache: Path, i
     )
     assert len({(in_folder / out.strip()).read_bytes() for out, _ in results}) == 1
     assert {mirror.requests[name] for name in _NAMES} == {1}
-    assert {path.name for path in (cache / "mnist").iterdir()} == {
+    assert {path.name for path in (cache / "mnist-v1").iterdir()} == {
         "glyphs.npy",
         "ink.npy",
         "manifest.json",
@@ -368,11 +368,11 @@ def test_a_fetch_killed_half_way_leaves_nothing_and_the_next_one_finishes(
     wait_until(lambda: any(path.stat().st_size for path in (cache / "downloads").glob("tmp*")))
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert not (cache / "mnist").exists()
+    assert not (cache / "mnist-v1").exists()
     mirror.manner = "well"
     process = _start("fetch-mnist", mirror=mirror.url, cwd=in_folder)
     output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output.strip()) == (0, str(cache / "mnist")), errors
+    assert (process.returncode, output.strip()) == (0, str(cache / "mnist-v1")), errors
     assert not list((cache / "downloads").glob("tmp*"))
     assert len(load_glyphs("mnist", "all")) == 70_000
 
@@ -383,7 +383,12 @@ def test_ctrl_c_while_fetching_ends_with_130(mirror: Mirror, cache: Path, in_fol
     wait_until(lambda: any(path.stat().st_size for path in (cache / "downloads").glob("tmp*")))
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=10)
-    assert (process.returncode, output, errors) == (130, "", "note: fetching MNIST (12 MB, once)\n")
+    assert (process.returncode, output, errors) == (
+        130,
+        "",
+        "note: fetching MNIST (12 MB, once)\n"
+        "stopped: files that have arrived are kept; run the same command again to resume\n",
+    )
     assert not list((cache / "downloads").glob("tmp*"))
 
 

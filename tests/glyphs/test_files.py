@@ -9,7 +9,7 @@ from PIL import Image
 
 from digitseq import generate_numbers_sequence, load_glyphs
 from digitseq.arrays import UInt8Array
-from digitseq.errors import DigitSeqError, FormatError, SourceError
+from digitseq.errors import DigitSeqError, DigitSeqWarning, FormatError, SourceError
 from digitseq.glyphs.files import as_glyphs, load, normalise
 from digitseq.glyphs.idx import write_idx
 
@@ -268,8 +268,10 @@ def test_split_folders_and_stray_files(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         _folder(tmp_path / split, _drawn())
         (tmp_path / split / "7" / "notes.txt").write_text("not an image")
-    assert load(tmp_path).parts == ("train", "validation", "test")
-    assert load(tmp_path / "test").parts == ("train",)  # all there is
+    with pytest.warns(DigitSeqWarning, match="not used as glyphs: test/7/notes"):
+        assert load(tmp_path).parts == ("train", "validation", "test")
+    with pytest.warns(DigitSeqWarning, match="not used as glyphs: 7/notes"):
+        assert load(tmp_path / "test").parts == ("train",)  # all there is
 
 
 def test_images_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path, mnist_files: Path, 
     (short / names[3]).symlink_to(mnist_files / names[1])
     with pytest.raises(FormatError, match="not that of the original t10k-labels"):
         fetch.fetch(from_dir=short)
-    assert not (cache / "mnist").exists()
+    assert not (cache / "mnist-v1").exists()
 
 
 def test_a_damaged_cache_is_told_and_renewed(
@@ -83,7 +83,7 @@ def test_a_damaged_cache_is_told_and_renewed(
 ) -> None:
     fetch.fetch(from_dir=mnist_files)
     for name in ("glyphs.npy", "ink.npy", "origin.npy", "writers.npy", "manifest.json"):
-        path = cache / "mnist" / name
+        path = cache / "mnist-v1" / name
         whole = path.read_bytes()
         for damaged in (whole[: len(whole) // 2], b""):
             path.write_bytes(damaged)
@@ -94,7 +94,7 @@ def test_a_damaged_cache_is_told_and_renewed(
             with pytest.raises(CacheError, match="damaged"):
                 load_glyphs("mnist")
         fetch.fetch(from_dir=mnist_files)
-        assert len(cache_module.open_glyphs(cache / "mnist") or ()) == 70_000
+        assert len(cache_module.open_glyphs(cache / "mnist-v1") or ()) == 70_000
 
 
 def test_an_unusable_cache_folder_is_named_with_its_variable(
@@ -114,4 +114,4 @@ def test_another_format_of_the_cache_is_as_no_cache(
 ) -> None:
     fetch.fetch(from_dir=mnist_files)
     monkeypatch.setattr(cache_module, "STORE_FORMAT", 2)
-    assert cache_module.open_glyphs(cache / "mnist") is None
+    assert cache_module.open_glyphs(cache / "mnist-v1") is None

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
+from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample
 from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, png_encoder
 from digitseq.dataset.formats.found import Found
@@ -148,7 +149,7 @@ class Folder(Format):
             raise FormatError(f"{where}: not CSV ({error})") from error
         if len(rows) != place.images or any(len(row) != 2 for row in rows):
             raise FormatError(
-                f"{where}: expected {place.images} rows of file name and label, got {len(rows)}"
+                f"{where}: expected {counted(place.images, 'row')} of file name and label, got {len(rows)}"
             )
         return tuple(row[1] for row in rows)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitseq.arrays import UInt8Array
+from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample, draw_batches, pixel_digest
 from digitseq.dataset.formats.found import Found, label_of, sample_key
 from digitseq.dataset.png import compressor, encode_png
@@ -323,7 +324,7 @@ class FileShards(Format):
             raise FormatError(f"{storage.where(name)}: damaged ({reason})") from error
         if count != place.size(shard):
             raise FormatError(
-                f"{storage.where(name)}: expected {place.size(shard):,} images, found {count:,}"
+                f"{storage.where(name)}: expected {counted(place.size(shard), 'image')}, found {count:,}"
             )
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:

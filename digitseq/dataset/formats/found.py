@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitseq.arrays import UInt8Array
+from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample
 from digitseq.dataset.png import decode_png
 from digitseq.errors import FormatError
@@ -61,7 +62,9 @@ class Found(NamedTuple):
         if not np.array_equal(image, sample.image):
             wrong = image != sample.image
             y, x = divmod(int(wrong.argmax()), wrong.shape[1])
-            return f"{np.count_nonzero(wrong)} pixels differ from the recipe's, the first at x {x}, y {y}"
+            pixels = counted(int(np.count_nonzero(wrong)), "pixel")
+            verb = "differs" if pixels.startswith("1 ") else "differ"
+            return f"{pixels} {verb} from the recipe's, the first at x {x}, y {y}"
         return ""
 
 

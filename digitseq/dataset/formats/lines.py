@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample
 from digitseq.dataset.formats.format import SHARD, Checker, Place
 from digitseq.dataset.formats.found import facts_json
@@ -219,7 +220,7 @@ class LineChecker(Checker):
         for where, end, lines in self._ends:
             self._expect(where, end.splitlines(), lines)
             if next(lines, None) is not None:
-                self._problems.append(f"{where}: more lines than the {self._place.images} images have")
+                self._problems.append(f"{where}: more lines than for {counted(self._place.images, 'image')}")
         yield from self._problems
 
 

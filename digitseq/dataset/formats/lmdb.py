@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample
 from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, file_stem, same
 from digitseq.dataset.formats.found import Found, label_of, sample_key
@@ -131,7 +132,8 @@ class Lmdb(Format):
         count = self._count(storage, place)
         if count is None or count == place.images:
             return ""
-        return f"{where}: expected {place.images:,} images and nothing else, found {_COUNT.decode()} {count}"
+        expected = f"expected {counted(place.images, 'image')} and nothing else"
+        return f"{where}: {expected}, found {_COUNT.decode()} {count}"
 
     def _count(self, storage: "Storage", place: Place) -> int | None:
         """
