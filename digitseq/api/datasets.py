@@ -42,8 +42,9 @@ def write_dataset(
     Write the images of a recipe and their labels, or finish a dataset of the same recipe.
 
     The files are the same bytes for any number of workers. A run that was killed is finished by the same
-    call; what is whole is not touched. In a script, call it under ``if __name__ == "__main__":``, as the
-    workers are fresh processes that import it.
+    call; what is whole is not touched. Ctrl-C in the main thread stops it between two batches of images.
+
+    Where the cache or worker processes cannot be used, a DigitSeqWarning says so, and the work goes on.
 
     Args:
         recipe: what is wanted.
@@ -71,8 +72,9 @@ def write_dataset(
     Raises:
         ArgumentError: the recipe cannot be drawn, or a value is not what it must be.
         OutputError: the folder holds something else, or the system refuses.
-        ExtraError: a library is not installed that the format, the URL or the scheduler needs.
-        SourceError, FetchError, CacheError: the source cannot be used.
+        ExtraError: a library that the format, the URL or the scheduler needs is not installed, or broken.
+        SourceError, FetchError, CacheError: the source cannot be used, or its cached glyphs are damaged.
+        KeyboardInterrupt: Ctrl-C; finished shards are kept, half-written files are removed.
     """
     from digitseq.dataset.cores import cores
     from digitseq.dataset.dataset import write_dataset as write

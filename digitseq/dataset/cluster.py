@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from digitseq import __version__
-from digitseq.dataset.execution import RESUME
+from digitseq.dataset.execution import RESUME, without_main
 from digitseq.dataset.formats import write_shard
 from digitseq.dataset.formats.format import Shard, Written
 from digitseq.dataset.job import Engine
@@ -217,9 +217,10 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
 
     # A thread inherits the mask of the one that starts it, and so do all threads and processes of Dask.
     thread = threading.Thread(target=start, daemon=True)
-    with kept_from_children():
-        thread.start()
-    thread.join()
+    with without_main():
+        with kept_from_children():
+            thread.start()
+        thread.join()
     with scratch:
         if isinstance(made[0], Exception):
             raise OutputError(f"a local Dask cluster cannot be started: {made[0]}") from made[0]

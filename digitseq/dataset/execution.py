@@ -191,7 +191,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         raise WorkersError("this process is itself a worker of a pool, which may not start others")
     pool = None
     try:
-        with kept_from_children(*_DEAF_TO), _without_main():
+        with kept_from_children(*_DEAF_TO), without_main():
             pool = ProcessPoolExecutor(
                 workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
             )
@@ -232,7 +232,7 @@ def _result(future: Future[Result]) -> Result:
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
+def without_main() -> Iterator[None]:
     """
     Processes that are started in the block do not run the program's main module again.
 

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -170,24 +169,6 @@ def test_killed_at_twenty_moments_and_run_again_it_is_the_same(
         assert _tree(out) == expected, f"killed after {kill} twentieths"
         shutil.rmtree(out)
     assert cut_off >= 10, "the kills came too late to mean anything"
-
-
-def test_ctrl_c_stops_at_once_and_leaves_nothing_half(tmp_path: Path, bank: Path) -> None:
-    for workers in (1, 2):
-        out = tmp_path / str(workers)
-        process = _start(out, workers, "--train", "60000", "-q")  # more than is written before it is noticed
-        wait_until(lambda out=out: (out / "train" / "images" / "000").exists())
-        start = time.monotonic()
-        os.killpg(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
-        assert time.monotonic() - start < 5  # a second, where nothing else runs
-        assert (process.returncode, output) == (130, "")
-        assert re.fullmatch(
-            r"stopped: [0-9,]+ of 61,100 images are finished; run the same command again to resume\n", errors
-        )
-        left = {path.name for path in out.rglob("*") if path.is_file() and path.suffix != ".png"}
-        assert left == {".digitseq-unfinished.json"}
-        assert all(len(list(shard.iterdir())) == 1_000 for shard in out.glob("train/images/*"))
 
 
 def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -204,34 +205,6 @@ def test_ctrl_c_stops_at_once(tmp_path: Path, bank: Path, expected: dict[str, by
         assert time.monotonic() - start < 20
 
 
-@pytest.mark.parametrize("shards", [0, 3])
-def test_ctrl_c_reaches_the_command_and_not_its_own_cluster(
-    tmp_path: Path, bank: Path, expected: dict[str, bytes], shards: int
-) -> None:
-    """As a terminal sends it: to all processes of the group."""
-    command = [sys.executable, "-m", "digitseq", "batch", "out", *_COMMAND.replace("40000", "400000").split()]
-    process = subprocess.Popen(
-        [*command, "--scheduler", "local", "--workers", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        env=os.environ | {"DIGITSEQ_CACHE_DIR": str(bank)},
-        start_new_session=True,
-    )
-    if shards:
-        _some(tmp_path, count=shards)
-        os.killpg(process.pid, signal.SIGINT)
-    else:  # again and again, from the start on; while the cluster starts it is not heard
-        while process.poll() is None and not list((tmp_path / "out").glob("train-*")):
-            time.sleep(0.3)
-            os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (130, ""), errors
-    assert "Traceback" not in errors, errors
-    assert not (tmp_path / "out/dataset.json").exists()
-
-
 def test_workers_fetch_their_own_mnist(tmp_path: Path, mnist_files: Path, with_mnist: Path) -> None:
     """A worker that sees neither the client's cache nor its own fetches MNIST once for all its processes."""
     library("distributed")
@@ -383,3 +356,71 @@ def test_without_dask_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         write_dataset(recipe, tmp_path / "out", scheduler="local")
     write_dataset(recipe, tmp_path / "out", workers=1)
     assert list(verify_dataset(tmp_path / "out")) == []
+
+
+@contextmanager
+def _answering(manner: str) -> Iterator[int]:
+    """A server that is no Dask scheduler; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while not ended.is_set():
+                    connection, _ = server.accept()
+                    if manner == "HTTP":
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                    elif manner == "SSH":
+                        connection.sendall(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n")
+                    if manner == "closing":
+                        connection.close()
+                    else:
+                        open_ones.append(connection)
+
+        open_ones: list[socket.socket] = []
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        ended.set()
+        server.shutdown(socket.SHUT_RDWR)
+        for connection in open_ones:
+            connection.close()
+        thread.join(5)
+
+
+@pytest.mark.parametrize("manner", ["mute", "HTTP", "SSH", "closing", "nobody"])
+def test_what_is_no_scheduler_is_told_in_time(manner: str, tmp_path: Path, bank: Path) -> None:
+    """Through the command line, which must also end in time afterwards."""
+    library("distributed")
+    with _answering(manner) if manner != "nobody" else nullcontext(1) as port:
+        quick = "from digitseq.dataset import cluster; cluster._CONNECT_S = 2"
+        code = f"{quick}; from digitseq.cli import main; main()"
+        command = ["batch", "out", *_COMMAND.split(), "--scheduler", f"tcp://127.0.0.1:{port}"]
+        start = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command],
+            cwd=tmp_path,
+            env=os.environ | {"DIGITSEQ_CACHE_DIR": str(bank)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert time.monotonic() - start < 20
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
+    assert len(errors) == 2, done.stderr
+    assert errors[0].startswith(f"error: the scheduler tcp://127.0.0.1:{port} cannot be reached: ")
+    assert errors[1].startswith("hint: is `dask scheduler` running there?")
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_is_heard_while_a_scheduler_is_waited_for(tmp_path: Path, bank: Path) -> None:
+    library("distributed")
+    with _answering("mute") as port:
+        process = _batch(bank, tmp_path, "out", "--scheduler", f"tcp://127.0.0.1:{port}")
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=8)
+    assert process.returncode == 130
+    assert "Traceback" not in errors

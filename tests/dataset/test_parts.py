@@ -11,6 +11,7 @@ import pytest
 
 from digitseq import ArgumentError, OutputError, Recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.local import LocalStorage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe
 from tests.dataset.made import tree as _tree
@@ -234,3 +235,40 @@ def test_parts_are_checked(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert told in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_same_part_is_not_written_twice_at_once(tmp_path: Path) -> None:
+    recipe = _recipe(count=3_000)
+    told: list[str] = []
+
+    def again(_done: int, _total: int, _size: int) -> None:
+        if not told:
+            with pytest.raises(OutputError, match="another digitseq is writing the same part of") as caught:
+                write_dataset(recipe, tmp_path / "out", workers=1, part=(1, 2))
+            told.append(str(caught.value))
+
+    write_dataset(recipe, tmp_path / "out", workers=1, part=(1, 2), progress=again)
+    assert told
+    write_dataset(recipe, tmp_path / "out", workers=1, part=(2, 2))
+    assert list(verify_dataset(tmp_path / "out")) == []
+
+
+def test_an_error_while_cleaning_up_never_hides_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a worker that was given up for lost still writes into a folder that is being removed."""
+
+    def refuse(_storage: object, folders: object, *, own: bool = False) -> None:
+        if begun:
+            raise OutputError("the clean-up failed")
+
+    def stop(_done: int, _total: int, _size: int) -> None:
+        begun.append(True)
+        raise ZeroDivisionError("the first error")
+
+    begun: list[bool] = []
+    monkeypatch.setattr(LocalStorage, "sweep", refuse)
+    for options in ({}, {"part": (1, 2)}):
+        begun.clear()
+        with pytest.raises(ZeroDivisionError, match="the first error"):
+            write_dataset(_recipe(count=3_000), tmp_path / "out", workers=1, progress=stop, **options)
