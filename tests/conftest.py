@@ -18,7 +18,10 @@ settings.load_profile("digitseq")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_CLEAN = ("DIGITSEQ_MNIST_MIRROR", "HF_HUB_OFFLINE", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS")
+_CLEAN = (
+    *("DIGITSEQ_MNIST_MIRROR", "HF_HUB_OFFLINE", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS"),
+    "PYTHONIOENCODING",  # tests/test_messages.py tries many
+)
 
 
 @pytest.fixture(autouse=True)

@@ -596,12 +596,12 @@ def test_fetching_shows_progress_on_a_terminal_and_only_there(
     assert "fetching MNIST" in shown
     shutil.rmtree(cache)
     done = run("fetch-mnist", env={"DIGITSEQ_MNIST_MIRROR": mirror})
-    assert done.stdout == f"{cache / 'mnist'}\n"
+    assert done.stdout == f"{cache / 'mnist-v1'}\n"
     assert done.stderr == (
         "note: fetching MNIST (12 MB, once)\nnote: MNIST is cached: 70,000 glyphs, with writers\n"
     )
     done = run("fetch-mnist", "-q")
-    assert (done.stdout, done.stderr) == (f"{cache / 'mnist'}\n", "")
+    assert (done.stdout, done.stderr) == (f"{cache / 'mnist-v1'}\n", "")
 
 
 def test_fetch_mnist_imports_from_a_folder(mnist_files: Path, cache: Path, in_folder: Path) -> None:

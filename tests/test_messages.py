@@ -286,7 +286,7 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
     write_dataset(make_recipe(["3"], seed=1), tmp_path / "mine", source=tmp_path / "own", workers=1)
     (tmp_path / "some.bin").write_bytes(b"x")
     for path, code, told in (
-        ("split/dataset.json", 0, "3 images verified"),
+        ("split/dataset.json", 0, "all 3 images, labels and boxes are right"),
         ("split/train", 1, "split/train is a part of a dataset\nhint: name the whole: split"),
         (
             "split/train/images/000/000000.png",
@@ -294,15 +294,15 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
             "is a picture, not a dataset\nhint: `digitseq inspect split/train",
         ),
         ("some.bin", 1, "some.bin: not a manifest of digitseq"),
-        ("nothing", 1, "nothing: no such file or folder"),
-        ("mine", 0, "1 image verified"),
+        ("nothing", 1, "nothing cannot be read: No such file or directory"),
+        ("mine", 0, "mine: 1 image, labels and boxes are right"),
     ):
         done = _run("verify", path, cwd=tmp_path)
         assert done.returncode == code, (path, done.stderr)
         assert told in done.stderr
     done = _run("verify", str(tmp_path / "mine"), cwd=folder)
     assert done.returncode == 1
-    assert "glyphs of your own, 'own', which are not in the current folder" in done.stderr
+    assert "no source 'own' in the current folder: the recipe draws from glyphs of your own" in done.stderr
     assert "--source PATH" in done.stderr
 
 
@@ -339,5 +339,5 @@ def test_a_dataset_json_is_as_good_as_its_folder(folder: Path) -> None:
 
     assert len(read_dataset(folder / "data/dataset.json")) == 30
     assert list(verify_dataset(folder / "data/dataset.json")) == []
-    with pytest.raises(FormatError, match="not a manifest"):
+    with pytest.raises(FormatError, match="is not a dataset"):
         read_dataset(folder / "data/labels.csv")

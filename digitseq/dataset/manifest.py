@@ -141,6 +141,19 @@ def find_dataset(path: str | Path) -> tuple[Storage, str]:
     return LocalStorage(place.parent), place.name
 
 
+def dataset_storage(path: str | Path) -> Storage:
+    """
+    The folder of a dataset, from what people give for it: the folder, its URL or its dataset.json.
+
+    Raises:
+        FormatError: the path is of something else.
+    """
+    storage, name = find_dataset(path)
+    if name != MANIFEST:
+        raise FormatError(f"{path} is not a dataset", hint=f"name the folder that holds its {MANIFEST}")
+    return storage
+
+
 def finished_manifest(storage: Storage) -> dict[str, Any]:
     """
     The manifest of a finished dataset.

@@ -10,7 +10,7 @@ from digitseq.arrays import UInt8Array
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import SHARD, Format, Place
 from digitseq.dataset.formats.found import Found, label_of
-from digitseq.dataset.manifest import find_dataset, finished_manifest, places_of
+from digitseq.dataset.manifest import dataset_storage, finished_manifest, places_of
 from digitseq.dataset.storage import Storage
 from digitseq.errors import FormatError
 from digitseq.recipe import Recipe
@@ -119,7 +119,7 @@ def read_dataset(out: str | Path) -> Dataset:
         FormatError: there is no finished dataset, or its files do not fit together.
         ExtraError: its format needs a library that is not installed.
     """
-    storage, _ = find_dataset(out)
+    storage = dataset_storage(out)
     manifest = finished_manifest(storage)
     recipe, form = Recipe.from_dict(manifest["recipe"]), FORMATS[manifest["format"]]
     parts = {

@@ -9,7 +9,7 @@ from digitseq.dataset.drawing import draw_batches, pixel_digest
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.format import SHARD, Checker, Format, Place
 from digitseq.dataset.formats.found import Found
-from digitseq.dataset.manifest import MANIFEST, UNFINISHED, find_dataset, finished_manifest, places_of
+from digitseq.dataset.manifest import MANIFEST, UNFINISHED, dataset_storage, finished_manifest, places_of
 from digitseq.dataset.storage import LOCK, Storage
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
@@ -40,7 +40,7 @@ def verify_dataset(
         CacheError: the cached glyphs are damaged.
         ExtraError: its format needs a library that is not installed.
     """
-    storage, _ = find_dataset(out)
+    storage = dataset_storage(out)
     manifest = finished_manifest(storage)
     if glyphs.digest != manifest["source"]["digest"]:
         raise FormatError(

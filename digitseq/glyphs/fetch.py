@@ -127,7 +127,7 @@ def _look(folder: Path, trusted: bool) -> tuple[GlyphSet | None, str]:
     try:
         glyphs = open_glyphs(folder)
     except CacheError as error:
-        return None, error.problem
+        return None, error.problem.partition(": ")[2]
     if glyphs is None or trusted or not (wrong := damage(glyphs)):
         return glyphs, ""
     return None, wrong

@@ -32,10 +32,6 @@ class GlyphSet(Tiles):
         split: which part is drawn from, or "all".
         starts: int (10,), first row of each digit in the split.
         counts: uint64 (10,), how many rows each digit has there; 0 where the split has none.
-        ink_left: int (rows,), first inked column.
-        ink_width: int (rows,), last − first inked column + 1; blank columns inside belong to the digit.
-        ink_top: int (rows,), first inked row.
-        ink_height: int (rows,), last − first inked row + 1.
         widest_ink: int (10,), the greatest ink width of each digit in the whole source, all parts: what
             fits does not depend on the split.
         origin: int (rows,), place of each glyph in the source's own order (for MNIST: 0–59,999 train,

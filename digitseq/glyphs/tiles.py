@@ -12,15 +12,7 @@ NO_INK = -(1 << 20)
 
 
 class Tiles:
-    """
-    Pictures of digits, 28×28, measured.
-
-    Attributes:
-        ink_left: int (rows,), first inked column.
-        ink_width: int (rows,), last − first inked column + 1; blank columns inside belong to the digit.
-        ink_top: int (rows,), first inked row.
-        ink_height: int (rows,), last − first inked row + 1.
-    """
+    """Pictures of digits, 28×28, measured."""
 
     def __init__(self, stored: UInt8Array, ink: AnyArray) -> None:
         """
@@ -31,7 +23,26 @@ class Tiles:
             ink: int (4, rows): ink_left, ink_width, ink_top, ink_height.
         """
         self._stored, self._ink = stored, ink
-        self.ink_left, self.ink_width, self.ink_top, self.ink_height = read_only(ink)
+
+    @property
+    def ink_left(self) -> IntArray:
+        """Int (rows,), first inked column."""
+        return read_only(self._ink[0])
+
+    @property
+    def ink_width(self) -> IntArray:
+        """Int (rows,), last − first inked column + 1; blank columns inside belong to the digit."""
+        return read_only(self._ink[1])
+
+    @property
+    def ink_top(self) -> IntArray:
+        """Int (rows,), first inked row."""
+        return read_only(self._ink[2])
+
+    @property
+    def ink_height(self) -> IntArray:
+        """Int (rows,), last − first inked row + 1."""
+        return read_only(self._ink[3])
 
     def __len__(self) -> int:
         """Number of rows."""

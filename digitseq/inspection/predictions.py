@@ -142,7 +142,7 @@ def match_predictions(
             )
         lines[image], texts[image], confidences[image] = entry.line, entry.text, entry.confidence
     if (lacking := len(table) - len(lines)) and not (partial and lines):
-        verb = "has" if lacking == 1 else "have"
+        verb = "has" if len(table) == 1 else "have"
         first = next((table.name(image) for image in range(len(table)) if image not in lines), "")
         raise FormatError(
             f"{name}: {lacking:,} of {counted(len(table), 'image')} {verb} no prediction, the first {first}",
@@ -258,7 +258,7 @@ class _Images:
         if isinstance(key, int):
             if 0 <= key < count:
                 return key
-            raise FormatError(f"{where}: there is no image {key}; the last one is number {count - 1}")
+            raise FormatError(f"{where}: there is no image {key}; the numbers are 0 to {count - 1}")
         name = key.replace("\\", "/").removeprefix("./")
         for before in self._before:
             for end in ("", ".png"):  # the keys of samples in shards have no end

@@ -268,7 +268,7 @@ def test_an_error_while_cleaning_up_never_hides_the_first(
 
     begun: list[bool] = []
     monkeypatch.setattr(LocalStorage, "sweep", refuse)
-    for options in ({}, {"part": (1, 2)}):
+    for part in (None, (1, 2)):
         begun.clear()
         with pytest.raises(ZeroDivisionError, match="the first error"):
-            write_dataset(_recipe(count=3_000), tmp_path / "out", workers=1, progress=stop, **options)
+            write_dataset(_recipe(count=3_000), tmp_path / "out", workers=1, progress=stop, part=part)

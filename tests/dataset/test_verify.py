@@ -73,7 +73,7 @@ def _replace(old: str, new: str) -> Callable[[Path], None]:
         (
             "train/images/000/000003.png",
             _flip_a_pixel,
-            ["000003.png: 1 pixels differ.* x 77, y 13", "digest", "digest"],
+            ["000003.png: 1 pixel differs.* x 77, y 13", "digest", "digest"],
         ),
         (
             "train/labels.csv",
@@ -124,7 +124,7 @@ def test_the_command_prints_what_is_wrong_and_batch_mends_it(out: Path, tmp_path
     bad = run("verify", "out")
     assert bad.returncode == 1
     assert "out/test/images/000/000001.png: damaged or cut off" in bad.stdout
-    assert bad.stderr.startswith("error: out: 3 things are wrong\nhint: ")
+    assert bad.stderr.startswith("error: out: 3 problems found\nhint: ")
     facts = json.loads(run("verify", "out", "--json").stdout)
     assert (facts["images"], len(facts["problems"])) == (12, 3)
     mended = run("batch", "out", "--recipe", "out/dataset.json")
@@ -133,9 +133,11 @@ def test_the_command_prints_what_is_wrong_and_batch_mends_it(out: Path, tmp_path
 
 
 def test_what_is_no_dataset_is_refused(out: Path, tmp_path: Path, solid: GlyphSet) -> None:
-    for folder in (tmp_path, tmp_path / "nowhere", out / "train"):
+    for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(FormatError, match="cannot be read: No such file"):
             list(verify_dataset(folder))
+    with pytest.raises(FormatError, match="train is a part of a dataset"):
+        list(verify_dataset(out / "train"))
     with pytest.raises(FormatError, match="other glyphs"):
         list(verify_dataset(out, source=solid))
     for text in ("", "[]", "{}", '{"format": "folder", "version": 99}', "\x00"):

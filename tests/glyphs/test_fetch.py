@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from digitseq import SourceWarning, fetch_mnist, generate_numbers_sequence, load_glyphs
-from digitseq.errors import ArgumentError, CacheError, FetchError
+from digitseq.errors import ArgumentError, CacheError, DigitSeqWarning, FetchError
 from digitseq.glyphs import download, fetch, mnist, sources
 from tests.server import Mirror, serve, wait_until
 
@@ -89,7 +89,8 @@ def test_originals_that_are_here_need_no_network(
     assert load_glyphs("auto").name == "mnist"
     glyphs = cache / "mnist-v1" / "glyphs.npy"
     glyphs.write_bytes(glyphs.read_bytes()[:1000])
-    fetch_mnist()
+    with pytest.warns(DigitSeqWarning, match="was damaged and has been repaired: mmap length is greater"):
+        fetch_mnist()
     assert load_glyphs("mnist").is_intact()
 
 
@@ -99,7 +100,8 @@ def test_damage_that_does_not_show_is_found_and_mended(mirror: Mirror, cache: Pa
     data = bytearray(glyphs.read_bytes())
     data[1_000_000] ^= 255
     glyphs.write_bytes(data)
-    fetch_mnist()
+    with pytest.warns(DigitSeqWarning, match=r"repaired: the SHA-256 of glyphs\.npy differs"):
+        fetch_mnist()
     assert load_glyphs("mnist").is_intact()
 
 

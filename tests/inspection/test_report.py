@@ -324,7 +324,7 @@ def test_one_lost_line_is_one_fault(copy: Path) -> None:
         (
             "label",
             1,
-            "train/labels.csv: 1 lines for images that are not in metadata.jsonl: images/000/000006.png",
+            "train/labels.csv: 1 line for images that are not in metadata.jsonl: images/000/000006.png",
         ),
         ("missing", 1, "train/images/000/000006.png"),
     ]
