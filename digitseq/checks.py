@@ -25,7 +25,7 @@ def integers(argument: str, value: Any, low: int, high: int) -> tuple[int, int]:
         first = last = None
     least, greatest = as_int(first), as_int(last)
     if least is None or greatest is None or not low <= least <= greatest <= high:
-        expected = f"an integer or two (min, max), {low} ≤ min ≤ max ≤ {high}"
+        expected = f"an integer or a pair (min, max), {low} ≤ min ≤ max ≤ {high}"
         raise ArgumentError(argument, f"expected {expected}, got {short(value)}")
     return least, greatest
 

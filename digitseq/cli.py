@@ -278,7 +278,7 @@ def fetch_mnist(
     """
     from digitseq import api
 
-    terminal.if_stopped("files that have arrived are kept; run the same command again to resume")
+    terminal.if_stopped("downloaded files are kept; run the same command again to resume")
     with terminal.fetching(quiet) as progress:
         folder = api.fetch_mnist(force=force, from_dir=from_dir, progress=progress)
     glyphs = api.load_glyphs("mnist", "all")

@@ -44,19 +44,20 @@ def lock_file(path: Path, wait_s: float, waiting: Callable[[], None] | None = No
     """
     from filelock import FileLock, Timeout  # 54 ms, only where something is locked
 
+    check()  # here, and not when the file has just been made
     if not _can_lock(path):
         return NoLock()
     lock = FileLock(path)
     end = time.monotonic() + wait_s
     told = False
     while True:
-        check()
         try:
             lock.acquire(timeout=min(POLL_S, wait_s), poll_interval=POLL_S / 2)
             return lock
         except Timeout:
             if time.monotonic() >= end:
                 raise LockedError(f"another process has the lock {path}") from None
+        check()
         if not told and waiting is not None:
             waiting()
         told = True

@@ -1,6 +1,7 @@
 """Errors name what is wrong, in every encoding, with the right exit code."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -88,8 +89,8 @@ _NETWORK = {"DIGITSEQ_OFFLINE": "", "NO_PROXY": "", "no_proxy": ""}
     ("environment", "told"),
     [
         ({"REQUESTS_CA_BUNDLE": "/nonexistent.pem"}, "/nonexistent.pem"),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "the proxy does not answer (HTTPS_PROXY"),
-        ({"HTTPS_PROXY": "http://"}, "the proxy's address is not valid (HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "the proxy does not answer (check HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "http://"}, "the proxy's address is not valid (check HTTPS_PROXY"),
         (
             {"DIGITSEQ_MNIST_MIRROR": "file:///nonexistent/"},
             "train-images-idx3-ubyte.gz: No such file or directory",
@@ -147,8 +148,8 @@ def test_a_full_disk_behind_standard_output_is_named(name: str, folder: Path) ->
 
 
 def test_a_current_folder_that_is_gone_is_no_traceback(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    command = f"mkdir {gone} && cd {gone} && rmdir {gone} && exec {sys.executable} -m digitseq"
+    gone = shlex.quote(str(tmp_path / "gone"))
+    command = f"mkdir {gone} && cd {gone} && rmdir {gone} && exec {shlex.quote(sys.executable)} -m digitseq"
     for rest in ("generate 1 --source builtin", "batch out -n 9 --length 2 --source builtin", "verify out"):
         done = subprocess.run(["sh", "-c", f"{command} {rest}"], capture_output=True, text=True, check=False,
                               env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})  # fmt: skip
@@ -237,7 +238,7 @@ def test_one_number_is_a_length_everywhere() -> None:
     assert Choice(length=3).lengths == (3, 3)
     assert Augment(background=50, backgrounds="paper").backgrounds == ("paper",)
     for wrong in (0, True, "5", 2.0, (3, 2), (1,), 70_000):
-        with pytest.raises(ArgumentError, match="expected an integer or two"):
+        with pytest.raises(ArgumentError, match="expected an integer or a pair"):
             make_recipe(length=wrong, count=1)
 
 
@@ -287,11 +288,11 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "some.bin").write_bytes(b"x")
     for path, code, told in (
         ("split/dataset.json", 0, "all 3 images, labels and boxes are right"),
-        ("split/train", 1, "split/train is a part of a dataset\nhint: name the whole: split"),
+        ("split/train", 1, "split/train is a split of a dataset\nhint: give the folder split"),
         (
             "split/train/images/000/000000.png",
             1,
-            "is a picture, not a dataset\nhint: `digitseq inspect split/train",
+            "is a picture, not a dataset\nhint: run `digitseq inspect split/train",
         ),
         ("some.bin", 1, "some.bin: not a manifest of digitseq"),
         ("nothing", 1, "nothing cannot be read: No such file or directory"),
@@ -302,7 +303,7 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
         assert told in done.stderr
     done = _run("verify", str(tmp_path / "mine"), cwd=folder)
     assert done.returncode == 1
-    assert "no source 'own' in the current folder: the recipe draws from glyphs of your own" in done.stderr
+    assert "no source 'own' in the current folder: the recipe uses glyphs of your own" in done.stderr
     assert "--source PATH" in done.stderr
 
 

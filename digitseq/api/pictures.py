@@ -200,22 +200,22 @@ def load_recorded_glyphs(recipe: Recipe, digest: str, *, progress: Progress | No
     The glyphs that a dataset was drawn from.
 
     Args:
-        recipe: of the dataset.
-        digest: of its glyphs, as `read_recipe` gives it.
-        progress: called with bytes done and in all, if MNIST is fetched.
+        recipe: the dataset's recipe.
+        digest: the digest of its glyphs, as returned by `read_recipe`.
+        progress: called with bytes done and bytes in all, if MNIST is fetched.
 
     Returns:
-        The set, its split "all".
+        The glyph set, with the split "all".
 
     Raises:
-        SourceError: they are not there, or have changed.
+        SourceError: the glyphs are missing or have changed.
         FetchError, CacheError: MNIST is unavailable.
     """
     glyphs = open_recorded(recipe.source, progress)
     if glyphs.digest != digest:
         raise SourceError(
             f"the dataset was drawn from other glyphs than {glyphs.name!r} has now",
-            hint="give the path of those it was drawn from (--source PATH)",
+            hint="give the path of the original glyphs (--source PATH)",
         )
     return glyphs
 

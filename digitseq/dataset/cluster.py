@@ -89,7 +89,7 @@ def cluster(
             reason = str(error).strip() or type(error).__name__
             raise OutputError(
                 f"the scheduler {address} cannot be reached: {reason}",
-                hint="is `dask scheduler` running there? Its own port is meant, not its dashboard's",
+                hint="check that `dask scheduler` is running there; give its port, not the dashboard's",
             ) from error
         executor = client.get_executor(pure=False, retries=_RETRIES)
         try:
@@ -130,7 +130,7 @@ def _probe(address: str) -> None:
         if not asking.done():
             asking.cancel()
             await asyncio.wait([asking], timeout=1)
-            raise TimeoutError(f"no Dask scheduler answers there within {_CONNECT_S} s")
+            raise TimeoutError(f"no Dask scheduler answered within {_CONNECT_S} s")
         return asking.result()
 
     def run() -> None:
@@ -152,11 +152,11 @@ def _probe(address: str) -> None:
         given_up.set()
     answer = answers[0]
     if isinstance(answer, MemoryError):  # the greeting of an SSH server, read as the size of a message
-        raise OSError("what answers there is not a Dask scheduler") from answer
+        raise OSError("the server there is not a Dask scheduler") from answer
     if isinstance(answer, Exception):
         raise answer
     if answer.get("type") != "Scheduler":
-        raise OSError(f"what answers there is a Dask {str(answer.get('type')).lower()}, not a scheduler")
+        raise OSError(f"the server there is a Dask {str(answer.get('type')).lower()}, not a scheduler")
 
 
 def _shared_folder(glyphs: GlyphSet, drawing: Callable[[int, int], None] | None) -> Path | None:

@@ -188,7 +188,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         WorkersError: processes cannot be started here.
     """
     if multiprocessing.current_process().daemon:
-        raise WorkersError("this process is itself a worker of a pool, which may not start others")
+        raise WorkersError("this process is itself a pool worker and may not start processes")
     pool = None
     try:
         with kept_from_children(*_DEAF_TO), without_main():

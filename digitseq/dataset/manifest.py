@@ -131,10 +131,10 @@ def find_dataset(path: str | Path) -> tuple[Storage, str]:
             above = place.resolve().parent
             is_split = not any((place / name).exists() for name in (MANIFEST, UNFINISHED))
             if is_split and (above / MANIFEST).is_file():
-                raise FormatError(f"{path} is a part of a dataset", hint=f"name the whole: {place.parent}")
+                raise FormatError(f"{path} is a split of a dataset", hint=f"give the folder {place.parent}")
             return LocalStorage(place), MANIFEST
         if place.is_file() and place.suffix.lower() in _PICTURES:
-            hint = f"`digitseq inspect {path}` looks at a picture"
+            hint = f"run `digitseq inspect {path}` to look at a picture"
             raise FormatError(f"{path} is a picture, not a dataset", hint=hint)
         if not place.exists() and place.suffix != ".json":
             raise FormatError(f"{path} cannot be read: No such file or directory")
@@ -150,7 +150,7 @@ def dataset_storage(path: str | Path) -> Storage:
     """
     storage, name = find_dataset(path)
     if name != MANIFEST:
-        raise FormatError(f"{path} is not a dataset", hint=f"name the folder that holds its {MANIFEST}")
+        raise FormatError(f"{path} is not a dataset", hint=f"give the folder that contains {MANIFEST}")
     return storage
 
 

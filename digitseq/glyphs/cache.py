@@ -300,14 +300,14 @@ def _stored(folder: Path) -> GlyphSet:
 
 def damaged(folder: Path, reason: object) -> CacheError:
     """The error about stored glyphs whose bytes are wrong."""
-    hint = f"delete {folder}; it is made again when it is needed"
+    hint = f"delete {folder}; it is recreated when needed"
     if folder == mnist_dir():
-        hint = "`digitseq fetch-mnist` repairs them"
+        hint = "run `digitseq fetch-mnist` to repair them"
     return CacheError(f"the cached glyphs in {folder} are damaged: {reason}", hint=hint)
 
 
 def _unreadable(folder: Path, error: OSError) -> CacheError:
     return CacheError(
         f"the cached glyphs in {folder} cannot be read: {error.strerror or error}",
-        hint=f"give yourself the right to read them, or set {CACHE_VARIABLE} to another folder",
+        hint=f"give yourself read permission, or set {CACHE_VARIABLE} to another folder",
     )

@@ -104,11 +104,11 @@ def in_few_words(error: Exception) -> str:
     if response is not None:
         return f"it answered {response.status_code} {response.reason}"
     if isinstance(error, exceptions.InvalidProxyURL):
-        return "the proxy's address is not valid (HTTPS_PROXY or HTTP_PROXY names it)"
+        return "the proxy's address is not valid (check HTTPS_PROXY and HTTP_PROXY)"
     if isinstance(error, exceptions.ProxyError):
-        return "the proxy does not answer (HTTPS_PROXY or HTTP_PROXY names it)"
+        return "the proxy does not answer (check HTTPS_PROXY and HTTP_PROXY)"
     if isinstance(error, exceptions.SSLError):
-        return "its certificate is not trusted (REQUESTS_CA_BUNDLE names the file of trusted ones)"
+        return "its certificate is not trusted (set REQUESTS_CA_BUNDLE to a file of trusted certificates)"
     if isinstance(error, exceptions.Timeout):
         return "no answer in time"
     if isinstance(error, exceptions.ChunkedEncodingError):
@@ -144,7 +144,7 @@ class Download:
             heard = time.monotonic()
             while not self._finished:
                 check()
-                if not self._beat.wait(POLL_S):
+                if not self._beat.wait(min(POLL_S, wait_s)):
                     if time.monotonic() - heard > wait_s:
                         told = "it stopped sending" if counted else "no answer"
                         raise MirrorError(f"{told} for {wait_s:g} s")
@@ -171,7 +171,8 @@ class Download:
         downloader = HTTPDownloader(
             progressbar=self,
             chunk_size=1 << 14,
-            timeout=(self._patience.first_byte_s, self._patience.stall_s),
+            # The clock is in `run`; this ends a thread that was abandoned.
+            timeout=(2 * self._patience.first_byte_s, 2 * self._patience.stall_s),
             # A server that says "Content-Encoding: gzip" of a .gz file would have it unpacked on the way.
             headers={"Accept-Encoding": "identity"},
             hooks={"response": lambda response, **_: responses.append(response)},

@@ -84,7 +84,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
     if wrong := damage(glyphs):
         if glyphs.folder is not None:
             raise damaged(glyphs.folder, wrong)
-        raise SourceError(f"the glyphs of {glyphs.name!r} are not those of their digest {glyphs.digest[:12]}")
+        raise SourceError(f"the glyphs of {glyphs.name!r} do not match their digest {glyphs.digest[:12]}")
     return glyphs
 
 
@@ -123,8 +123,8 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
     known = (AUTO, MNIST, "builtin")
     if named.partition(":")[0] not in known and not os.path.lexists(home_path(named)):
         raise SourceError(
-            f"no source {named!r} in the current folder: the recipe draws from glyphs of your own",
-            hint="give their path (--source PATH)",
+            f"no source {named!r} in the current folder: the recipe uses glyphs of your own",
+            hint="give the path of the glyphs (--source PATH)",
         )
     return open_source(named, progress)
 

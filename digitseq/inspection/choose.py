@@ -34,7 +34,7 @@ class Choice:
             were not read right, the worst first. None is the worst, where there are predictions, and then
             the others at random.
         label: show labels of this pattern alone: digits, # for any digit, * for any number of digits.
-        length: show labels of (min, max) digits alone, or of one number of digits.
+        length: show only labels of (min, max) digits, or of exactly this many.
         seed: of the random order.
 
     Raises:

@@ -123,7 +123,7 @@ def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[s
     kinds = ["all"] if everything and not wanted.order else kinds
     kinds += [f"labels {wanted.label}"] if wanted.label else []
     kinds += [f"lengths {wanted.lengths[0]} to {wanted.lengths[1]}"] if wanted.lengths else []
-    first = " Those read worst and those with faults come first." if special else ""
+    first = " The worst-read images and those with faults come first." if special else ""
     told = f"{len(chosen):,} of {counted(total, 'image')}, {', '.join(kinds)}.{first}"
     return np.array(chosen, np.int64), told
 

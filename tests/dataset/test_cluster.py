@@ -411,7 +411,7 @@ def test_what_is_no_scheduler_is_told_in_time(manner: str, tmp_path: Path, bank:
     errors = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
     assert len(errors) == 2, done.stderr
     assert errors[0].startswith(f"error: the scheduler tcp://127.0.0.1:{port} cannot be reached: ")
-    assert errors[1].startswith("hint: is `dask scheduler` running there?")
+    assert errors[1].startswith("hint: check that `dask scheduler` is running there")
     assert not (tmp_path / "out").exists()
 
 

@@ -136,7 +136,7 @@ def test_what_is_no_dataset_is_refused(out: Path, tmp_path: Path, solid: GlyphSe
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(FormatError, match="cannot be read: No such file"):
             list(verify_dataset(folder))
-    with pytest.raises(FormatError, match="train is a part of a dataset"):
+    with pytest.raises(FormatError, match="train is a split of a dataset"):
         list(verify_dataset(out / "train"))
     with pytest.raises(FormatError, match="other glyphs"):
         list(verify_dataset(out, source=solid))

@@ -389,7 +389,7 @@ def test_ctrl_c_while_fetching_ends_with_130(mirror: Mirror, cache: Path, in_fol
         130,
         "",
         "note: fetching MNIST (12 MB, once)\n"
-        "stopped: files that have arrived are kept; run the same command again to resume\n",
+        "stopped: downloaded files are kept; run the same command again to resume\n",
     )
     assert not list((cache / "downloads").glob("tmp*"))
 

@@ -113,7 +113,7 @@ def test_the_sample_is_stated_and_faults_come_first(copy: Path, tmp_path: Path) 
     assert data["items"][0]["name"] == "train/images/000/000077.png"
     assert data["items"][0]["missing"]
     assert data["items"][0]["faults"] == ["train/images/000/000077.png: missing"]
-    expected = "20 of 180 images, at random (seed 0). Those read worst and those with faults come first."
+    expected = "20 of 180 images, at random (seed 0). The worst-read images and those with faults come first."
     assert data["stated"] == expected
     again = write_page(report, tmp_path / "q.html", images=20).read_bytes()
     assert again == (tmp_path / "p.html").read_bytes()

@@ -96,10 +96,10 @@ class Folder(Format):
 
         names = [place.folder + kind.name for kind in line_files(place)]
         with storage.replacing(*names) as files, ExitStack() as stack:
-            hint = "TMPDIR names the folder for temporary files"
+            hint = "set TMPDIR to another folder for temporary files"
             with system_errors(OutputError, "a temporary file cannot be made", hint=hint):
                 later = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(Assembly.later(place))]
-            refusals = f"{storage.where(place.folder + LABELS)} or another file of labels cannot be written"
+            refusals = f"{storage.where(place.folder + LABELS)} or another label file cannot be written"
 
             def add(done: Written, lines: bytes) -> None:
                 with system_errors(OutputError, refusals):

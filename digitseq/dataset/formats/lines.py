@@ -220,7 +220,9 @@ class LineChecker(Checker):
         for where, end, lines in self._ends:
             self._expect(where, end.splitlines(), lines)
             if next(lines, None) is not None:
-                self._problems.append(f"{where}: more lines than the {counted(self._place.images, 'image')} need")
+                self._problems.append(
+                    f"{where}: more lines than the {counted(self._place.images, 'image')} need"
+                )
         yield from self._problems
 
 
