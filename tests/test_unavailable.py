@@ -393,3 +393,27 @@ def test_scripts_need_no_main_guard(tmp_path: Path) -> None:
     command = [sys.executable, str(script)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "begun\n9000\n", "")
+
+
+def test_in_a_process_that_still_imports_the_script_the_cause_is_named(tmp_path: Path) -> None:
+    """A process of the user's own, which runs the script again from its first line."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import multiprocessing, os\n"
+        "from digitseq import DigitSeqError, make_recipe, write_dataset\n"
+        "if 'CHILD' not in os.environ:\n"
+        "    os.environ['CHILD'] = '1'\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=print)\n"
+        "    process.start()\n"
+        "    process.join()\n"
+        "else:\n"
+        "    recipe = make_recipe(length=1, count=9000, image_width=40, seed=1, source='builtin')\n"
+        "    try:\n"
+        "        write_dataset(recipe, 'out', format='npz', workers=2)\n"
+        "    except DigitSeqError as error:\n"
+        "        print(error.problem)\n"
+    )
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip() == "the main module of this process is still being imported"
+    assert done.stderr == ""

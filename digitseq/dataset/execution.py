@@ -171,12 +171,14 @@ def _in_order(
                     done[running.pop(future)] = future.result()
             yield done.pop(number)
     finally:
-        for future in running:
-            future.cancel()
-        if running and watch is not None:
-            watch.rest()
-        elif deaths is None:  # somebody else's workers: nothing of ours may run on
-            wait(running)
+        if deaths is None:  # somebody else's workers: nothing of ours may run on
+            for future in running:
+                future.cancel()
+            if watch is None:
+                wait(running)
+            elif running:
+                watch.rest()
+        # Our own are killed. The pool of Python 3.11 complains then about futures that were cancelled before.
 
 
 @contextmanager
@@ -202,6 +204,9 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             _kill(pool)
         if isinstance(error, BrokenProcessPool) or not isinstance(error, _NO_PROCESSES):
             raise
+        if "bootstrapping" in str(error):  # a script runs again in a process that it started itself
+            hint = 'start processes under `if __name__ == "__main__":`'
+            raise OutputError("the main module of this process is still being imported", hint=hint) from None
         # No semaphores (/dev/shm is full, read-only or missing), no processes or threads (a limit).
         raise WorkersError(getattr(error, "strerror", None) or str(error)) from error
     try:
