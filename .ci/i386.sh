@@ -38,6 +38,9 @@ for format in ("webdataset", "npz"):
         written = digitseq.write_dataset(recipe, folder, format=format, workers=1)
         assert list(digitseq.verify_dataset(folder)) == []
     print(format, written.pixels)
+    report = digitseq.inspect_dataset(recipe)
+    assert report.faults == 0, report.findings
+    print(report.spacing.counts, report.digits, report.glyphs)
 PYTHON
 
 chroot "$root" python3 -c 'import numpy, platform; print(platform.machine(), "numpy", numpy.__version__, numpy.array([1]).dtype)'

@@ -1,8 +1,14 @@
 """The program: `digitseq` and ``python -m digitseq`` begin here."""
 
+# What `signal` is made of, which takes several milliseconds to import.
+import _signal  # type: ignore[import-not-found]
+
+# Ctrl-C during an import would end in its traceback. Until our own handler is there, it ends the process.
+if _signal.getsignal(_signal.SIGINT) is not _signal.SIG_IGN:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
 from digitseq.interrupts import note_signals
 
-# Before anything else is imported: Ctrl-C in the middle of an import would end in a traceback of it.
 note_signals()
 
 

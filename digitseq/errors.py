@@ -111,4 +111,6 @@ def system_errors(kind: type[DigitSeqError], sentence: str, *, hint: str = "") -
     try:
         yield
     except OSError as error:
-        raise kind(f"{sentence}: {error.strerror or error}", hint=hint) from error
+        inner = error.filename if error.filename and str(error.filename) not in sentence else ""
+        name = f"{inner}: " if isinstance(inner, str) and inner else ""
+        raise kind(f"{sentence}: {name}{error.strerror or error}", hint=hint) from error

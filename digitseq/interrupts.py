@@ -10,9 +10,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from types import FrameType
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -25,16 +29,7 @@ _PATIENCE_S = 5.0  # from then on, a further signal ends the process at once
 
 
 class Interrupted(KeyboardInterrupt):
-    """
-    A signal asked the program to stop.
-
-    Attributes:
-        signal: its number.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.signal = number
+    """A signal asked the program to stop."""
 
 
 class _State:
@@ -70,7 +65,7 @@ def check() -> None:
     """
     if _State.noted and threading.current_thread() is threading.main_thread():
         _State.raised = True
-        raise Interrupted(_State.noted)
+        raise Interrupted(signal.Signals(_State.noted).name)
 
 
 def stopped_by() -> int:
@@ -101,6 +96,52 @@ def noted() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _State.noted = 0
+
+
+def in_thread(function: Callable[[], Result], limit_s: float = inf) -> Result:
+    """
+    Call what may block for long, while this thread looks for signals.
+
+    A call that is given up goes on in its thread, which ends with the process.
+
+    Args:
+        function: what to call; whatever it raises is raised here.
+        limit_s: how long to wait for it.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        TimeoutError: it has not returned in time.
+        OSError: no thread can be started.
+        Interrupted: a signal asked the program to stop.
+
+    >>> in_thread(lambda: 6 * 7)
+    42
+    """
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:  # handed to the waiting thread
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
+    end = time.monotonic() + limit_s
+    while thread.is_alive():
+        check()
+        if time.monotonic() > end:
+            raise TimeoutError(f"no answer within {limit_s:g} s")
+        thread.join(POLL_S)
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 @contextmanager

@@ -125,7 +125,8 @@ def _in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     character = error.object[error.start]
-    if "\udc80" <= character <= "\udcff":  # of a path that is not text: the byte that it is
+    one_byte = not error.encoding.lower().startswith(("utf-16", "utf-32"))
+    if "\udc80" <= character <= "\udcff" and one_byte:  # of a path that is not text: the byte that it is
         return bytes([ord(character) - 0xDC00]), error.start + 1
     plain = _PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode("ascii")
     return plain, error.start + 1
@@ -156,11 +157,12 @@ def standard_output() -> Iterator[None]:
 
 def say(kind: str, text: str, colour: str | None = None) -> None:
     """One line to standard error: what kind of thing it is, and the thing."""
-    if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
-        sys.stderr.write(f"{kind}: {text}\n")
-        sys.stderr.flush()
-    else:
-        typer.echo(f"{typer.style(kind, fg=colour, bold=True)}: {text}", err=True)
+    with suppress(OSError):  # nobody can be told that nobody can be told
+        if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+            sys.stderr.write(f"{kind}: {text}\n")
+            sys.stderr.flush()
+        else:
+            typer.echo(f"{typer.style(kind, fg=colour, bold=True)}: {text}", err=True)
 
 
 def fail(problem: str, hint: str) -> None:

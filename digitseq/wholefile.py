@@ -91,7 +91,7 @@ def sweep_partial(folder: Path, owner: str = "") -> None:
     """
     for left_over in folder.glob(f"{PARTIAL}{owner}-*" if owner else f"{PARTIAL}*"):
         if left_over.is_dir():
-            shutil.rmtree(left_over)
+            shutil.rmtree(left_over, ignore_errors=True)  # somebody may still be at work there after all
         else:
             left_over.unlink(missing_ok=True)
 

@@ -80,6 +80,8 @@ def problems(source: str, *, wrappers: bool = False) -> Iterator[str]:
             sums = _is_numpy(node.func.value.value) and node.func.value.attr not in _NOT_UFUNCS
             if sums and not any(k.arg in ("dtype", "out") for k in node.keywords):
                 yield f"{where} without a dtype"
+        if name == "reduceat" and not ast.unparse(node.args[1]).endswith(".astype(np.intp)"):
+            yield f"{where} with indices that are not converted to intp"
         if name in _INDICES and not is_settled(node):
             yield f"{where} gives indices that are not converted to int64"
         if from_numpy and name in _WRAPPED and not wrappers and (name != "unique" or node.keywords):
@@ -128,6 +130,7 @@ def test_no_array_depends_on_the_default_integer_of_its_platform(path: Path) -> 
         "np.where(x, 255, -1)",
         "np.concatenate([[0], ends])",
         "np.tile([1, 2], 3)",
+        "np.maximum.reduceat(x, starts)",
     ],
 )
 def test_the_check_finds_each_way_to_leave_the_type_to_the_platform(code: str) -> None:

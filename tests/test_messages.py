@@ -95,9 +95,10 @@ _NETWORK = {"DIGITSEQ_OFFLINE": "", "NO_PROXY": "", "no_proxy": ""}
             {"DIGITSEQ_MNIST_MIRROR": "file:///nonexistent/"},
             "train-images-idx3-ubyte.gz: No such file or directory",
         ),
+        ({"DIGITSEQ_MNIST_MIRROR": "http://a..b/"}, "a..b: its address is not valid"),
         ({"DIGITSEQ_MNIST_MIRROR": "file:///proc/self/mem/"}, "train-images-idx3-ubyte.gz: Not a directory"),
     ],
-    ids=["certificates", "a proxy", "no proxy at all", "a mirror", "no folder"],
+    ids=["certificates", "a proxy", "no proxy at all", "a mirror", "no host", "no folder"],
 )
 def test_a_fault_of_the_network_is_not_the_caches(
     environment: dict[str, str], told: str, tmp_path: Path
@@ -108,6 +109,31 @@ def test_a_fault_of_the_network_is_not_the_caches(
     assert told in done.stderr
     assert "the cache folder" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("mirror", ["http://[bad", "ftp://x/", "nonsense"])
+def test_a_mirror_that_is_no_address_is_wrong_usage(mirror: str, tmp_path: Path) -> None:
+    done = _run("fetch-mnist", cwd=tmp_path, environment=_NETWORK | {"DIGITSEQ_MNIST_MIRROR": mirror})
+    assert done.returncode == 2
+    assert f"DIGITSEQ_MNIST_MIRROR: expected an http, https or file address, got '{mirror}'" in done.stderr
+
+
+def test_a_path_that_is_not_text_can_be_printed_too(tmp_path: Path) -> None:
+    name = os.fsdecode(b"o\xff.png")
+    for encoding in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32", "shift_jis"):
+        done = _run("generate", "1", "--source", "builtin", "--force", "-o", name, cwd=tmp_path,
+                    environment={"PYTHONIOENCODING": encoding})  # fmt: skip
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), (encoding, done.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_standard_error_that_cannot_be_written_changes_no_exit_code(tmp_path: Path) -> None:
+    for command, code in ((("generate", "3x"), 2), (("generate", "3", "--source", "builtin"), 0)):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "digitseq", *command], cwd=tmp_path, stderr=full, check=False
+            )
+        assert done.returncode == code
 
 
 def test_what_cannot_be_read_is_named_and_not_the_output(folder: Path) -> None:

@@ -122,3 +122,13 @@ def test_a_recipe_as_a_dictionary_is_the_callers_to_change() -> None:
     changed["augment"]["rotate"][0] = 1
     changed["spacing_range"][0] = 99
     assert RECIPE.to_dict() == before
+
+
+def test_a_report_as_a_dictionary_is_the_callers_to_change() -> None:
+    report = digitseq.inspect_dataset(RECIPE)
+    before = report.to_dict()
+    changed = report.to_dict()
+    changed["recipe"]["seed"] = 99
+    changed["splits"].clear()
+    changed["lengths"].clear()
+    assert report.to_dict() == before

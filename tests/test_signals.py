@@ -56,9 +56,18 @@ def test_what_is_ignored_from_the_start_stays_ignored(stage: Stage) -> None:
     assert process.returncode == 0, errors
 
 
-@pytest.mark.parametrize("command", [["generate", "-"], ["batch", "out", "--sequences", "pipe"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["generate", "-"],
+        ["batch", "out", "--sequences", "pipe"],
+        ["verify", "pipe"],
+        ["inspect", "pipe.json"],
+    ],
+)
 def test_ctrl_c_is_heard_while_a_pipe_is_waited_for(command: list[str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.json")
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "digitseq", *command],

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import multiprocessing
 import os
 import shlex
@@ -21,6 +22,7 @@ import pytest
 from digitseq import (
     CacheError,
     DigitSeqWarning,
+    FetchError,
     SourceError,
     fetch_mnist,
     load_glyphs,
@@ -72,7 +74,7 @@ def test_without_a_cache_datasets_are_written_all_the_same(
     no_cache: Path, tmp_path: Path, pixels: str
 ) -> None:
     with pytest.warns(
-        DigitSeqWarning, match=r"the cache folder .* cannot be used: Not a directory; working without it"
+        DigitSeqWarning, match=r"the cache folder .* cannot be used: .*Not a directory; working without it"
     ):
         written = write_dataset(RECIPE, tmp_path / "out", format="npz", workers=2)
     assert written.pixels == pixels
@@ -277,6 +279,78 @@ def test_glyphs_that_are_not_those_of_their_digest_are_refused(tmp_path: Path, s
     other = GlyphSet(stored, ink, bounds, solid.origin, name="solid", digest=solid.digest)
     with pytest.raises(SourceError, match="do not match their digest"):
         list(verify_dataset(tmp_path / "out", source=other))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sha256": {}},
+        {"sha256": {"glyphs.npy": "0"}},
+        {"writers": False},
+        {"widest_ink": [1] * 10},
+        {"sha256": ["glyphs.npy"]},
+    ],
+    ids=lambda change: str(change)[:30],
+)
+def test_the_manifest_of_the_cache_is_not_believed_either(change: dict[str, Any], own_mnist: Path) -> None:
+    manifest = json.loads((own_mnist / "manifest.json").read_text())
+    if "writers" in change:
+        del manifest["sha256"]["writers.npy"]
+    (own_mnist / "manifest.json").write_text(json.dumps(manifest | change))
+    glyphs = open_glyphs(own_mnist)
+    assert glyphs is not None
+    assert damage(glyphs)
+
+
+def test_a_small_dataset_is_not_drawn_from_a_damaged_cache(own_mnist: Path, tmp_path: Path) -> None:
+    _spoil(own_mnist / "glyphs.npy")
+    with pytest.raises(CacheError, match="damaged"):
+        write_dataset(make_recipe(["12"], seed=1, source="mnist"), tmp_path / "out", workers=1)
+
+
+def test_what_is_damaged_and_cannot_be_repaired_now_is_told_as_such(own_mnist: Path) -> None:
+    _spoil(own_mnist / "glyphs.npy")
+    for file in (own_mnist.parent / "downloads").glob("*"):
+        file.unlink()
+    with pytest.raises(
+        FetchError, match=r"the cached MNIST is damaged \(the SHA-256 of glyphs\.npy differs\), and"
+    ):
+        fetch_mnist()
+
+
+def test_a_read_only_cache_without_writers_is_complete_enough(
+    own_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = json.loads((own_mnist / "manifest.json").read_text())
+    (own_mnist / "writers.npy").unlink()
+    del manifest["sha256"]["writers.npy"]
+    (own_mnist / "manifest.json").write_text(json.dumps(manifest | {"writers": False}))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("digitseq.locks.lock_file", refuse)
+    assert fetch_mnist() == own_mnist
+
+
+def test_a_user_without_a_home_draws_the_built_in_digits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs under a number without a name."""
+
+    def refuse(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_cache_path", refuse)
+    monkeypatch.delenv("DIGITSEQ_CACHE_DIR")
+    store._cache_dir.cache_clear()
+    builtin.__globals__["_opened"].cache_clear()
+    with pytest.warns(DigitSeqWarning, match="there is no cache folder: could not determine the home"):
+        assert load_glyphs("auto").name == "builtin"
+    with pytest.warns(DigitSeqWarning, match="working without it"):
+        write_dataset(RECIPE, tmp_path / "out", format="npz", workers=2)
+    with pytest.raises(CacheError, match="there is no cache folder"):
+        load_glyphs("mnist")
 
 
 # --- Processes ------------------------------------------------------------------------------------------

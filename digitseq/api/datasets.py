@@ -94,10 +94,10 @@ def write_dataset(
         )
     if scheduler is not None and executor is not None:
         raise ArgumentError("scheduler", "give it or an executor, not both")
-    glyphs = glyphs_for(source, recipe.source)
-    recipe = replace(recipe, source=glyphs.name)
-    engine = Engine(workers or cores(), executor, drawing=drawing)
     with noted(), ExitStack() as stack:
+        glyphs = glyphs_for(source, recipe.source)
+        recipe = replace(recipe, source=glyphs.name)
+        engine = Engine(workers or cores(), executor, drawing=drawing)
         if scheduler is not None and not finish:
             from digitseq.dataset.cluster import cluster
 

@@ -17,6 +17,7 @@ from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.cache import mnist_dir
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import AUTO, Progress, forget_mnist, glyphs_for, open_recorded, open_source
+from digitseq.interrupts import noted
 from digitseq.plan import check_recipe, make_plan
 from digitseq.recipe import SPLITS, Recipe, sequence_text
 from digitseq.render import render, to_float
@@ -241,7 +242,8 @@ def fetch_mnist(
     """
     from digitseq.glyphs.fetch import fetch  # the network stack, only when it is asked for
 
-    fetch(force=force, from_dir=None if from_dir is None else home_path(from_dir), progress=progress)
+    with noted():
+        fetch(force=force, from_dir=None if from_dir is None else home_path(from_dir), progress=progress)
     forget_mnist()
     return mnist_dir()
 

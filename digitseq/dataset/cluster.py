@@ -27,13 +27,14 @@ from digitseq.extras import require
 from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, source_of
-from digitseq.interrupts import POLL_S, check, kept_from_children
+from digitseq.interrupts import POLL_S, check, in_thread, kept_from_children
 from digitseq.recipe import Recipe
 
 LOCAL = "local"
 _CONNECT_S = 15
 _CLOSE_S = 2
-_REST_S = 20.0  # a worker finishes the shard it has begun
+_ANSWER_S = 10.0
+_REST_S = 10.0  # a worker finishes the shard it has begun
 _RETRIES = 2
 _WORKERLESS_S = 10.0
 _ADDRESS = re.compile(rf"{LOCAL}|(tcp|tls|ucx|ws|wss)://\S+:\d{{1,5}}")
@@ -96,7 +97,7 @@ def cluster(
             watch = _Watch(client)
             with _losses(address, watch):
                 _check_workers(client, address, recipe, anywhere)
-                threads = sum(client.nthreads().values())
+                threads = sum(in_thread(client.nthreads, _ANSWER_S).values())
                 yield Engine(threads, executor, anywhere, watch=watch, write=watch.work)
         finally:
             with suppress(Exception):  # what goes wrong here must not hide why it ends
@@ -120,41 +121,17 @@ def _probe(address: str) -> None:
     async def ask() -> dict[str, Any]:
         certificates = Security().get_connection_args("client")
         async with rpc(address, timeout=_CONNECT_S, connection_args=certificates) as there:
-            return dict(await there.identity())
+            return dict(await asyncio.wait_for(there.identity(), _CONNECT_S))
 
-    async def ask_in_time() -> dict[str, Any]:
-        asking = asyncio.ensure_future(ask())
-        end = time.monotonic() + _CONNECT_S
-        while not asking.done() and time.monotonic() < end and not given_up.is_set():
-            await asyncio.wait([asking], timeout=POLL_S)
-        if not asking.done():
-            asking.cancel()
-            await asyncio.wait([asking], timeout=1)
-            raise TimeoutError(f"no Dask scheduler answered within {_CONNECT_S} s")
-        return asking.result()
-
-    def run() -> None:
-        try:
-            answers.append(asyncio.run(ask_in_time()))
-        except Exception as error:  # handed to the waiting thread
-            answers.append(error)
-
-    answers: list[dict[str, Any] | Exception] = []
-    given_up = threading.Event()
-    # In a thread, as this one may have an event loop already (in a notebook), and has signals to look at.
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
     try:
-        while thread.is_alive():
-            thread.join(POLL_S)
-            check()
-    finally:
-        given_up.set()
-    answer = answers[0]
-    if isinstance(answer, MemoryError):  # the greeting of an SSH server, read as the size of a message
-        raise OSError("the server there is not a Dask scheduler") from answer
-    if isinstance(answer, Exception):
-        raise answer
+        # In a thread, as this one may have an event loop already (in a notebook).
+        answer = in_thread(lambda: asyncio.run(ask()), _CONNECT_S + 1)
+    except TimeoutError as error:
+        raise OSError(f"no Dask scheduler answered within {_CONNECT_S} s") from error
+    except OSError:
+        raise
+    except Exception as error:  # the greeting of another server, read as a message of Dask, leads to anything
+        raise OSError("the server there is not a Dask scheduler") from error
     if answer.get("type") != "Scheduler":
         raise OSError(f"the server there is a Dask {str(answer.get('type')).lower()}, not a scheduler")
 
@@ -196,8 +173,9 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
 
     from digitseq.dataset.cores import cores
 
-    made: list[Any] = []
     scratch = tempfile.TemporaryDirectory(prefix="digitseq-", ignore_cleanup_errors=True)
+
+    made: list[Any] = []
 
     def start() -> None:
         try:
@@ -215,15 +193,21 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
         except Exception as error:  # handed to the waiting thread
             made.append(error)
 
-    # A thread inherits the mask of the one that starts it, and so do all threads and processes of Dask.
+    # All threads and processes of Dask inherit the mask of this thread. It is waited for, as what has been
+    # started must be closed.
     thread = threading.Thread(target=start, daemon=True)
-    with without_main():
-        with kept_from_children():
-            thread.start()
-        thread.join()
     with scratch:
-        if isinstance(made[0], Exception):
-            raise OutputError(f"a local Dask cluster cannot be started: {made[0]}") from made[0]
+        try:
+            with without_main():
+                with kept_from_children():
+                    thread.start()
+                thread.join()
+        except (OSError, RuntimeError) as error:
+            made.append(error)
+        if isinstance(reason := made[0], Exception):
+            while reason.__cause__ is not None:  # Dask wraps what went wrong
+                reason = reason.__cause__
+            raise OutputError(f"a local Dask cluster cannot be started: {reason}") from made[0]
         try:
             check()
             yield made[0]
@@ -251,7 +235,11 @@ class _Watch:
         """Asked while nothing comes back."""
         if self._client.status != "running":
             return True
-        if self._client.nthreads():
+        try:
+            threads = in_thread(self._client.nthreads, _ANSWER_S)
+        except OSError:  # a time-out, too: it hangs
+            return True
+        if threads:
             self._seen = time.monotonic()
         self.workerless = time.monotonic() - self._seen > _WORKERLESS_S
         return self.workerless
@@ -338,15 +326,21 @@ def _check_workers(client: Any, address: str, recipe: Recipe, glyphs: GlyphsAnyw
             f"the scheduler {address} has no workers", hint=f"start some: dask worker {address}"
         )
     # First that there is a digitseq with this module at all: what cannot be loaded tells nothing of itself.
-    found = client.run(importlib.import_module, __name__, on_error="return")
+    try:
+        found = in_thread(
+            lambda: client.run(importlib.import_module, __name__, on_error="return"), _ANSWER_S + _CONNECT_S
+        )
+    except TimeoutError:
+        raise OutputError(f"a worker of the scheduler {address} does not answer", hint="restart it") from None
     for worker, problem in sorted(found.items()):
         if isinstance(problem, ImportError):
             raise OutputError(
                 f"the worker {worker} has no digitseq, or an older one ({problem})",
                 hint=f"install digitseq {__version__} there",
             )
-    answers = client.run(
-        worker_problem, __version__, recipe.to_dict(), recipe_digest(recipe), glyphs, on_error="return"
+    recipe_data, digest = recipe.to_dict(), recipe_digest(recipe)
+    answers = in_thread(  # as long as it takes: a worker may have to fetch MNIST
+        lambda: client.run(worker_problem, __version__, recipe_data, digest, glyphs, on_error="return")
     )
     for worker, problem in sorted(answers.items()):
         if problem:

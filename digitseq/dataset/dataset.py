@@ -40,6 +40,7 @@ from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
 
 _NOTES_AT_ONCE = 1_000
+_PART = "part-"  # the names of locks begin so
 
 Progress = Callable[[int, int, int], None]
 """Called with images done, images in all, and bytes written."""
@@ -132,7 +133,7 @@ def write_dataset(
     storage.make()
     if part is not None:
         try:
-            with storage.lock(f"{NOTES}/part-{part[0]}-of-{part[1]}.lock"):
+            with storage.lock(f"{NOTES}/{_PART}{part[0]}-of-{part[1]}.lock"):
                 return _write_part(job, engine, part, progress)
         finally:
             storage.remove_empty(NOTES)
@@ -142,6 +143,10 @@ def write_dataset(
 
 def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None) -> Summary:
     storage = job.storage
+    for name in sorted(storage.names(NOTES)):
+        if name.startswith(_PART):
+            with storage.lock(f"{NOTES}/{name}"):  # nobody is at work on it
+                pass
     found = known_manifest(storage)
     _sweep(storage, [*job.places, *(places_of(found) if found else ())])
     _forget_notes(storage)  # all shards are looked at again
@@ -272,6 +277,8 @@ def _finish(job: Job, progress: Progress | None) -> Summary:
             except OutputError:
                 if not job.is_whole:  # where there are no locks, another may have done it meanwhile
                     raise
+        else:
+            storage.touch(MANIFEST)  # as for a whole run in which nothing was missing
         _forget_notes(storage)
         _sweep(storage, job.places)
         manifest = read_manifest(storage) or {}

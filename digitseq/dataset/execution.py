@@ -224,7 +224,8 @@ def _kill(pool: ProcessPoolExecutor) -> None:
     processes = list((getattr(pool, "_processes", None) or {}).values())
     for process in processes:
         process.kill()
-    pool.shutdown(wait=True, cancel_futures=True)
+    with suppress(RuntimeError):  # its thread may not have started
+        pool.shutdown(wait=True, cancel_futures=True)
     for process in processes:
         process.join()
 

@@ -16,7 +16,7 @@ from digitseq.dataset.formats.format import SHARD, Format, Place, Shard, Written
 from digitseq.dataset.manifest import NOTES, places_of, read_manifest, same_dataset
 from digitseq.dataset.storage import Storage
 from digitseq.errors import CacheError, DigitSeqWarning
-from digitseq.glyphs.cache import stored_folder
+from digitseq.glyphs.cache import damage, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, recomputed
 from digitseq.recipe import Recipe
@@ -127,7 +127,10 @@ class Engine:
             workers = 1
         if self.remote is not None:
             shards = shards.changed(glyphs=self.remote)
-        elif self.executor is not None or not few:
+        elif self.executor is None and few:
+            if job.glyphs.folder is not None and damage(job.glyphs):
+                shards = shards.changed(glyphs=recomputed(job.glyphs))
+        else:
             glyphs = recomputed(job.glyphs)  # damaged ones would spoil all images
             try:
                 shards = shards.changed(glyphs=stored_folder(glyphs, self.drawing))

@@ -11,6 +11,7 @@ from typing import IO
 
 from digitseq.dataset.storage import LOCK, Storage
 from digitseq.errors import FormatError, OutputError, system_errors
+from digitseq.interrupts import interruptible
 from digitseq.locks import LockedError, lock_file
 from digitseq.wholefile import beside, sweep_partial, whole_file
 
@@ -168,7 +169,8 @@ class LocalStorage(Storage):
             FormatError: it cannot be read.
         """
         try:
-            return (self.root / name).read_bytes()
+            with interruptible():  # it may be a pipe
+                return (self.root / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -231,7 +233,7 @@ class LocalStorage(Storage):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 lock = lock_file(path, inf if wait else 0)
         except LockedError:
-            what = f"to {self.root}" if name == LOCK else f"the same part of {self.root}"
+            what = f"to {self.root}" if name == LOCK else f"a part of {self.root}"
             hint = (
                 "wait for it, or name another folder"
                 if name == LOCK

@@ -50,7 +50,11 @@ def _cache_dir(named: str) -> Path:
         return home_path(named).absolute()
     from platformdirs import user_cache_path  # 18 ms, only where it is needed
 
-    return user_cache_path("digitseq", appauthor=False)
+    try:
+        return user_cache_path("digitseq", appauthor=False)
+    except RuntimeError as error:  # a user without a home
+        hint = f"set {CACHE_VARIABLE} to a folder"
+        raise CacheError(f"there is no cache folder: {error}", hint=hint) from error
 
 
 def cache_errors() -> AbstractContextManager[None]:
@@ -261,7 +265,9 @@ def _mapped(path: Path) -> AnyArray:
 
 def damage(glyphs: GlyphSet) -> str:
     """
-    What is wrong with the bytes of stored glyphs: every file is read, every digest computed.
+    What is wrong with the bytes of glyphs.
+
+    Every stored file is read, and what follows from the pixels is computed.
 
     Args:
         glyphs: from `open_glyphs`, or a set in memory.
@@ -270,13 +276,19 @@ def damage(glyphs: GlyphSet) -> str:
         A few words; "" if nothing is wrong.
     """
     if glyphs.folder is not None:
+        expected = {"glyphs.npy", "ink.npy", "origin.npy"}
+        expected |= {path.name for path in glyphs.folder.glob("writers.npy")}
         try:
-            manifest = _read_manifest(glyphs.folder) or {}
-            for name, expected in (manifest.get("sha256") or {}).items():
-                if _sha256(glyphs.folder / str(name)) != expected:
+            stated = dict((_read_manifest(glyphs.folder) or {}).get("sha256") or {})
+            if set(stated) != expected:
+                return f"{_MANIFEST} does not list the files that are there"
+            for name, digest in stated.items():
+                if _sha256(glyphs.folder / name) != digest:
                     return f"the SHA-256 of {name} differs"
-        except (OSError, CacheError, AttributeError) as error:
+        except (OSError, CacheError, TypeError, ValueError) as error:
             return str(error)
+        if glyphs.has_wrong_ink():
+            return "the ink is not where it should be"
     return "" if glyphs.is_intact() else "their digest differs"
 
 

@@ -137,7 +137,10 @@ class Download:
 
     def run(self) -> None:
         """Download, or raise MirrorError or what the HTTP library raised."""
-        threading.Thread(target=self._work, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, daemon=True).start()
+        except RuntimeError as error:
+            raise MirrorError(str(error)) from error
         deadline = time.monotonic() + self._patience.file_s
         wait_s, counted = self._patience.first_byte_s, 0
         try:

@@ -11,7 +11,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from math import inf
 from pathlib import Path
@@ -100,8 +100,14 @@ def fetch(
     glyphs, _ = _look(folder, in_passing)  # first without the lock, which a read-only cache does not give
     if glyphs is not None and not force and (glyphs.writers is not None or in_passing):
         return glyphs
-    with _lock(in_passing):
-        glyphs, damage = _look(folder, in_passing)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_lock(in_passing))
+        except CacheError:
+            if glyphs is None or force:
+                raise
+            return glyphs  # whole, but for the writers, which cannot be added here
+        glyphs, wrong = _look(folder, in_passing)
         glyphs = None if force else glyphs
         if glyphs is not None and (glyphs.writers is not None or in_passing):
             return glyphs
@@ -109,15 +115,22 @@ def fetch(
             raise FetchError("it could not be fetched a moment ago", hint=_HINT_NETWORK)
         source = folder_source or _Mirrors(in_passing, progress)
         if is_new := glyphs is None:
-            glyphs = mnist.parse(source.images())
+            try:
+                glyphs = mnist.parse(source.images())
+            except FetchError as error:
+                if wrong:
+                    raise FetchError(
+                        f"the cached MNIST is damaged ({wrong}), and {error.problem}", hint=error.hint
+                    ) from error
+                raise
         if writer_paths := source.writers():
             glyphs.writers = mnist.read_writers(writer_paths)[glyphs.origin]
         if is_new or writer_paths:
             with cache_errors():
                 save_glyphs(folder, glyphs)
                 _failure_note().unlink(missing_ok=True)
-        if damage:
-            told = f"the cached MNIST in {folder} was damaged and has been repaired: {damage}"
+        if wrong:
+            told = f"the cached MNIST in {folder} was damaged and has been repaired: {wrong}"
             warnings.warn(told, DigitSeqWarning, stacklevel=2)
     return glyphs
 
@@ -281,7 +294,9 @@ class _Mirrors:
             )
         except RequestException as error:
             raise MirrorError(in_few_words(error)) from error
-        except ValueError as error:  # pooch's word for a hash that differs
+        except ValueError as error:
+            if "known hash" not in str(error):  # which is what pooch says of a hash that differs
+                raise MirrorError(f"its address is not valid ({error})") from error
             raise MirrorError(f"{file.gz_name} is damaged or another file (its SHA-256 differs)") from error
         except WriteError as error:
             with cache_errors():
@@ -297,7 +312,10 @@ def _mirrors() -> tuple[str, ...]:
     named = os.environ.get(MIRROR_VARIABLE, "")
     if not named:
         return MIRRORS
-    if urlsplit(named).scheme not in ("http", "https", "file"):
+    scheme = ""
+    with suppress(ValueError):  # not an address at all
+        scheme = urlsplit(named).scheme
+    if scheme not in ("http", "https", "file"):
         raise ArgumentError(MIRROR_VARIABLE, f"expected an http, https or file address, got {named!r}")
     return (named.rstrip("/") + "/", *MIRRORS)
 

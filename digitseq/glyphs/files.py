@@ -256,6 +256,10 @@ def _npz(path: Path) -> list[Piece]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+    except OSError as error:
+        if error.errno is not None:  # the system's; those of zipfile have none
+            raise
+        raise FormatError(f"{path}: not an .npz archive of plain arrays, or damaged") from error
     except Exception as error:  # zipfile and numpy raise nearly anything on a broken archive
         raise FormatError(f"{path}: not an .npz archive of plain arrays, or damaged") from error
     images, labels = _by_rest(arrays, {"images", "x"}), _by_rest(arrays, {"labels", "y"})

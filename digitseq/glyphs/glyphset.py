@@ -205,6 +205,14 @@ class GlyphSet(Tiles):
 
         return stored_split, (self.folder, self.split)
 
+    def has_wrong_ink(self) -> bool:
+        """Whether ink is elsewhere than it is said to be, or wider than the widest is said to be."""
+        ink = measure_ink(self._stored)
+        widest = [ink[1, low:high].max(initial=0) for low, high in self._bounds[:, [0, -1]]]
+        drawn_to_order = self.name.partition(":")[0] == "builtin"  # whose widest ink is that of their box
+        same = drawn_to_order or np.array_equal(self.widest_ink, np.array(widest, np.int64))
+        return not (same and np.array_equal(ink, self._ink))
+
     def is_intact(self) -> bool:
         """
         Whether the glyphs have the digest that they claim to have; it is computed from their pixels.

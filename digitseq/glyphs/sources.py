@@ -223,7 +223,7 @@ def _mnist(progress: Progress | None) -> GlyphSet:
         if (glyphs := _cached_mnist()) is not None:
             return glyphs
     except CacheError:
-        with suppress(FetchError):  # then what is wrong with the cache says more
+        with suppress(FetchError, CacheError):  # then what was wrong in the first place says more
             return _fetched(False, progress)
         raise
     return _fetched(False, progress)
@@ -232,15 +232,15 @@ def _mnist(progress: Progress | None) -> GlyphSet:
 def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSet:
     from digitseq.glyphs import fetch  # the network stack, only when MNIST is not there
 
-    if fetch.failed_lately():
-        reason = "it could not be fetched within the last hour"
-    else:
-        try:
+    try:
+        if fetch.failed_lately():
+            reason = problem or "it could not be fetched within the last hour"
+        else:
             return _fetched(True, progress)
-        except FetchError as error:
-            reason = problem or error.problem
-        except CacheError as error:
-            reason = f"{error.problem}; {CACHE_VARIABLE} names another folder"
+    except FetchError as error:
+        reason = problem or error.problem
+    except CacheError as error:
+        reason = f"{problem or error.problem}; {CACHE_VARIABLE} names another folder"
     warnings.warn(
         f"drawing with the built-in digits instead of MNIST: {reason}; "
         '`digitseq fetch-mnist` gets MNIST, `--source builtin` (source="builtin") asks for the built-in ones',

@@ -160,7 +160,9 @@ def misfitting(images: UInt8Array, image: IntArray, boxes: IntArray) -> BoolArra
     columns[:-1] = packed.transpose(0, 2, 1).reshape(-1, packed.shape[1])
     first = image * width + x
     pieces = np.stack([first, first + w], axis=1).ravel()
-    rows = np.unpackbits(np.bitwise_or.reduceat(columns, pieces, axis=0)[::2], axis=1)[:, :height]
+    rows = np.unpackbits(np.bitwise_or.reduceat(columns, pieces.astype(np.intp), axis=0)[::2], axis=1)[
+        :, :height
+    ]
     top, bottom = rows.argmax(1).astype(np.int64), height - rows[:, ::-1].argmax(1).astype(np.int64)
     edges = columns[first].any(1) & columns[first + w - 1].any(1)
     wrong: BoolArray = (top != y) | (bottom != y + h) | ~rows.any(1) | ~edges

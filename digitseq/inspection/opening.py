@@ -30,6 +30,7 @@ from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.picture import PicturePart, open_picture
 from digitseq.inspection.stored import StoredPart, checked
 from digitseq.inspection.subject import OpenGlyphs, Part, Problem, Row, Subject
+from digitseq.interrupts import interruptible
 from digitseq.plan import check_recipe
 from digitseq.recipe import SPLITS, Recipe
 
@@ -352,7 +353,8 @@ def open_recipe(recipe: Recipe, name: str, open_glyphs: OpenGlyphs) -> Subject:
 
 def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
     try:
-        data = json.loads(path.read_bytes())
+        with interruptible():  # it may be a pipe
+            data = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: not JSON ({error})") from error
     if path.name == MANIFEST and isinstance(data, dict):

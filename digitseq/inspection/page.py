@@ -219,7 +219,7 @@ def _heat(report: Report) -> tuple[list[list[int]], int]:
     step = max(1, -(-heat.shape[1] // _HEAT_COLUMNS))
     if not heat.size:
         return [], 0
-    firsts = np.arange(0, heat.shape[1], step, dtype=np.intp)
-    joined = np.add.reduceat(heat, firsts, axis=1, dtype=np.float64) / step
+    firsts = np.arange(0, heat.shape[1], step, dtype=np.int64)
+    joined = np.add.reduceat(heat, firsts.astype(np.intp), axis=1, dtype=np.float64) / step
     brightest = float(joined.max())
     return (joined / max(brightest, 1e-9) * 255).astype(np.int64).tolist(), round(255 * brightest)

@@ -1,6 +1,7 @@
 """The report: what was seen, as numbers and sentences. How it is shown is somebody else's business."""
 
 from collections import Counter
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -77,9 +78,9 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """All but the columns, as plain JSON types."""
-        shallow = {name: value for name, value in vars(self).items() if name not in ("table", "scores")}
+        plain = {name: value for name, value in vars(self).items() if name not in ("table", "scores")}
         spread = self.spacing.spread
-        return shallow | {
+        return deepcopy(plain) | {
             "width_px": asdict(self.width_px),
             "width_use": None if self.width_use is None else asdict(self.width_use),
             "ink": asdict(self.ink),

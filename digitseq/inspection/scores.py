@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from digitseq.arrays import AnyArray, IntArray, count_values, unique_inverse
 from digitseq.checks import short
@@ -259,6 +258,8 @@ def align(label: str, prediction: str) -> tuple[list[str | None], list[str | Non
     >>> align("0042", "042")
     (['0', '0', '4', '2'], ['0', None, '4', '2'])
     """
+    from rapidfuzz.distance import Levenshtein  # 16 ms, only for predictions
+
     above: list[str | None] = []
     below: list[str | None] = []
     for part in Levenshtein.opcodes(label, prediction):

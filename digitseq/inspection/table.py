@@ -384,8 +384,8 @@ def _misfits(
     starts = (np.cumsum(lines.sizes, dtype=np.int64) - lines.sizes)[some]
     known = inked[some] & (boxes[starts, 0] >= 0)
     if known.any():
-        low = np.minimum.reduceat(boxes[:, :2], starts, axis=0)
-        high = np.maximum.reduceat(boxes[:, :2] + boxes[:, 2:], starts, axis=0)
+        low = np.minimum.reduceat(boxes[:, :2], starts.astype(np.intp), axis=0)
+        high = np.maximum.reduceat(boxes[:, :2] + boxes[:, 2:], starts.astype(np.intp), axis=0)
         spans, which = np.concatenate([low, high], axis=1)[known], some[known]
         wrong[which[misplaced(images, *ends, spans, which)]] = True
     if recipe is not None and recipe.spacing_from != "tile":  # left edges increase, whatever the spacing

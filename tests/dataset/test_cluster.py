@@ -292,7 +292,9 @@ def test_a_scheduler_that_cannot_be_used_is_told(
         )
     monkeypatch.setattr(cluster, "_CONNECT_S", 1)
     recipe = Recipe(length=(4, 4), image_width=200, spacing_range=(2, 8), seed=1, source="builtin", count=5)
-    with pytest.raises(Exception, match=f"{made.address} cannot be reached.*is `dask scheduler` running"):
+    with pytest.raises(
+        Exception, match=f"{made.address} cannot be reached.*check that `dask scheduler` is running"
+    ):
         write_dataset(recipe, tmp_path / "out2", scheduler=made.address)
     wrong = _batch(bank, tmp_path, "out3", "--scheduler", "127.0.0.1")
     assert wrong.communicate(timeout=60)[1].startswith(
@@ -424,3 +426,24 @@ def test_ctrl_c_is_heard_while_a_scheduler_is_waited_for(tmp_path: Path, bank: P
         _, errors = process.communicate(timeout=8)
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_a_scheduler_that_hangs_is_told_and_ctrl_c_is_heard(
+    tmp_path: Path, bank: Path, expected: dict[str, bytes]
+) -> None:
+    with _running(tmp_path) as made:
+        made.worker("first", cache=tmp_path / "cache1")
+        for number, code in ((None, 1), (signal.SIGINT, 130)):
+            process = _batch(bank, tmp_path, f"out{code}", "--scheduler", made.address)
+            wait_until(lambda code=code: list((tmp_path / f"out{code}").glob("train-*")), seconds=60)
+            made.scheduler.send_signal(signal.SIGSTOP)
+            try:
+                time.sleep(2)
+                if number is not None:
+                    process.send_signal(number)
+                _, errors = process.communicate(timeout=45)
+            finally:
+                made.scheduler.send_signal(signal.SIGCONT)
+            assert process.returncode == code, errors
+            assert "Traceback" not in errors
+            assert ("was lost" in errors) == (code == 1), errors

@@ -243,7 +243,7 @@ def test_the_same_part_is_not_written_twice_at_once(tmp_path: Path) -> None:
 
     def again(_done: int, _total: int, _size: int) -> None:
         if not told:
-            with pytest.raises(OutputError, match="another digitseq is writing the same part of") as caught:
+            with pytest.raises(OutputError, match="another digitseq is writing a part of") as caught:
                 write_dataset(recipe, tmp_path / "out", workers=1, part=(1, 2))
             told.append(str(caught.value))
 
@@ -272,3 +272,21 @@ def test_an_error_while_cleaning_up_never_hides_the_first(
         begun.clear()
         with pytest.raises(ZeroDivisionError, match="the first error"):
             write_dataset(_recipe(count=3_000), tmp_path / "out", workers=1, progress=stop, part=part)
+
+
+def test_a_whole_run_is_refused_while_a_part_is_at_work(tmp_path: Path) -> None:
+    recipe = _recipe(count=3_000)
+    told: list[str] = []
+
+    def whole(_done: int, _total: int, _size: int) -> None:
+        if not told:
+            for force in (False, True):
+                with pytest.raises(OutputError, match="another digitseq is writing a part of") as caught:
+                    write_dataset(recipe, tmp_path / "out", workers=1, force=force)
+                told.append(str(caught.value))
+
+    write_dataset(recipe, tmp_path / "out", workers=1, part=(1, 2), progress=whole)
+    assert len(told) == 2
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    assert list(verify_dataset(tmp_path / "out")) == []
+    assert not (tmp_path / "out/.digitseq-notes").exists()
