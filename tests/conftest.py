@@ -1,5 +1,6 @@
 """Fixtures: every test has an empty cache of its own, and no network."""
 
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -17,6 +18,31 @@ settings.load_profile("digitseq")
 # Started in the background of a script, a process ignores Ctrl-C, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _can_start_processes() -> bool:
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError):  # no semaphores: /dev/shm is read-only, say
+        return False
+    return True
+
+
+PROCESSES = _can_start_processes()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without processes the same files are written in one; what is about processes is skipped."""
+    if not PROCESSES:
+        config.addinivalue_line("filterwarnings", "ignore:worker processes cannot be started")
+
+
+@pytest.fixture
+def processes() -> None:
+    """Worker processes can be started here."""
+    if not PROCESSES:
+        pytest.skip("no processes can be started here")
+
 
 _CLEAN = (
     *("DIGITSEQ_MNIST_MIRROR", "HF_HUB_OFFLINE", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS"),

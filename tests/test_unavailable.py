@@ -87,6 +87,7 @@ def test_without_a_cache_glyphs_of_your_own_are_drawn_in_one_process(no_cache: P
     assert list(verify_dataset(tmp_path / "out", source=tmp_path / "own.npz")) == []
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_command_line_says_so_in_one_line(no_cache: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,
@@ -369,6 +370,7 @@ def test_where_no_processes_can_be_started_one_does_everything(
         assert write_dataset(RECIPE, tmp_path / "out", format="npz", workers=2).pixels == pixels
 
 
+@pytest.mark.usefixtures("processes")
 def test_processes_that_cannot_be_forked_are_no_reason_to_stop(
     tmp_path: Path, pixels: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,6 +389,7 @@ def _write_in_a_worker(out: str) -> str:
     return written + "".join(str(warning.message) for warning in caught)
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_worker_of_a_pool_writes_datasets_in_one_process(tmp_path: Path, pixels: str) -> None:
     """Such a process is daemonic, and may not start others."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -455,6 +458,7 @@ def test_the_quota_of_a_container_is_respected(
     assert cores(groups, mounted) == (expected or everything)
 
 
+@pytest.mark.usefixtures("processes")
 def test_scripts_need_no_main_guard(tmp_path: Path) -> None:
     """Workers do not run the script again, which would write the dataset once more in each of them."""
     script = tmp_path / "script.py"
@@ -469,6 +473,7 @@ def test_scripts_need_no_main_guard(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "begun\n9000\n", "")
 
 
+@pytest.mark.usefixtures("processes")
 def test_in_a_process_that_still_imports_the_script_the_cause_is_named(tmp_path: Path) -> None:
     """A process of the user's own, which runs the script again from its first line."""
     script = tmp_path / "script.py"

@@ -205,8 +205,9 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
         except (OSError, RuntimeError) as error:
             made.append(error)
         if isinstance(reason := made[0], Exception):
-            while reason.__cause__ is not None:  # Dask wraps what went wrong
-                reason = reason.__cause__
+            # Dask wraps what went wrong, and an operating system's error says it best.
+            while not isinstance(reason, OSError) and (first := reason.__cause__ or reason.__context__):
+                reason = first
             raise OutputError(f"a local Dask cluster cannot be started: {reason}") from made[0]
         try:
             check()

@@ -327,6 +327,7 @@ def test_fifty_thousand_images(tmp_path: Path, bank: Path) -> None:
 # --- Kills at bad moments -------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("processes")
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path, bank: Path) -> None:
     process = _start(tmp_path / "out", 2)
     wait_until(lambda: (tmp_path / "out" / "train" / "images" / "000").exists())

@@ -11,6 +11,8 @@ import pytest
 from digitseq.dataset.execution import run
 from digitseq.errors import OutputError
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 
 def square(number: int) -> int:
     time.sleep(0.02 if number % 3 == 0 else 0)
