@@ -15,7 +15,7 @@ from digitseq.augment.settings import SPACING
 from digitseq.checks import counted, home_path
 from digitseq.cli_augment import Effects, Preset, settings, with_effects
 from digitseq.errors import ArgumentError, DigitSeqError, DigitSeqWarning, OutputError, system_errors
-from digitseq.interrupts import check, ignore_signals, interruptible, note_signals, stopped_by
+from digitseq.interrupts import check, ignore_signals, stopped_by
 from digitseq.recipe import Align, SpacingFrom, Split
 from digitseq.terminal import AsJson, HandOption, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
@@ -60,7 +60,6 @@ _WORDS = {
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    note_signals()
     warnings.simplefilter("always", DigitSeqWarning)
     warnings.showwarning = terminal.show_warning
     terminal.prepare_streams()
@@ -81,7 +80,7 @@ def _run() -> int:
             _add_dataset_commands()
         check()
         code = app(prog_name="digitseq", standalone_mode=False)
-        with terminal.standard_output(), interruptible():
+        with terminal.standard_output():
             sys.stdout.flush()
     except ArgumentError as error:
         terminal.fail(f"{_word(error.argument)}: {error.problem}", error.hint)
@@ -233,7 +232,7 @@ def generate(
     written: set[Path] = set()
     for picture in pictures:
         if output == "-":
-            with terminal.standard_output(), interruptible():
+            with terminal.standard_output():
                 sys.stdout.buffer.write(picture.png())
         else:
             path = picture.save(output, force=force, keep=written)

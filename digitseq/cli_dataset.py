@@ -236,7 +236,7 @@ def batch(
         done = f"{images} written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
         kept = summary.images - summary.written
         if not finish:
-            terminal.say("note", done + (f"; {kept:,} were there" if kept else ""))
+            terminal.say("note", done + (f"; {kept:,} already there" if kept else ""))
         if summary.missing:
             shards = counted(summary.missing, "shard")
             terminal.say("note", f"still to be written by other parts: {shards}")
@@ -314,4 +314,6 @@ def _show_outline(outline: dict[str, Any], as_json: bool) -> None:
     terminal.out(f"source   {outline['source']}")
     terminal.out(f"seed     {outline['seed']}")
     terminal.out(f"format   {outline['format']}")
-    terminal.out(f"size     about {outline['size_bytes'] / 1e6:,.1f} MB in {outline['files']:,} files")
+    terminal.out(
+        f"size     about {outline['size_bytes'] / 1e6:,.1f} MB in {counted(outline['files'], 'file')}"
+    )

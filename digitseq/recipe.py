@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, SupportsIndex, TypeAlias, cast, get_args
 
 from digitseq.augment.settings import Augment, preset
-from digitseq.checks import as_int, choice, integer, integers, short
+from digitseq.checks import as_int, choice, counted, integer, integers, short
 from digitseq.errors import ArgumentError
 
 MAX_DIGITS = 65_536
@@ -150,8 +150,8 @@ class Recipe:
         if self.unique and self.sequences:
             put(self, "sequences", tuple(dict.fromkeys(self.sequences)))
         if self.unique and (labels := self.label_count()) < self.index + len(self):
-            wanted = f"{self.index + len(self)} different labels"
-            raise ArgumentError("unique", f"{wanted} were asked for; there are {labels}")
+            possible = counted(labels, "different label")
+            raise ArgumentError("unique", f"expected at most {possible}, got {self.index + len(self):,}")
 
     def __len__(self) -> int:
         return self.count or 0

@@ -213,14 +213,16 @@ def _spacing(console: Console, report: "Report") -> Text:
     if spacing.spread is not None:
         measured += f": {_range(spacing.spread, '{:g}', ' px', '{:.2f}')}"
     if spacing.touching:
-        measured += f"; {spacing.touching:,} touch"
+        measured += f"; {spacing.touching:,} of them touching"
     lines.append(measured)
     if spacing.unseen:
-        lines.append(f"{spacing.unseen:,} cannot: digits share columns, or the paper is not clean")
+        lines.append(
+            f"{spacing.unseen:,} cannot be measured: digits share columns, or the paper is not clean"
+        )
     if spacing.skipped:
-        lines.append(f"{spacing.skipped:,} were not looked at: contours are measured in 2,000 images")
+        lines.append(f"{spacing.skipped:,} not looked at: contours are measured in 2,000 images")
     if spacing.promised_px is not None and spacing.measured + spacing.different:
-        wrong = f"{spacing.different:,} are not what the recipe draws, {spacing.outside:,} of them outside it"
+        wrong = f"{spacing.different:,} not as the recipe draws, {spacing.outside:,} of them out of its range"
         lines.append(wrong if spacing.different else "all that can be told are as promised")
     text = Text("\n".join(lines))
     if spacing.counts and len(spacing.counts) > 1:

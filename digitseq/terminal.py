@@ -86,7 +86,7 @@ def length_range(text: str) -> tuple[int, int]:
         least, most = int(low), int(high if dash else low)
         if 1 <= least <= most <= MAX_DIGITS:
             return least, most
-    raise ArgumentError("length", f"expected a number or two, such as 4 or 3-6, got {text!r}")
+    raise ArgumentError("length", f"expected 1 to {MAX_DIGITS:,} digits, such as 4 or 3-6, got {text!r}")
 
 
 def part(text: str) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def part(text: str) -> tuple[int, int]:
     with suppress(ValueError):
         if 1 <= int(number) <= int(of):
             return int(number), int(of)
-    raise ArgumentError("part", f"expected K/N, such as 3/16, got {text!r}")
+    raise ArgumentError("part", f"expected K/N with 1 ≤ K ≤ N, such as 3/16, got {text!r}")
 
 
 # --- Words ----------------------------------------------------------------------------------------------
@@ -139,16 +139,22 @@ def out(text: object) -> None:
     Raises:
         OutputError: it cannot be written, and not because its reader has gone.
     """
-    with standard_output(), interruptible():
+    with standard_output():
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """Name standard output in what goes wrong with writing to it."""
+    """
+    Write to standard output in the block: a signal ends it at once, as a pipe may block for ever.
+
+    Raises:
+        OutputError: it cannot be written, and not because its reader has gone.
+    """
     try:
-        yield
+        with interruptible():
+            yield
     except BrokenPipeError:
         raise
     except OSError as error:

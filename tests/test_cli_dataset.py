@@ -96,15 +96,15 @@ def test_options_become_exactly_this_recipe(
     [
         ("", 2, "error: Missing argument 'OUT'"),
         ("out", 2, "error: Invalid value: give one of --sequence, --sequences, --length and --pattern"),
-        ("out --length 3- -n 3", 2, "error: --length: expected a number or two"),
+        ("out --length 3- -n 3", 2, "error: --length: expected 1 to 65,536 digits"),
         (
             "out --length 3 --train 3 --split test",
             2,
             "error: Invalid value: --split goes with one flat dataset",
         ),
         ("out --length 3", 2, "error: --count: expected how many images"),
-        ("out --length x -n 3", 2, "error: --length: expected a number or two, such as 4 or 3-6, got 'x'"),
-        ("out --length 6-3 -n 3", 2, "error: --length: expected a number or two"),
+        ("out --length x -n 3", 2, "error: --length: expected 1 to 65,536 digits, such as 4 or 3-6, got 'x'"),
+        ("out --length 6-3 -n 3", 2, "error: --length: expected 1 to 65,536 digits"),
         ("out --length 3 --pattern 0# -n 3", 2, "got length and pattern"),
         ("out --sequence 1 --sequences f", 2, "error: Invalid value: give one of"),
         ("out --sequence 1x -n 3", 2, "expected digits 0–9, got 'x' at position 1 of '1x'"),
@@ -112,7 +112,7 @@ def test_options_become_exactly_this_recipe(
         (
             "out --pattern 0# --unique -n 11",
             2,
-            "error: --unique: 11 different labels were asked for; there are 10",
+            "error: --unique: expected at most 10 different labels, got 11",
         ),
         ("out --length 3 -n -5", 2, "error: --count: expected an integer from 0"),
         (

@@ -97,10 +97,10 @@ def test_unique_runs_through_every_label_once(kind: dict[str, Any], labels: int)
     assert set(other) == set(drawn)
     assert labels < 100 or other != drawn
     with pytest.raises(
-        ArgumentError, match=f"{labels + 1} different labels were asked for; there are {labels}"
+        ArgumentError, match=f"expected at most {labels:,} different labels?, got {labels + 1:,}"
     ):
         _recipe(**kind, unique=True, count=labels + 1)
-    with pytest.raises(ArgumentError, match=f"there are {labels}"):
+    with pytest.raises(ArgumentError, match=f"expected at most {labels:,} "):
         _recipe(**kind, unique=True, count=labels, index=1)
 
 
@@ -116,7 +116,7 @@ def test_unique_holds_where_labels_are_beyond_counting(kind: dict[str, Any]) -> 
 
 def test_unique_counts_given_sequences_once() -> None:
     assert len(_recipe(sequences=["1", "2", "3"], unique=True)) == 3
-    with pytest.raises(ArgumentError, match="there are 2"):
+    with pytest.raises(ArgumentError, match="expected at most 2 "):
         _recipe(sequences=["1", "2", "1"], unique=True)
 
 

@@ -1,10 +1,13 @@
 """Errors name what is wrong, in every encoding, with the right exit code."""
 
+import ast
 import os
+import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -271,10 +274,10 @@ def test_one_number_is_a_length_everywhere() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--length", "6-3"), "--length: expected a number or two, such as 4 or 3-6, got '6-3'"),
+        (("--length", "6-3"), "--length: expected 1 to 65,536 digits, such as 4 or 3-6, got '6-3'"),
         (("--length", "0"), "got '0'"),
         (("--length", "3-"), "got '3-'"),
-        (("--length", "3", "--part", "5/3"), "--part: expected K/N, such as 3/16, got '5/3'"),
+        (("--length", "3", "--part", "5/3"), ", such as 3/16, got '5/3'"),
         (("--length", "3", "--part", "0/3"), "got '0/3'"),
         (("--length", "3", "--train", "-5"), "--train/--validation/--test: expected an integer from 0 to"),
     ],
@@ -312,14 +315,21 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
     _pictures(tmp_path / "own/3")
     write_dataset(make_recipe(["3"], seed=1), tmp_path / "mine", source=tmp_path / "own", workers=1)
     (tmp_path / "some.bin").write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
     for path, code, told in (
         ("split/dataset.json", 0, "all 3 images, labels and boxes are right"),
-        ("split/train", 1, "split/train is a split of a dataset\nhint: give the folder split"),
+        (
+            "split/train",
+            1,
+            f"split/train is a folder inside a dataset\nhint: give the folder {tmp_path / 'split'}\n",
+        ),
         (
             "split/train/images/000/000000.png",
             1,
             "is a picture, not a dataset\nhint: run `digitseq inspect split/train",
         ),
+        ("split/train/images/000", 1, "000 is a folder inside a dataset"),
+        ("empty", 1, "empty is not a dataset: it has no dataset.json"),
         ("some.bin", 1, "some.bin: not a manifest of digitseq"),
         ("nothing", 1, "nothing cannot be read: No such file or directory"),
         ("mine", 0, "mine: 1 image, labels and boxes are right"),
@@ -337,9 +347,70 @@ def test_one_thing_is_not_counted_as_several(tmp_path: Path) -> None:
     assert [counted(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
     command = ("batch", "out", "-n", "1", "--length", "2", "--seed", "1", "--source", "builtin")
     assert "note: 1 image written" in _run(*command, cwd=tmp_path).stderr
+    assert "; 1 already there" in _run(*command, cwd=tmp_path).stderr
     (tmp_path / "out/labels.csv").write_text("filename,label\r\n")
     done = _run("verify", "out", cwd=tmp_path)
     assert "error: out: 1 problem found" in done.stderr
+
+
+_PLURAL = re.compile(
+    r" (?!across|always|as|is|its|less|px|this|was|whose)(\w+s|are|differ|do|have|lack|need|were)\b"
+)
+_NUMBERS = ("len(", "count", "number", "many", "total", "images", "written", "kept", "missing", "more")
+
+
+# Numbers that are checked to be greater, or are constants.
+_NEVER_ONE = {
+    "{MAX_DIGITS} digits", "{expected} bytes", "{len(glyphs)} glyphs", "{len(sequence)} digits",
+    "{len(strange)} predictions", "{len(text)} characters", "{lost} predictions",
+    "{total} glyphs", "{total} images",
+}  # fmt: skip
+
+
+def _disagreeing(source: str) -> Iterator[str]:
+    """Texts in which a number may be 1 and the next word is one for several."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            for value, text in pairwise(node.values):
+                if not (isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant)):
+                    continue
+                inner = ast.unparse(value.value)
+                is_number = value.format_spec is not None and ast.unparse(value.format_spec) == "f','"
+                is_number |= inner.startswith(_NUMBERS)
+                found = _PLURAL.match(str(text.value))
+                if found and is_number and "counted(" not in inner:
+                    yield f"line {node.lineno}: {{{inner}}}{found[0]}"
+
+
+def test_numbers_and_what_they_count_agree_everywhere() -> None:
+    assert list(_disagreeing('f"{n:,} shards"')) == ["line 1: {n} shards"]
+    assert list(_disagreeing('f"{len(rows)} were there"')) == ["line 1: {len(rows)} were"]
+    assert list(_disagreeing("f\"{counted(n, 'shard')} of {n:,} still missing\"")) == []
+    package = Path(__file__).parents[1] / "digitseq"
+    found = {
+        f"{path.relative_to(package)}, {text}"
+        for path in sorted(package.rglob("*.py"))
+        for text in _disagreeing(path.read_text(encoding="utf-8"))
+    }
+    assert {text for text in found if text.partition(": ")[2] not in _NEVER_ONE} == set()
+
+
+@pytest.mark.parametrize("name", ["folder", "webdataset", "npz"])
+def test_a_full_disk_is_told_and_nothing_else(name: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    resource = pytest.importorskip("resource")
+    command = f"batch out -n 900 --length 9 --source builtin --seed 1 --format {name}"
+    done = subprocess.run(
+        [sys.executable, "-m", "digitseq", *command.split(), "-q"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: out/\S+ .*cannot be written: File too large\n", done.stderr)
+    assert not list(tmp_path.rglob(".partial*"))
 
 
 def test_an_unchanged_rerun_is_newer_than_what_it_was_made_from(tmp_path: Path) -> None:

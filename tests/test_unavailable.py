@@ -5,6 +5,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -89,21 +90,9 @@ def test_without_a_cache_glyphs_of_your_own_are_drawn_in_one_process(no_cache: P
 
 @pytest.mark.usefixtures("processes")
 def test_the_command_line_says_so_in_one_line(no_cache: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "digitseq",
-        "batch",
-        "out",
-        "-n",
-        "5000",
-        "--length",
-        "2",
-        "--format",
-        "npz",
-    ]
+    command = "batch out -n 5000 --length 2 --format npz --source builtin --workers 2"
     done = subprocess.run(
-        [*command, "--source", "builtin", "--workers", "2"],
+        [sys.executable, "-m", "digitseq", *command.split()],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -357,28 +346,25 @@ def test_a_user_without_a_home_draws_the_built_in_digits(
 # --- Processes ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("owner", "name", "number"),
+    [
+        (execution, "ProcessPoolExecutor", errno.ENOSPC),  # no semaphores
+        pytest.param(
+            *(ProcessPoolExecutor, "_spawn_process", errno.EAGAIN), marks=pytest.mark.usefixtures("processes")
+        ),
+    ],
+    ids=["no pool", "no processes"],
+)
 def test_where_no_processes_can_be_started_one_does_everything(
-    tmp_path: Path, pixels: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pixels: str, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, number: int
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(execution, "ProcessPoolExecutor", refuse)
-    with pytest.warns(
-        DigitSeqWarning, match=r"worker processes cannot be started \(No space left on device\)"
-    ):
-        assert write_dataset(RECIPE, tmp_path / "out", format="npz", workers=2).pixels == pixels
-
-
-@pytest.mark.usefixtures("processes")
-def test_processes_that_cannot_be_forked_are_no_reason_to_stop(
-    tmp_path: Path, pixels: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-
-    monkeypatch.setattr(ProcessPoolExecutor, "_spawn_process", refuse)
-    with pytest.warns(DigitSeqWarning, match="Resource temporarily unavailable"):
+    monkeypatch.setattr(owner, name, refuse)
+    told = re.escape(f"worker processes cannot be started ({os.strerror(number)})")
+    with pytest.warns(DigitSeqWarning, match=told):
         assert write_dataset(RECIPE, tmp_path / "out", format="npz", workers=2).pixels == pixels
 
 

@@ -264,9 +264,8 @@ def _finish(job: Job, progress: Progress | None) -> Summary:
     storage = job.storage
     if missing := _missing(job):
         total, first = len(Shards(job)), missing[0]
-        verb = "is" if len(missing) == 1 else "are"
         raise OutputError(
-            f"{storage.where()}: {len(missing):,} of {counted(total, 'shard')} {verb} missing, "
+            f"{storage.where()}: {len(missing):,} of {counted(total, 'shard')} still missing, "
             f"the first is number {first.number + 1} of {first.place.split}",
             hint="run the parts that are missing, or the command without --part and --finish",
         )

@@ -42,7 +42,7 @@ class LocalStorage(Storage):
         with self._told(""):
             self.root.mkdir(parents=True, exist_ok=True)
 
-    def put(self, name: str, data: bytes | memoryview, *, sync: bool = False) -> None:
+    def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
         """Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place."""
         path = self.root / name
         with self._told(name):

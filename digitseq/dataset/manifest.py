@@ -18,6 +18,7 @@ from digitseq.dataset.local import LocalStorage
 from digitseq.dataset.names import LABEL_FILES
 from digitseq.dataset.storage import Storage, is_url, open_storage
 from digitseq.errors import ArgumentError, FormatError, OutputError, system_errors
+from digitseq.glyphs.files import IMAGE_SUFFIXES
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.recipe import Recipe
 
@@ -106,9 +107,6 @@ def places_of(manifest: dict[str, Any]) -> list[Place]:
     ]
 
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-
-
 def find_dataset(path: str | Path) -> tuple[Storage, str]:
     """
     Where a dataset is, from what people give for it.
@@ -128,12 +126,15 @@ def find_dataset(path: str | Path) -> tuple[Storage, str]:
     place = home_path(path)
     with system_errors(FormatError, f"{path} cannot be read"):
         if place.is_dir():
-            above = place.resolve().parent
-            is_split = not any((place / name).exists() for name in (MANIFEST, UNFINISHED))
-            if is_split and (above / MANIFEST).is_file():
-                raise FormatError(f"{path} is a split of a dataset", hint=f"give the folder {place.parent}")
+            if not any((place / name).exists() for name in (MANIFEST, UNFINISHED)):
+                whole = next(
+                    (above for above in place.resolve().parents if (above / MANIFEST).is_file()), None
+                )
+                if whole is not None:
+                    raise FormatError(f"{path} is a folder inside a dataset", hint=f"give the folder {whole}")
+                raise FormatError(f"{path} is not a dataset: it has no {MANIFEST}")
             return LocalStorage(place), MANIFEST
-        if place.is_file() and place.suffix.lower() in _PICTURES:
+        if place.is_file() and place.suffix.lower() in IMAGE_SUFFIXES:
             hint = f"run `digitseq inspect {path}` to look at a picture"
             raise FormatError(f"{path} is a picture, not a dataset", hint=hint)
         if not place.exists() and place.suffix != ".json":

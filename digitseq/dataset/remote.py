@@ -92,11 +92,11 @@ class RemoteStorage(Storage):
             system.pipe_file(test, b"")
             system.rm_file(test)
 
-    def put(self, name: str, data: bytes | memoryview, *, sync: bool = False) -> None:
+    def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
         """Write one object; when this returns, it is there."""
         system, path = self._place
         with self._told(OutputError, name, "written"):
-            system.pipe_file(f"{path}/{name}", bytes(data))
+            system.pipe_file(f"{path}/{name}", data)
 
     def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
         """Write the files of a new folder, many at a time where the file system can. Bytes written."""

@@ -64,7 +64,7 @@ class Storage(ABC):
         """Have the place to write to."""
 
     @abstractmethod
-    def put(self, name: str, data: bytes | memoryview, *, sync: bool = False) -> None:
+    def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
         """
         Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place.
 

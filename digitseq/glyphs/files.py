@@ -36,7 +36,7 @@ _DIGITS = frozenset("0123456789")
 _BOX = 20  # MNIST's digits fill a 20×20 box …
 _CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
 _PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".pbm", ".ppm"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".pbm", ".ppm"}
 
 Piece = tuple[str, AnyArray, AnyArray]
 """Part, images and labels from one place."""
@@ -171,7 +171,7 @@ def _image_files(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         # By number where names have one (2.png before 10.png) would be a second rule: by name.
         files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))  # ._ from a Mac
-        yield from (file for file in files if file.suffix.lower() in _IMAGE_SUFFIXES)
+        yield from (file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _read_image(file: Path) -> UInt8Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array, count_values, read_only, repeat
+from digitseq.checks import counted
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
@@ -123,7 +124,9 @@ class GlyphSet(Tiles):
         if writers is not None:
             writers = np.asarray(writers)
             if writers.shape != order.shape or writers.dtype.kind not in "iu":
-                raise SourceError(f"{name}: expected {len(order)} integers, the writer of each image")
+                raise SourceError(
+                    f"{name}: expected {counted(len(order), 'integer')}, the writer of each image"
+                )
             writers = writers[order].astype(np.int64)
             digest = _with_writers(digest, writers)
         return cls(
@@ -205,12 +208,17 @@ class GlyphSet(Tiles):
 
         return stored_split, (self.folder, self.split)
 
+    @property
+    def is_builtin(self) -> bool:
+        """Whether digitseq draws them itself."""
+        return self.name.partition(":")[0] == "builtin"
+
     def has_wrong_ink(self) -> bool:
         """Whether ink is elsewhere than it is said to be, or wider than the widest is said to be."""
         ink = measure_ink(self._stored)
         widest = [ink[1, low:high].max(initial=0) for low, high in self._bounds[:, [0, -1]]]
-        drawn_to_order = self.name.partition(":")[0] == "builtin"  # whose widest ink is that of their box
-        same = drawn_to_order or np.array_equal(self.widest_ink, np.array(widest, np.int64))
+        # That of the built-in digits is the width of their box.
+        same = self.is_builtin or np.array_equal(self.widest_ink, np.array(widest, np.int64))
         return not (same and np.array_equal(ink, self._ink))
 
     def is_intact(self) -> bool:
@@ -219,7 +227,7 @@ class GlyphSet(Tiles):
 
         The digest of the built-in digits is that of how they are drawn, so nothing can be told of them.
         """
-        if self.name.partition(":")[0] == "builtin":
+        if self.is_builtin:
             return True
         digest = glyph_digest(self._stored, self._bounds)
         with_writers = None if self.writers is None else _with_writers(digest, self.writers)
@@ -257,7 +265,9 @@ def arrange(
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
         raise SourceError(f"{name}: expected uint8 images (n, 28, 28), got {images.dtype} {images.shape}")
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-        raise SourceError(f"{name}: expected {len(images)} integer labels, got {labels.dtype} {labels.shape}")
+        raise SourceError(
+            f"{name}: expected {counted(len(images), 'integer label')}, got {labels.dtype} {labels.shape}"
+        )
     if not len(images):
         raise SourceError(f"{name}: there are no images in it")
     wrong = (labels < 0) | (labels > 9)
@@ -269,7 +279,9 @@ def arrange(
         raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
     part = np.zeros(len(images), np.int64) if part is None else np.asarray(part)
     if part.shape != labels.shape or part.dtype.kind not in "iu" or (part < 0).any() or (part >= parts).any():
-        raise SourceError(f"{name}: expected {len(images)} integers below {parts}, the part of each image")
+        raise SourceError(
+            f"{name}: expected {counted(len(images), 'integer')} below {parts}, the part of each image"
+        )
     key = labels.astype(np.int64) * parts + part.astype(np.int64)
     order = np.argsort(key, kind="stable").astype(np.int64)
     stored = np.zeros((len(images), SIDE + 1, SIDE), np.uint8)

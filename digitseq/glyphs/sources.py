@@ -77,7 +77,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
         CacheError: what is stored in the cache is damaged.
         SourceError: the glyphs are not those of their digest.
     """
-    if glyphs.name.partition(":")[0] == "builtin":
+    if glyphs.is_builtin:
         from digitseq.glyphs.builtin import BuiltinGlyphs, style_seed_of
 
         return BuiltinGlyphs(style_seed_of(glyphs.name) or 0).choose(glyphs.split)
@@ -90,7 +90,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
 
 def source_of(glyphs: GlyphSet) -> str:
     """What another process opens to have the same glyphs; "" if it cannot."""
-    if glyphs.name == MNIST or glyphs.name.partition(":")[0] == "builtin":
+    if glyphs.name == MNIST or glyphs.is_builtin:
         return glyphs.name
     return glyphs.opened_from
 

@@ -58,7 +58,7 @@ def make_page(report: Report, count: int, wanted: Choice) -> bytes:
     images, stated = _sample(report, integer("images", count, 1, 100_000), wanted, faults)
     sprites, items = _items(report, images, faults)
     if len(items) < len(images):
-        stated += f" Only the first {len(items):,} of them are here, to keep the page small."
+        stated += f" To keep the page small, it shows the first {len(items):,} only."
     heat, brightest = _heat(report)
     facts = report.to_dict()
     if facts["recipe"] is not None:

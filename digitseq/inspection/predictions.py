@@ -142,10 +142,9 @@ def match_predictions(
             )
         lines[image], texts[image], confidences[image] = entry.line, entry.text, entry.confidence
     if (lacking := len(table) - len(lines)) and not (partial and lines):
-        verb = "has" if len(table) == 1 else "have"
         first = next((table.name(image) for image in range(len(table)) if image not in lines), "")
         raise FormatError(
-            f"{name}: {lacking:,} of {counted(len(table), 'image')} {verb} no prediction, the first {first}",
+            f"{name}: {lacking:,} of {counted(len(table), 'image')} without a prediction, the first {first}",
             hint="--split names the split they are for; --partial scores those that are there",
         )
     return Predictions(name, texts, confidences)

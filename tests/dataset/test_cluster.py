@@ -137,7 +137,7 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(
         output, errors = process.communicate(timeout=120)
         assert (process.returncode, output) == (0, "out\n"), errors
         # A shard of the dead worker may have been whole already.
-        told = re.findall(r"([0-9,]+) (?:images written|were there)", errors)
+        told = re.findall(r"([0-9,]+) (?:images written|already there)", errors)
         assert sum(int(number.replace(",", "")) for number in told) == 40_000
         assert _tree(tmp_path / "out") == expected
         # Each machine has its own glyphs, though the client's are at hand here: those of an absent folder.
@@ -396,7 +396,7 @@ def test_what_is_no_scheduler_is_told_in_time(manner: str, tmp_path: Path, bank:
     library("distributed")
     with _answering(manner) if manner != "nobody" else nullcontext(1) as port:
         quick = "from digitseq.dataset import cluster; cluster._CONNECT_S = 2"
-        code = f"{quick}; from digitseq.cli import main; main()"
+        code = f"{quick}; from digitseq.__main__ import main; main()"
         command = ["batch", "out", *_COMMAND.split(), "--scheduler", f"tcp://127.0.0.1:{port}"]
         start = time.monotonic()
         done = subprocess.run(

@@ -409,7 +409,7 @@ _CHANGES: list[tuple[str, Callable[[_Rows], object], str]] = [
     (
         "a pixel",
         lambda rows: rows[3].update(flip=True),
-        "1 pixel differs from the recipe's, the first at x 9",
+        "the image differs from the recipe's in 1 pixel, the first at x 9",
     ),
     (
         "an image less",

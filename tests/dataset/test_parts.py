@@ -38,7 +38,7 @@ def test_parts_in_any_order_make_the_same_dataset(tmp_path: Path, name: str) -> 
         assert (summary.missing, summary.pixels) == (missing, "")
         assert not (out / "dataset.json").exists()
     with pytest.raises(
-        OutputError, match=r"3 of 9 shards are missing, the first is number 2 of train.*run the parts"
+        OutputError, match=r"3 of 9 shards still missing, the first is number 2 of train.*run the parts"
     ):
         write_dataset(wanted, out, finish=True, **options)
     summary = write_dataset(wanted, out, part=(2, 3), **options)
@@ -178,7 +178,7 @@ def test_parts_with_other_labels_are_not_put_together(tmp_path: Path) -> None:
 
 
 def test_finish_on_nothing_makes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="2 of 2 shards are missing"):
+    with pytest.raises(OutputError, match="2 of 2 shards still missing"):
         write_dataset(_recipe(count=2_000), tmp_path / "out", finish=True)
     assert not (tmp_path / "out").exists()
 
@@ -227,8 +227,8 @@ def test_parts_are_checked(tmp_path: Path) -> None:
         "builtin",
     ]
     for more, told in (
-        (["--part", "3"], "expected K/N, such as 3/16, got '3'"),
-        (["--part", "5/3", "--seed", "1"], "expected K/N, such as 3/16, got '5/3'"),
+        (["--part", "3"], "expected K/N with 1 ≤ K ≤ N, such as 3/16, got '3'"),
+        (["--part", "5/3", "--seed", "1"], "expected K/N with 1 ≤ K ≤ N, such as 3/16, got '5/3'"),
         (["--part", "1/3"], "parts need the same --seed, or --recipe"),
     ):
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False, cwd=tmp_path)

@@ -130,9 +130,7 @@ def test_a_page_of_large_noisy_images_stays_small(tmp_path: Path) -> None:
     recipe = make_recipe(["1"], (0, 0), 4_000, **settings)  # 22 MB of noise
     _, data = _page(inspect_dataset(recipe), tmp_path / "p.html")
     assert 20 < len(data["items"]) < 200
-    assert data["stated"].endswith(
-        f"Only the first {len(data['items'])} of them are here, to keep the page small."
-    )
+    assert data["stated"].endswith(f"To keep the page small, it shows the first {len(data['items'])} only.")
     assert (tmp_path / "p.html").stat().st_size < 15e6
 
 

@@ -97,7 +97,7 @@ def test_bad_files_are_told_with_their_line(
         ("double.csv", _csv([*rows, rows[3]]), f"line 32: {name} has a prediction already, in line 5"),
         ("twice.csv", "index,prediction,prediction\n", "line 1: the column 'prediction' occurs twice"),
         ("names.csv", "index,prediction\nx.png,1\n", "line 2: expected an index, got 'x.png'"),
-        ("missing.csv", _csv(without(name)), f"1 of 30 images have no prediction, the first {name}"),
+        ("missing.csv", _csv(without(name)), f"1 of 30 images without a prediction, the first {name}"),
         ("cells.csv", _csv(rows).replace(f"{name},", f"{name},9,"), "line 5: expected 2 cells, got 3"),
         ("open.csv", _csv(rows[:4]) + '"images', "line 6: not CSV"),
         ("range.csv", "index,prediction\n0,1\n30,5\n", "line 3: there is no image 30; .* are 0 to 29"),

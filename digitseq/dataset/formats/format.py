@@ -266,7 +266,7 @@ class FileShards(Format):
         """Name of the file of a shard."""
 
     @abstractmethod
-    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes | memoryview:
+    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
         """The file of a shard."""
 
     @abstractmethod

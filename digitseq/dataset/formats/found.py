@@ -63,8 +63,7 @@ class Found(NamedTuple):
             wrong = image != sample.image
             y, x = divmod(int(wrong.argmax()), wrong.shape[1])
             pixels = counted(int(np.count_nonzero(wrong)), "pixel")
-            verb = "differs" if pixels.startswith("1 ") else "differ"
-            return f"{pixels} {verb} from the recipe's, the first at x {x}, y {y}"
+            return f"the image differs from the recipe's in {pixels}, the first at x {x}, y {y}"
         return ""
 
 

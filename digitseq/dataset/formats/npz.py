@@ -31,7 +31,7 @@ class Npz(FileShards):
         """Name of the file of a shard."""
         return f"{place.stem}-{shard:06d}.npz"
 
-    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> memoryview:
+    def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
         """
         The file of a shard: stored, or from level 1 on compressed.
 
@@ -67,7 +67,7 @@ class Npz(FileShards):
                         member, np.lib.format.header_data_from_array_1_0(array)
                     )
                     member.write(array.reshape(-1).view(np.uint8).data)  # in one piece, not copied
-        return out.getbuffer()
+        return out.getvalue()
 
     def decode(self, data: bytes, name: str) -> Iterator[Found]:
         """The images in the file of a shard."""
