@@ -346,13 +346,12 @@ def test_a_user_without_a_home_draws_the_built_in_digits(
 # --- Processes ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize(
     ("owner", "name", "number"),
     [
         (execution, "ProcessPoolExecutor", errno.ENOSPC),  # no semaphores
-        pytest.param(
-            *(ProcessPoolExecutor, "_spawn_process", errno.EAGAIN), marks=pytest.mark.usefixtures("processes")
-        ),
+        (ProcessPoolExecutor, "_spawn_process", errno.EAGAIN),
     ],
     ids=["no pool", "no processes"],
 )
