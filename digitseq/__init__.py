@@ -6,7 +6,7 @@ Images of handwritten digit sequences: exact, fast and reproducible to the pixel
 (28, 200)
 """
 
-TYPE_CHECKING = False  # type checkers take it for true; importing typing would take longer than all the rest
+TYPE_CHECKING = False  # type checkers treat it as true; importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from digitseq.api import compare_reports as compare_reports
     from digitseq.api import draw as draw

@@ -1,9 +1,9 @@
 """The program: `digitseq` and ``python -m digitseq`` begin here."""
 
-# What `signal` is made of, which takes several milliseconds to import.
+# The C module behind `signal`; importing `signal` itself takes several milliseconds.
 import _signal  # type: ignore[import-not-found]
 
-# Ctrl-C during an import would end in its traceback. Until our own handler is there, it ends the process.
+# Ctrl-C during an import would print a traceback. Until our own handler is there, it just ends the process.
 if _signal.getsignal(_signal.SIGINT) is not _signal.SIG_IGN:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 

@@ -18,7 +18,7 @@ def integer(argument: str, value: Any, low: int | None = None, high: int | None 
 
 
 def integers(argument: str, value: Any, low: int, high: int) -> tuple[int, int]:
-    """The range (min, max) that a value is: two integers, or one that is both."""
+    """A value as a range (min, max): a pair of integers, or one integer that stands for both."""
     try:
         first, last = (value, value) if as_int(value) is not None else value
     except (TypeError, ValueError):
@@ -50,7 +50,7 @@ def choice(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def home_path(path: str | Path) -> Path:
-    """A path with ~ as the home folder: a shell leaves it in `--recipe=~/x`, and programs do, too."""
+    """A path with ~ replaced by the home folder, as no shell does it in `--recipe=~/x`."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for unknown users
 
 

@@ -99,7 +99,7 @@ def _run() -> int:
         _drop_output()  # whoever read it has gone
         code = 1
     except OSError as error:
-        # What was being done is named where it is known; here only the system's words are.
+        # Where it is known what was being done, the error says so; here only the system's words are known.
         name = f"{error.filename}: " if error.filename else ""
         terminal.fail(f"{name}{error.strerror or error}", "")
         code = 1
@@ -107,7 +107,7 @@ def _run() -> int:
 
 
 def _drop_output() -> None:
-    """Python would try to write what is left of it when it exits, and wait or complain."""
+    """Discard unwritten output; otherwise Python would try to write it at exit, and block or complain."""
     with suppress(OSError, ValueError):  # not a real file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -237,7 +237,7 @@ def generate(
         else:
             path = picture.save(output, force=force, keep=written)
             written.add(path)
-            terminal.if_stopped(f"{counted(len(written), 'picture')} of {len(recipe):,} saved")
+            terminal.if_stopped(f"{len(written):,} of {counted(len(recipe), 'picture')} saved")
             terminal.out(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
         if show:
             _show(picture)

@@ -211,7 +211,7 @@ def batch(
         return
     start = time.monotonic()
     terminal.if_stopped(f"nothing new was finished; {_RESUME}")
-    finished = f"are finished; {_RESUME}"
+    finished = f"finished; {_RESUME}"
     with terminal.drawing(quiet) as drawing, terminal.counting("writing", quiet, finished) as progress:
         summary = api.write_dataset(
             recipe,
@@ -281,8 +281,7 @@ def verify(
         raise typer.Exit(1)
     if not quiet:
         images = counted(len(recipe), "image")
-        every = "" if len(recipe) == 1 else "all "
-        terminal.say("note", f"{out}: {every}{images}, labels and boxes are right")
+        terminal.say("note", f"{out}: {images} verified, no problems found")
 
 
 def _open(recipe: Recipe, source: str | None, digest: str, quiet: bool) -> "GlyphSet":

@@ -72,7 +72,7 @@ def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[st
         counts = [integer("lengths", length, 0, paths.shape[1]) for length in lengths]
         if len(counts) != len(paths):
             raise ArgumentError(
-                "lengths", f"expected {counted(len(paths), 'number')} of frames, got {len(counts)}"
+                "lengths", f"expected {counted(len(paths), 'frame count')}, got {len(counts)}"
             )
         ends = np.array(counts, np.int64)
         inside = np.arange(paths.shape[1], dtype=np.int64) < ends[:, None]

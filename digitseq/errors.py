@@ -95,7 +95,7 @@ class DigitSeqWarning(UserWarning):
 
 
 class SourceWarning(DigitSeqWarning):
-    """Another source than MNIST was used because MNIST was unavailable."""
+    """A source other than MNIST was used because MNIST was unavailable."""
 
 
 @contextmanager

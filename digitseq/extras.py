@@ -1,4 +1,4 @@
-"""Libraries that extras of digitseq install: imported when needed, or told about in one sentence."""
+"""Libraries that extras of digitseq install: imported when needed; a failure is one sentence."""
 
 from importlib import import_module
 from types import ModuleType

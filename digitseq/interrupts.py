@@ -2,8 +2,8 @@
 Ctrl-C, SIGTERM and SIGHUP: noted when they arrive, acted upon at the next safe point.
 
 Python's own handler raises KeyboardInterrupt wherever the main thread happens to be: inside a lock, halfway
-through an import, between a file and its name. The handler here only takes a note. The loops of digitseq call
-`check`, which raises at a moment when everything can be put in order.
+through an import, between writing a file and renaming it. The handler here only sets a flag. The loops of
+digitseq call `check`, which raises at a moment when everything can be put in order.
 """
 
 import os
@@ -76,7 +76,7 @@ def stopped_by() -> int:
 @contextmanager
 def noted() -> Iterator[None]:
     """
-    Ctrl-C only raises where `check` is called in the block, or at its end.
+    In the block, Ctrl-C raises only where `check` is called, or at the end of the block.
 
     For programs that call digitseq: within the block, Python's own handler is replaced. Where the program has
     a handler of its own, or this is not the main thread, nothing changes.
@@ -100,7 +100,7 @@ def noted() -> Iterator[None]:
 
 def in_thread(function: Callable[[], Result], limit_s: float = inf) -> Result:
     """
-    Call what may block for long, while this thread looks for signals.
+    Call something that may block for a long time, while this thread watches for signals.
 
     A call that is given up goes on in its thread, which ends with the process.
 
@@ -165,7 +165,7 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def kept_from_children(*signals: int) -> Iterator[None]:
     """
-    Processes started in the block never get some signals, which a terminal sends to a whole group.
+    Processes started in the block never receive certain signals that a terminal sends to the whole group.
 
     A new process inherits the mask of the thread that starts it, and keeps it.
 

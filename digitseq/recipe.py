@@ -47,7 +47,7 @@ class Recipe:
         seed: any integer.
         sequences: texts of digits 0–9, leading zeros kept. Image i shows number i, from the start again
             when they are used up.
-        length: (min, max) digits, both included, or one number; the length is uniform, then each digit.
+        length: (min, max) digits, both included, or one number; the length is uniform, and so is each digit.
         pattern: digits, and # for any digit: "0#0########".
         unique: no label twice, in no split. Every label of the recipe's kind is equally likely then, up to 18
             digits.
@@ -177,7 +177,7 @@ class Recipe:
 
     @property
     def lengths(self) -> tuple[int, int] | None:
-        """Fewest and most digits of random labels; None if labels are not random."""
+        """Fewest and most digits of labels drawn by ``length``; None if ``length`` was not given."""
         return cast("tuple[int, int] | None", self.length)  # one number became two when the recipe was made
 
     @property

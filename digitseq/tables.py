@@ -164,8 +164,10 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
         ),
     )
     repeated = report.inspected - report.labels
-    twins = f"pixels repeated in {counted(report.twins, 'image')}" if report.twins else "no image twice"
-    yield "duplicates", Text(f"{twins}; labels repeated in {counted(repeated, 'image')}")
+    twins = (
+        f"{counted(report.twins, 'image')} with the pixels of another" if report.twins else "no image twice"
+    )
+    yield "duplicates", Text(f"{twins}; {counted(repeated, 'image')} with the label of another")
     if report.glyphs is not None:
         yield "glyphs", Text(f"{report.glyphs[0]:,} different, the most used {report.glyphs[1]:,} ×")
     if len(report.splits) > 1:
@@ -222,8 +224,9 @@ def _spacing(console: Console, report: "Report") -> Text:
     if spacing.skipped:
         lines.append(f"{spacing.skipped:,} not looked at: contours are measured in 2,000 images")
     if spacing.promised_px is not None and spacing.measured + spacing.different:
-        wrong = f"{spacing.different:,} not as the recipe draws, {spacing.outside:,} of them out of its range"
-        lines.append(wrong if spacing.different else "all that can be told are as promised")
+        wrong = f"{spacing.different:,} different from what the recipe draws"
+        wrong += f", {spacing.outside:,} of them outside its range"
+        lines.append(wrong if spacing.different else "all measured gaps are as promised")
     text = Text("\n".join(lines))
     if spacing.counts and len(spacing.counts) > 1:
         text.append("\n").append_text(_bars(console, _joined(list(spacing.counts.items()))))

@@ -292,7 +292,7 @@ def counting(title: str, quiet: bool, stopped: str) -> Iterator[Callable[[int, i
     Args:
         title: what is done.
         quiet: no bar.
-        stopped: what a signal leaves, after the number of images done.
+        stopped: the end of the message if a signal stops the run; the number of images done comes before it.
     """
     bar: list[Any] = []
     start = time.monotonic()

@@ -32,7 +32,7 @@ PROCESSES = _can_start_processes()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Without processes the same files are written in one; what is about processes is skipped."""
+    """Without worker processes, one process writes the same files; tests of processes are skipped."""
     if not PROCESSES:
         config.addinivalue_line("filterwarnings", "ignore:worker processes cannot be started")
 

@@ -1,8 +1,8 @@
 """
 Stopping the program with a signal at any moment, and looking at what is left.
 
-`python -m tests.stopping 200 50 50` does it to `batch` 200 times with SIGINT and 50 times with SIGTERM, and
-50 times to every other command.
+`python -m tests.stopping 200 50 50` stops `batch` 200 times with SIGINT and 50 times each with SIGTERM and
+SIGHUP, divided among the formats, and every other command 50 times with each of the three signals.
 """
 
 import os

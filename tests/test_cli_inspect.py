@@ -56,7 +56,7 @@ def test_the_report_goes_to_standard_output_and_changes_nothing(here: Path) -> N
     assert done.stderr == ""
     for words in (
         "data: 80 images", "train 60, test 20", "promised 2 to 8 px between ink",
-        "all that can be told are as promised", "no image twice", "0 glyphs and",
+        "all measured gaps are as promised", "no image twice", "0 glyphs and",
     ):  # fmt: skip
         assert words in done.stdout, words
     assert "\x1b" not in done.stdout

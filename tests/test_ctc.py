@@ -101,7 +101,7 @@ def test_what_is_not_a_label_or_a_path_is_refused() -> None:
     for paths in (np.zeros(3, int), np.zeros((2, 2)), np.full((1, 2), 11), np.full((1, 2), -1)):
         with pytest.raises(ArgumentError, match="paths"):
             ctc_decode(paths)
-    with pytest.raises(ArgumentError, match="expected 2 numbers of frames, got 1"):
+    with pytest.raises(ArgumentError, match="expected 2 frame counts, got 1"):
         ctc_decode(np.zeros((2, 3), int), [1])
     for lengths in ([-1, 2], [4, 2], [1.5, 2]):
         with pytest.raises(ArgumentError, match="lengths: expected an integer from 0 to 3"):

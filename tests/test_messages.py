@@ -176,7 +176,7 @@ def test_a_full_disk_behind_standard_output_is_named(name: str, folder: Path) ->
     assert "error: standard output cannot be written: No space left on device\n" in done.stderr
 
 
-def test_a_current_folder_that_is_gone_is_no_traceback(tmp_path: Path) -> None:
+def test_a_current_folder_that_is_gone_gives_no_traceback(tmp_path: Path) -> None:
     gone = shlex.quote(str(tmp_path / "gone"))
     command = f"mkdir {gone} && cd {gone} && rmdir {gone} && exec {shlex.quote(sys.executable)} -m digitseq"
     for rest in ("generate 1 --source builtin", "batch out -n 9 --length 2 --source builtin", "verify out"):
@@ -317,7 +317,7 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "some.bin").write_bytes(b"x")
     (tmp_path / "empty").mkdir()
     for path, code, told in (
-        ("split/dataset.json", 0, "all 3 images, labels and boxes are right"),
+        ("split/dataset.json", 0, "3 images verified, no problems found"),
         (
             "split/train",
             1,
@@ -332,7 +332,7 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
         ("empty", 1, "empty is not a dataset: it has no dataset.json"),
         ("some.bin", 1, "some.bin: not a manifest of digitseq"),
         ("nothing", 1, "nothing cannot be read: No such file or directory"),
-        ("mine", 0, "mine: 1 image, labels and boxes are right"),
+        ("mine", 0, "mine: 1 image verified, no problems found"),
     ):
         done = _run("verify", path, cwd=tmp_path)
         assert done.returncode == code, (path, done.stderr)
@@ -359,7 +359,7 @@ _PLURAL = re.compile(
 _NUMBERS = ("len(", "count", "number", "many", "total", "images", "written", "kept", "missing", "more")
 
 
-# Numbers that are checked to be greater, or are constants.
+# Numbers that are known to be greater than 1, or are constants.
 _NEVER_ONE = {
     "{MAX_DIGITS} digits", "{expected} bytes", "{len(glyphs)} glyphs", "{len(sequence)} digits",
     "{len(strange)} predictions", "{len(text)} characters", "{lost} predictions",
@@ -368,7 +368,7 @@ _NEVER_ONE = {
 
 
 def _disagreeing(source: str) -> Iterator[str]:
-    """Texts in which a number may be 1 and the next word is one for several."""
+    """Texts in which a number may be 1 and the next word is plural."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.JoinedStr):
             for value, text in pairwise(node.values):

@@ -89,7 +89,7 @@ def test_what_is_known_of_a_stored_image_is_the_callers_too(tmp_path: Path) -> N
     ],
 )
 def test_the_arrays_of_a_shared_source_cannot_be_written_to(name: str) -> None:
-    """A source is opened once in a process: who changed it would change what everybody draws."""
+    """A source is opened once in a process: whoever changed it would change what everybody draws."""
     array = getattr(digitseq.load_glyphs("builtin", "test"), name)
     with pytest.raises(ValueError, match="read-only"):
         array[...] = 0

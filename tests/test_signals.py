@@ -41,7 +41,7 @@ def test_a_signal_at_any_moment_ends_a_command_cleanly_and_the_same_command_fini
     stop_often(stage, name, second, 2 if name == "folder" else 1, chance)
 
 
-def test_a_signal_during_the_first_imports_is_no_traceback(stage: Stage) -> None:
+def test_a_signal_during_the_first_imports_leaves_no_traceback(stage: Stage) -> None:
     for delay_s in (0, 0.01, 0.03, 0.08):
         assert stage.stop(COMMANDS["generate"], signal.SIGINT, delay_s)
 

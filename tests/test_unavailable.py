@@ -75,7 +75,8 @@ def test_without_a_cache_datasets_are_written_all_the_same(
     no_cache: Path, tmp_path: Path, pixels: str
 ) -> None:
     with pytest.warns(
-        DigitSeqWarning, match=r"the cache folder .* cannot be used: .*Not a directory; working without it"
+        DigitSeqWarning,
+        match=r"the cache folder .* cannot be used: .*Not a directory; working without a cache",
     ):
         written = write_dataset(RECIPE, tmp_path / "out", format="npz", workers=2)
     assert written.pixels == pixels
@@ -83,7 +84,7 @@ def test_without_a_cache_datasets_are_written_all_the_same(
 
 def test_without_a_cache_glyphs_of_your_own_are_drawn_in_one_process(no_cache: Path, tmp_path: Path) -> None:
     recipe = make_recipe(length=2, count=5_000, image_width=60, seed=1)
-    with pytest.warns(DigitSeqWarning, match="working without it, in one process"):
+    with pytest.warns(DigitSeqWarning, match="working without a cache, in one process"):
         write_dataset(recipe, tmp_path / "out", source=_own(tmp_path), format="npz", workers=2)
     assert list(verify_dataset(tmp_path / "out", source=tmp_path / "own.npz")) == []
 
@@ -228,7 +229,7 @@ def test_fetch_mnist_repairs_a_damaged_cache_and_says_so(own_mnist: Path, mnist_
     before = sha256((own_mnist / "glyphs.npy").read_bytes()).hexdigest()
     _spoil(own_mnist / "glyphs.npy")
     with pytest.warns(
-        DigitSeqWarning, match=r"was damaged and has been repaired: the SHA-256 of glyphs\.npy"
+        DigitSeqWarning, match=r"was damaged \(the SHA-256 of glyphs\.npy differs\) and has been repaired"
     ):
         fetch_mnist(from_dir=mnist_files)
     assert sha256((own_mnist / "glyphs.npy").read_bytes()).hexdigest() == before
@@ -326,7 +327,7 @@ def test_a_read_only_cache_without_writers_is_complete_enough(
 def test_a_user_without_a_home_draws_the_built_in_digits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container that runs under a number without a name."""
+    """As in a container that runs under a user id without a name."""
 
     def refuse(*_: object, **__: object) -> Path:
         raise RuntimeError("could not determine the home directory")
@@ -337,7 +338,7 @@ def test_a_user_without_a_home_draws_the_built_in_digits(
     builtin.__globals__["_opened"].cache_clear()
     with pytest.warns(DigitSeqWarning, match="there is no cache folder: could not determine the home"):
         assert load_glyphs("auto").name == "builtin"
-    with pytest.warns(DigitSeqWarning, match="working without it"):
+    with pytest.warns(DigitSeqWarning, match="working without a cache"):
         write_dataset(RECIPE, tmp_path / "out", format="npz", workers=2)
     with pytest.raises(CacheError, match="there is no cache folder"):
         load_glyphs("mnist")

@@ -215,7 +215,7 @@ def load_recorded_glyphs(recipe: Recipe, digest: str, *, progress: Progress | No
     glyphs = open_recorded(recipe.source, progress)
     if glyphs.digest != digest:
         raise SourceError(
-            f"the dataset was drawn from other glyphs than {glyphs.name!r} has now",
+            f"the dataset was drawn from other glyphs: {glyphs.name!r} has changed or is another source",
             hint="give the path of the original glyphs (--source PATH)",
         )
     return glyphs

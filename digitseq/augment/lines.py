@@ -91,7 +91,7 @@ def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
     rows = a * (_GRAIN_PX - down) + b * down
     grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
     fine = _bytes(words[:, 2], widest, SIDE)
-    # grain is 16 times a mean. Half of that mean counts, and a quarter of the fine grain.
+    # grain is 16 times a mean. Half of that mean is added, and a quarter of the fine grain is subtracted.
     light: IntArray = 128 + np.right_shift(grain, 5) - (fine >> 2)
     return _shade(light, level)
 

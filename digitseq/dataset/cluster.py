@@ -100,7 +100,7 @@ def cluster(
                 threads = sum(in_thread(client.nthreads, _ANSWER_S).values())
                 yield Engine(threads, executor, anywhere, watch=watch, write=watch.work)
         finally:
-            with suppress(Exception):  # what goes wrong here must not hide why it ends
+            with suppress(Exception):  # an error here must not hide the original one
                 executor.shutdown(wait=False)
             with suppress(Exception):
                 client.close(timeout=_CLOSE_S)
@@ -108,9 +108,9 @@ def cluster(
 
 def _probe(address: str) -> None:
     """
-    Make sure that a Dask scheduler answers, within some seconds.
+    Make sure that a Dask scheduler answers within a few seconds.
 
-    A client of its own would wait for ever for the first words of a server that says nothing.
+    Left to itself, a client would wait for ever for a server that sends nothing.
 
     Raises:
         OSError: something else answers, or nothing does.
@@ -130,20 +130,20 @@ def _probe(address: str) -> None:
         raise OSError(f"no Dask scheduler answered within {_CONNECT_S} s") from error
     except OSError:
         raise
-    except Exception as error:  # the greeting of another server, read as a message of Dask, leads to anything
+    except Exception as error:  # another server's greeting, parsed as a Dask message, can raise anything
         raise OSError("the server there is not a Dask scheduler") from error
     if answer.get("type") != "Scheduler":
         raise OSError(f"the server there is a Dask {str(answer.get('type')).lower()}, not a scheduler")
 
 
 def _shared_folder(glyphs: GlyphSet, drawing: Callable[[int, int], None] | None) -> Path | None:
-    """A folder of the glyphs in the cache; None where there is no cache, and workers can do without."""
+    """A folder in the cache with the glyphs; None if there is no cache but workers can do without."""
     try:
         return stored_folder(glyphs, drawing).absolute()
     except CacheError as error:
         if not source_of(glyphs):
             raise
-        warnings.warn(f"{error.problem}; working without it", DigitSeqWarning, stacklevel=2)
+        warnings.warn(f"{error.problem}; working without a cache", DigitSeqWarning, stacklevel=2)
         return None
 
 
@@ -193,8 +193,8 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
         except Exception as error:  # handed to the waiting thread
             made.append(error)
 
-    # All threads and processes of Dask inherit the mask of this thread. It is waited for, as what has been
-    # started must be closed.
+    # All threads and processes of Dask inherit the mask of this thread. It is joined, because whatever has
+    # been started must be closed.
     thread = threading.Thread(target=start, daemon=True)
     with scratch:
         try:
@@ -213,7 +213,7 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
             check()
             yield made[0]
         finally:
-            with suppress(Exception):  # what goes wrong here must not hide why it ends
+            with suppress(Exception):  # an error here must not hide the original one
                 made[0].close()
 
 
@@ -246,7 +246,7 @@ class _Watch:
         return self.workerless
 
     def rest(self) -> None:
-        """Wait until no worker is at work for this client any more, for some seconds at most."""
+        """Wait, for a few seconds at most, until no worker is working for this client any more."""
         end = time.monotonic() + _REST_S
         while self._client.status == "running" and (left := end - time.monotonic()) > 0:
             # One silent worker must not use up all of the time.
@@ -288,7 +288,7 @@ class _Work:
 
 
 def _no_more(run: str) -> int:
-    """Let this worker begin nothing more for a run; how many shards it is still writing."""
+    """Keep this worker from beginning another shard of a run; return how many it is still writing."""
     with _counting:
         _over.add(run)
         return _at_work[run]

@@ -161,7 +161,7 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
 @contextmanager
 def _ending(results: Generator[Written, None, None], clean_up: Callable[[], None]) -> Iterator[None]:
     """
-    End the writers, then clean up behind them, however the block ends.
+    End the writers, then clean up after them, however the block ends.
 
     What goes wrong meanwhile never hides why the block ended.
     """

@@ -42,7 +42,7 @@ _ASK_S = 1.0
 _TRIES = 2  # a shard whose worker died is run again once
 
 
-# What workers never get. (With SIGTERM a pool ends its processes.)
+# Signals that workers ignore. (Not SIGTERM: a pool ends its processes with it.)
 _DEAF_TO = tuple(number for number in SIGNALS if number != signal.SIGTERM)
 _NO_PROCESSES = (OSError, NotImplementedError, ImportError, RuntimeError)
 
@@ -134,7 +134,7 @@ def _in_processes(
                     hint=f"they may have run out of memory; {RESUME}",
                 ) from None
             if failed_starts >= _TRIES:
-                raise WorkersError("they end as soon as they start") from None
+                raise WorkersError("they exit immediately") from None
 
 
 def _in_order(
@@ -178,7 +178,7 @@ def _in_order(
                 wait(running)
             elif running:
                 watch.rest()
-        # Our own are killed. The pool of Python 3.11 complains then about futures that were cancelled before.
+        # Our own workers are killed; Python 3.11's pool would complain about futures cancelled before that.
 
 
 @contextmanager

@@ -142,7 +142,7 @@ class Engine:
 
 def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:
     """How many processes can work without a cache to share glyphs in; a warning says so."""
-    told = f"{error.problem}; working without it"
+    told = f"{error.problem}; working without a cache"
     if workers > 1 and not glyphs.drawn_on_demand:  # the built-in ones can be drawn by each process
         workers, told = 1, f"{told}, in one process"
     warnings.warn(told, DigitSeqWarning, stacklevel=2)

@@ -109,7 +109,7 @@ def places_of(manifest: dict[str, Any]) -> list[Place]:
 
 def find_dataset(path: str | Path) -> tuple[Storage, str]:
     """
-    Where a dataset is, from what people give for it.
+    Find a dataset from what the user gave.
 
     Args:
         path: its folder or URL, or a dataset.json by any name.

@@ -52,7 +52,7 @@ class DatasetPart:
         Image and label. A shard that holds many images in one file is kept until another is asked for.
 
         Returns:
-            uint8 (28, width), a new array, and the label.
+            A new uint8 array (28, width), and the label.
 
         Raises:
             IndexError: there is no such image.

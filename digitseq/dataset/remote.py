@@ -243,7 +243,7 @@ class RemoteStorage(Storage):
                 system.rmdir(f"{path}/{folder}")
 
     def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
-        """Remove what a killed run left in folders; nothing, if others write there: it names no owner."""
+        """Remove what a killed run left in folders; with ``own``, nothing: no name here tells its owner."""
         for folder in folders:
             for name in () if own else self.names(folder):
                 if name.startswith(PARTIAL):

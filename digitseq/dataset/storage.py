@@ -56,7 +56,7 @@ class Storage(ABC):
         """The same for processes that run somewhere else."""
 
     def owned(self) -> "Storage":
-        """The same, but `sweep` can tell what is half-written by this object and its copies."""
+        """The same, but `sweep` can recognise half-written files of this object and its copies."""
         return self
 
     @abstractmethod
@@ -165,7 +165,7 @@ class Storage(ABC):
 
         Args:
             folders: their names.
-            own: only what is this object's (`owned`); else nobody may be writing there now.
+            own: remove only what this object wrote (see `owned`); otherwise nobody may be writing there now.
         """
 
     @abstractmethod

@@ -254,7 +254,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
 
 
 def _mapped(path: Path) -> AnyArray:
-    """An array as a memory map; read where the file system maps no files."""
+    """An array as a memory map; read into memory if the file system cannot map files."""
     try:
         return cast("AnyArray", np.load(path, mmap_mode="r"))
     except (FileNotFoundError, PermissionError):

@@ -1,5 +1,5 @@
 """
-One download that gives up when its patience is at an end, and says whose fault it is that it fails.
+One download that gives up when its patience runs out, and says whose fault a failure is.
 
 pooch and its HTTP library do the work. They leave a slow server as much time as it likes, and report a full
 disk and a missing file of certificates as the same kind of error.
@@ -33,7 +33,7 @@ IN_PASSING = Patience(3, 5, 60)
 
 def copy(source: Path, target: Path) -> None:
     """
-    Copy a file of a mirror that is a folder.
+    Copy a file from a mirror that is a local folder.
 
     Raises:
         MirrorError: it cannot be read.

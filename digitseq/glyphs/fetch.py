@@ -130,7 +130,7 @@ def fetch(
                 save_glyphs(folder, glyphs)
                 _failure_note().unlink(missing_ok=True)
         if wrong:
-            told = f"the cached MNIST in {folder} was damaged and has been repaired: {wrong}"
+            told = f"the cached MNIST in {folder} was damaged ({wrong}) and has been repaired"
             warnings.warn(told, DigitSeqWarning, stacklevel=2)
     return glyphs
 

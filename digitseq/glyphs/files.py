@@ -149,7 +149,7 @@ def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
 
 
 def _name_unused(folder: Path, used: set[Path]) -> None:
-    """Warn of files and folders beside those that were used: perhaps they were meant to be, too."""
+    """Warn about files and folders that were not used: perhaps they were meant to be."""
     folders = {folder, *(above for file in used for above in file.parents if above.is_relative_to(folder))}
     unused = [
         entry.relative_to(folder).as_posix() + ("/" if entry.is_dir() else "")

@@ -214,7 +214,7 @@ class GlyphSet(Tiles):
         return self.name.partition(":")[0] == "builtin"
 
     def has_wrong_ink(self) -> bool:
-        """Whether ink is elsewhere than it is said to be, or wider than the widest is said to be."""
+        """Whether the stored ink measurements, or the stated greatest widths, differ from the pixels."""
         ink = measure_ink(self._stored)
         widest = [ink[1, low:high].max(initial=0) for low, high in self._bounds[:, [0, -1]]]
         # That of the built-in digits is the width of their box.
@@ -225,7 +225,7 @@ class GlyphSet(Tiles):
         """
         Whether the glyphs have the digest that they claim to have; it is computed from their pixels.
 
-        The digest of the built-in digits is that of how they are drawn, so nothing can be told of them.
+        The digest of the built-in digits is that of how they are drawn, so they cannot be checked: True.
         """
         if self.is_builtin:
             return True

@@ -65,7 +65,7 @@ def idx_files(folder: Path) -> dict[str, Path]:
     """
     The files of a folder by name.
 
-    A folder named like an IDX file counts as the files in it: some archives unpack so.
+    A folder named like an IDX file stands for the files in it: some programs unpack archives that way.
 
     Raises:
         OSError: the folder cannot be read.

@@ -68,7 +68,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
 
 def recomputed(glyphs: GlyphSet) -> GlyphSet:
     """
-    The same glyphs, nothing about them believed: their digest is computed, or they are drawn anew.
+    The same glyphs, checked instead of trusted: their digest is computed, or they are drawn anew.
 
     Args:
         glyphs: any set.
@@ -113,11 +113,11 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
     The glyphs of a source that a recipe names.
 
     Args:
-        named: as a recipe has it: of a source of the user's own, the last part of its path.
+        named: the name in a recipe: for a source of the user's own, the last part of its path.
         progress: called as bytes arrive, if MNIST is fetched.
 
     Raises:
-        SourceError: it is a path, and there is nothing.
+        SourceError: it is a path, and nothing is there.
         FetchError, CacheError: as `open_source`.
     """
     known = (AUTO, MNIST, "builtin")
@@ -240,7 +240,7 @@ def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSe
     except FetchError as error:
         reason = problem or error.problem
     except CacheError as error:
-        reason = f"{problem or error.problem}; {CACHE_VARIABLE} names another folder"
+        reason = f"{problem or error.problem}; set {CACHE_VARIABLE} to another folder"
     warnings.warn(
         f"drawing with the built-in digits instead of MNIST: {reason}; "
         '`digitseq fetch-mnist` gets MNIST, `--source builtin` (source="builtin") asks for the built-in ones',

@@ -218,7 +218,7 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
             parts.append(FolderPart(storage, place.folder, place.folder, part.split, part, len(part)))
         else:
             images = counted(len(part), "image")
-            told = f"{place.folder}{METADATA}: missing, so none of its {images} is looked at"
+            told = f"{place.folder}{METADATA}: missing, so its {images} cannot be inspected"
             problems.append(("split", told))
     if not parts:
         raise FormatError(f"{name}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew")

@@ -257,7 +257,7 @@ class _Images:
         if isinstance(key, int):
             if 0 <= key < count:
                 return key
-            raise FormatError(f"{where}: there is no image {key}; their numbers are 0 to {count - 1}")
+            raise FormatError(f"{where}: there is no image {key}; images are numbered 0 to {count - 1}")
         name = key.replace("\\", "/").removeprefix("./")
         for before in self._before:
             for end in ("", ".png"):  # the keys of samples in shards have no end

@@ -520,7 +520,7 @@ def test_a_missing_library_is_told_with_its_extra_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("pyarrow", "lmdb"):
-        monkeypatch.setitem(sys.modules, module, None)  # as Python takes what is not there
+        monkeypatch.setitem(sys.modules, module, None)  # makes Python treat the module as missing
     for name, needs in (("parquet", "pyarrow"), ("lmdb", "lmdb")):
         with pytest.raises(ExtraError, match=rf"{name} needs {needs}.*pip install 'digitseq\[{name}\]'"):
             write_dataset(_recipe(count=5), tmp_path / "out", format=name, workers=1)

@@ -100,7 +100,7 @@ def test_bad_files_are_told_with_their_line(
         ("missing.csv", _csv(without(name)), f"1 of 30 images without a prediction, the first {name}"),
         ("cells.csv", _csv(rows).replace(f"{name},", f"{name},9,"), "line 5: expected 2 cells, got 3"),
         ("open.csv", _csv(rows[:4]) + '"images', "line 6: not CSV"),
-        ("range.csv", "index,prediction\n0,1\n30,5\n", "line 3: there is no image 30; .* are 0 to 29"),
+        ("range.csv", "index,prediction\n0,1\n30,5\n", "line 3: there is no image 30; .* numbered 0 to 29"),
         ("bytes.csv", _csv(rows[:3]).encode() + b"\xff\xfe", r"line 5: not UTF-8 \(byte 0xff\)"),
         ("sure.csv", "index,pred,score\n0,1,much\n", "line 2: expected a number as confidence, got 'much'"),
         ("inf.csv", "index,pred,score\n0,1,inf\n", "line 2: expected a number as confidence"),

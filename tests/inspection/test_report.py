@@ -341,7 +341,7 @@ def test_lost_files_of_labels_are_told_once(copy: Path) -> None:
     shutil.rmtree(copy / "validation")
     findings = {finding.kind: finding for finding in inspect_dataset(copy).findings}
     assert findings["split"].examples == (
-        "validation/metadata.jsonl: missing, so none of its 30 images is looked at",
+        "validation/metadata.jsonl: missing, so its 30 images cannot be inspected",
     )
 
 

@@ -221,7 +221,7 @@ class LineChecker(Checker):
             self._expect(where, end.splitlines(), lines)
             if next(lines, None) is not None:
                 self._problems.append(
-                    f"{where}: more lines than the {counted(self._place.images, 'image')} need"
+                    f"{where}: more lines than expected for {counted(self._place.images, 'image')}"
                 )
         yield from self._problems
 
