@@ -51,9 +51,10 @@ def note_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """Take no more notice: the work is done, or stopped, and the exit code is settled."""
+    """Take no more notice of what was noted: the work is done, or stopped, and the exit code is settled."""
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        if signal.getsignal(number) is _note:  # not where a program has handlers of its own
+            signal.signal(number, signal.SIG_IGN)
 
 
 def check() -> None:
