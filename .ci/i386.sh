@@ -17,7 +17,7 @@ fi
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-packages=python3-numpy,python3-pil,python3-platformdirs,python3-filelock,python3-pytest,python3-hypothesis
+packages=python3-numpy,python3-pil,python3-platformdirs,python3-requests,python3-pytest,python3-hypothesis
 debootstrap --arch=i386 --variant=minbase --include=$packages bookworm "$root" >"$root.log" 2>&1 ||
     { tail -n 5 "$root.log"; rm -f "$root.log"; skip "debootstrap failed"; }
 rm -f "$root.log"

@@ -98,6 +98,9 @@ def _run() -> int:
     except BrokenPipeError:
         _drop_output()  # whoever read it has gone
         code = 1
+    except MemoryError:
+        terminal.fail("there is not enough memory", "a smaller --width, or fewer --workers, needs less")
+        code = 1
     except OSError as error:
         # Where it is known what was being done, the error says so; here only the system's words are known.
         name = f"{error.filename}: " if error.filename else ""

@@ -12,6 +12,7 @@ from digitseq.augment.settings import SPACING
 from digitseq.checks import counted
 from digitseq.cli_augment import Effects, Preset, settings
 from digitseq.dataset.names import LABEL_FILES, FormatName
+from digitseq.errors import printable
 from digitseq.recipe import Align, Recipe, SpacingFrom, Split, Writer
 from digitseq.terminal import AsJson, Maximum, Minimum, Quiet, Seed, Source, StyleSeed, Width
 
@@ -270,7 +271,7 @@ def verify(
         for problem in api.verify_dataset(out, source=glyphs, progress=progress):
             problems.append(problem)
             if not as_json:
-                terminal.out(problem)
+                terminal.out(printable(problem))
     if as_json:
         terminal.out(json.dumps({"path": str(out), "images": len(recipe), "problems": problems}))
     if problems:

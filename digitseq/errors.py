@@ -21,12 +21,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def printable(text: str, most: int = 2_000) -> str:
+    r"""
+    Foreign text as it can be printed: a terminal obeys some characters, and others cannot be seen.
+
+    Args:
+        text: from a file, a server, or a name.
+        most: characters; of a longer one, the middle is left out.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if len(text) > most:
+        text = f"{text[: most // 2]} … {text[-most // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 class DigitSeqError(Exception):
     """An expected failure, told in one sentence; ``hint`` says what to do about it, or is empty."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        # Names, labels and what servers say are in here, and all of it ends up on a terminal.
+        super().__init__(printable(message))
+        self.hint = printable(hint)
 
     def __str__(self) -> str:
         return f"{self.args[0]} ({self.hint})" if self.hint else str(self.args[0])

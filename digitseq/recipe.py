@@ -13,6 +13,7 @@ from digitseq.checks import as_int, choice, counted, integer, integers, short
 from digitseq.errors import ArgumentError
 
 MAX_DIGITS = 65_536
+SIDE_PX = 28
 """Most digits in one sequence: as many as the randomness contract has positions."""
 MAX_WIDTH_PX = 1_000_000
 """Widest image, px: a typing mistake must not allocate terabytes."""
@@ -186,6 +187,13 @@ class Recipe:
         if self.lengths is not None:
             return self.lengths[1]
         return len(self.pattern) if self.pattern is not None else max(map(len, self.sequences))
+
+    @property
+    def widest_px(self) -> int:
+        """Width that no image of it exceeds: its own, or that of the longest label in whole tiles, px."""
+        if self.image_width is not None:
+            return self.image_width
+        return SIDE_PX * self.longest + max(self.spacing_range[1], 0) * (self.longest - 1)
 
     def changed(self, **changes: Any) -> "Recipe":
         """

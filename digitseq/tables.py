@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from digitseq.checks import counted
+from digitseq.errors import printable
 from digitseq.preview import show
-from digitseq.terminal import plain
 
 if TYPE_CHECKING:
     from digitseq.arrays import IntArray
@@ -52,7 +52,7 @@ def show_report(console: Console, report: "Report") -> None:
         head, style = ("fault", "bold red") if finding.fault else ("note", "bold cyan")
         console.print(Text.assemble((f"{head} ({finding.count:,})", style), f": {finding.sentence}"))
         for example in finding.examples[:_EXAMPLES]:
-            console.print(Text("  " + plain(example)), highlight=False, soft_wrap=True)
+            console.print(Text("  " + printable(example)), highlight=False, soft_wrap=True)
         if (more := max(finding.count, len(finding.examples)) - _EXAMPLES) > 0:
             console.print(Text(f"  … {more:,} more", "dim"))
 
@@ -91,7 +91,7 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for name in (comparison.a, comparison.b):
-        table.add_column(Text(plain(name)), justify="right", overflow="fold")
+        table.add_column(Text(printable(name)), justify="right", overflow="fold")
     table.add_column("difference", justify="right")
     for line in comparison.lines:
         if line.a is None and line.b is None:
@@ -100,12 +100,12 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
         if isinstance(line.a, int | float) and isinstance(line.b, int | float) and line.a != line.b:
             change = line.b - line.a
             difference = f"{change:+,}" if isinstance(change, int) else f"{change:+.4g}"
-        table.add_row(plain(line.what), _value(line.a), _value(line.b), difference)
+        table.add_row(printable(line.what), _value(line.a), _value(line.b), difference)
     for line in comparison.settings:
-        table.add_row(f"setting {line.what}", *(Text(plain(str(v)[:60])) for v in (line.a, line.b)), "")
+        table.add_row(f"setting {line.what}", *(Text(printable(str(v)[:60])) for v in (line.a, line.b)), "")
     console.print(table)
     for note in comparison.notes:
-        console.print(Text.assemble(("note", "bold cyan"), f": {plain(note)}"))
+        console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
     if comparison.agreement is not None:
         both, only_a, only_b, neither = comparison.agreement
         console.print(
@@ -118,7 +118,7 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
 def _value(value: float | str | None) -> Text:
     if isinstance(value, float):
         return Text(f"{value:.4g}")
-    return Text("–" if value is None else f"{value:,}" if isinstance(value, int) else plain(value))
+    return Text("–" if value is None else f"{value:,}" if isinstance(value, int) else printable(value))
 
 
 def _grid() -> Table:
@@ -133,7 +133,7 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
         f", {report.inspected:,} of them looked at, spread evenly" if report.inspected < report.images else ""
     )
     images = counted(report.images, "image")
-    yield report.kind, Text(f"{plain(report.name)}: {images}{looked}")
+    yield report.kind, Text(f"{printable(report.name)}: {images}{looked}")
     if len(report.splits) > 1:
         yield "splits", Text(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
     if report.recipe is not None:
@@ -141,7 +141,7 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
         yield (
             "recipe",
             Text(
-                f"source {plain(report.recipe['source'])}, seed {report.recipe['seed']}, "
+                f"source {printable(report.recipe['source'])}, seed {report.recipe['seed']}, "
                 f"augmentation {augment or 'none'}"
             ),
         )
@@ -311,7 +311,7 @@ def _show_scores(console: Console, scores: "Scores") -> None:
             facts.add_row(f" {name}", Text("   ".join(shown) + (" …" if len(rates) > 24 else "")))
     console.print(facts)
     for note in scores.notes:
-        console.print(Text.assemble(("note", "bold cyan"), f": {plain(note)}"))
+        console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
     if scores.mistakes:
         console.print(_confusion(scores) if console.width >= _MATRIX_WIDTH else _confused(scores))
         console.print(Text("worst first", "bold"))
@@ -325,10 +325,12 @@ def _show_mistake(console: Console, mistake: "Mistake") -> None:
     """The label, and under it what was read."""
     above, below = mistake.above[:_CELLS], mistake.below[:_CELLS]
     sure = "" if mistake.confidence is None else f"  confidence {mistake.confidence:g}"
-    head = Text.assemble((above, "bold"), (f"  {plain(mistake.name)}{sure}", "dim"))
+    head = Text.assemble((above, "bold"), (f"  {printable(mistake.name)}{sure}", "dim"))
     line = Text()
     for digit, character in zip(above, below, strict=True):
-        line.append("·" if character == " " else plain(character), "" if digit == character else "bold red")
+        line.append(
+            "·" if character == " " else printable(character), "" if digit == character else "bold red"
+        )
     for text in (head, line):
         console.print(Text("  ").append_text(text), highlight=False, soft_wrap=True)
 

@@ -7,13 +7,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digitseq.checks import counted, home_path
-from digitseq.errors import ArgumentError, DigitSeqWarning, OutputError, SourceError, system_errors
+from digitseq.errors import (
+    ArgumentError,
+    DigitSeqWarning,
+    OutputError,
+    SourceError,
+    printable,
+    system_errors,
+)
+from digitseq.inputs import open_input
 from digitseq.interrupts import interruptible
 from digitseq.recipe import MAX_DIGITS, Writer, sequence_text
 
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPE_WIDTH = 120
+_LONGEST_LINE = MAX_DIGITS + 1_000  # bytes
+_MOST_SEQUENCES = 1 << 27  # bytes: what dataset.json can hold
 
 # --- Options that several commands have -----------------------------------------------------------------
 
@@ -163,6 +174,7 @@ def standard_output() -> Iterator[None]:
 
 def say(kind: str, text: str, colour: str | None = None) -> None:
     """One line to standard error: what kind of thing it is, and the thing."""
+    text = printable(text)
     with suppress(OSError):  # nobody can be told that nobody can be told
         if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
             sys.stderr.write(f"{kind}: {text}\n")
@@ -192,11 +204,6 @@ def console() -> "Console":
     return Console(file=sys.stdout, width=width)
 
 
-def plain(text: str) -> str:
-    """Text from a file, made harmless: a terminal obeys some characters, and others cannot be seen."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
 def sequences_of(name: str) -> tuple[str, ...]:
     """
     Sequences from a file, or from standard input if its name is "-".
@@ -209,14 +216,21 @@ def sequences_of(name: str) -> tuple[str, ...]:
     with system_errors(SourceError, f"{where} cannot be read"), interruptible():
         if name == "-":
             return tuple(sequence_lines(sys.stdin.buffer, where))
-        with home_path(name).open("rb") as file:
+        with open_input(home_path(name)) as file:
             return tuple(sequence_lines(file, where))
 
 
 def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
     """Sequences from a file, one a line; blank lines do not count, a bad one is named by its number."""
     empty = True
-    for number, line in enumerate(stdin, 1):
+    size = 0
+    for number in count(1):
+        line = stdin.readline(_LONGEST_LINE)
+        size += len(line)
+        if not line:
+            break
+        if size > _MOST_SEQUENCES:
+            raise ArgumentError(name, f"expected at most {_MOST_SEQUENCES:,} bytes of sequences, got more")
         text = line.decode("utf-8-sig" if number == 1 else "utf-8", "replace").strip()
         if text:
             empty = False

@@ -505,14 +505,14 @@ def _modules_after(code: str, *, among: set[str]) -> set[str]:
     ],
 )
 def test_import_and_help_load_neither_numpy_nor_pillow(code: str) -> None:
-    heavy = {"numpy", "PIL", "pooch", "requests", "filelock", "digitseq.api"}
+    heavy = {"numpy", "PIL", "requests", "digitseq.api"}
     assert _modules_after(code, among=heavy) == set()
     assert _modules_after("import numpy", among=heavy) == {"numpy"}
 
 
 def test_generating_from_the_cache_loads_nothing_it_does_not_need(with_mnist: Path, in_folder: Path) -> None:
     code = f"from digitseq.cli import main\nsys.argv = ['digitseq', 'generate', '35', '--seed', '1']\n{_RUN}"
-    unneeded = {"PIL", "pooch", "requests", "filelock", "rich.console"}
+    unneeded = {"PIL", "requests", "rich.console"}
     assert _modules_after(code, among={*unneeded, "numpy"}) == {"numpy"}
     assert Path("35.png").is_file()
 

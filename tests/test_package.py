@@ -25,7 +25,20 @@ _LAYERS = [
     {"render"},
     {"plan", "labels", "ctc"},
     {"recipe", "streams", "glyphs", "augment"},
-    {"errors", "arrays", "wholefile", "checks", "extras", "interrupts", "locks"},
+    {
+        "errors",
+        "arrays",
+        "checks",
+        "extras",
+        "interrupts",
+        "folder",
+        "tree",
+        "wholefile",
+        "locks",
+        "parsed",
+        "npy",
+        "inputs",
+    },
 ]
 # Within one layer: who may import whom.
 _SAME_LAYER = {
@@ -49,6 +62,16 @@ _SAME_LAYER = {
     ("checks", "errors"),
     ("extras", "errors"),
     ("locks", "interrupts"),
+    ("locks", "folder"),
+    ("wholefile", "folder"),
+    ("inputs", "folder"),
+    ("tree", "folder"),
+    ("inputs", "errors"),
+    ("inputs", "checks"),
+    ("inputs", "interrupts"),
+    ("parsed", "checks"),
+    ("npy", "checks"),
+    ("npy", "arrays"),
 }
 
 
@@ -93,7 +116,6 @@ def test_typer_and_rich_live_in_the_command_line_and_the_network_in_glyphs() -> 
     homes = {
         "typer": {"cli", "cli_dataset", "cli_augment", "cli_inspect", "terminal"},
         "rich": {"cli", "terminal", "tables", "preview"},
-        "pooch": {"glyphs"},
         "requests": {"glyphs"},
         "urllib": {"glyphs"},
         "platformdirs": {"glyphs"},

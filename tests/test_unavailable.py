@@ -132,15 +132,14 @@ def test_what_may_not_be_read_is_not_called_damaged(
     name: str, tmp_path: Path, solid: GlyphSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_glyphs(tmp_path / "solid", solid)
-    real = open
+    real = os.open
 
     def refuse(path: Any, *args: Any, **options: Any) -> Any:
         if str(path).endswith(name):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return real(path, *args, **options)
 
-    monkeypatch.setattr("builtins.open", refuse)
-    monkeypatch.setattr("io.open", refuse)
+    monkeypatch.setattr("os.open", refuse)
     with pytest.raises(CacheError, match="cannot be read: Permission denied") as caught:
         open_glyphs(tmp_path / "solid")
     assert "--force" not in caught.value.hint
@@ -194,6 +193,16 @@ def _spoil(path: Path) -> None:
     path.write_bytes(data)
 
 
+def _what_is_wrong(folder: Path) -> str:
+    """What is wrong with stored glyphs, whether that is seen when they are opened or later."""
+    try:
+        glyphs = open_glyphs(folder)
+    except CacheError as error:
+        return error.problem.rpartition(": ")[2]
+    assert glyphs is not None
+    return damage(glyphs)
+
+
 @pytest.fixture
 def own_mnist(mnist_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the cached MNIST."""
@@ -209,9 +218,7 @@ def test_damaged_glyphs_are_found_by_reading_every_byte(name: str, own_mnist: Pa
     assert damage(glyphs) == ""
     del glyphs
     _spoil(own_mnist / name)
-    glyphs = open_glyphs(own_mnist)
-    assert glyphs is not None
-    assert damage(glyphs) == f"the SHA-256 of {name} differs"
+    assert _what_is_wrong(own_mnist) in (f"the SHA-256 of {name} differs", "ink beyond the glyph")
 
 
 def test_verify_and_batch_do_not_believe_a_damaged_cache(own_mnist: Path, tmp_path: Path) -> None:
@@ -288,9 +295,7 @@ def test_the_manifest_of_the_cache_is_not_believed_either(change: dict[str, Any]
     if "writers" in change:
         del manifest["sha256"]["writers.npy"]
     (own_mnist / "manifest.json").write_text(json.dumps(manifest | change))
-    glyphs = open_glyphs(own_mnist)
-    assert glyphs is not None
-    assert damage(glyphs)
+    assert _what_is_wrong(own_mnist)
 
 
 def test_a_small_dataset_is_not_drawn_from_a_damaged_cache(own_mnist: Path, tmp_path: Path) -> None:

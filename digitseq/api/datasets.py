@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # loaded by the functions that need it
 
     from digitseq.dataset.dataset import Progress as BatchProgress
     from digitseq.dataset.dataset import Summary
+    from digitseq.dataset.manifest import Manifest
     from digitseq.dataset.reading import Dataset
 
 
@@ -183,7 +184,7 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
         FormatError: there is no dataset.json, or it is damaged.
     """
     manifest = _manifest_at(path)
-    return Recipe.from_dict(manifest["recipe"]), str(manifest["source"]["digest"])
+    return manifest.recipe, manifest.digest
 
 
 def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
@@ -200,10 +201,10 @@ def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
         FormatError: there is no dataset.json, or it is damaged.
     """
     manifest = _manifest_at(path)
-    return str(manifest["format"]), tuple(manifest.get("labels", ()))
+    return manifest.format, manifest.labels
 
 
-def _manifest_at(path: str | Path) -> dict[str, Any]:
+def _manifest_at(path: str | Path) -> "Manifest":
     from digitseq.dataset.manifest import MANIFEST, UNFINISHED, find_dataset, read_manifest
 
     storage, name = find_dataset(path)
@@ -233,7 +234,7 @@ def seed_in(out: str | Path) -> int | None:
     from digitseq.dataset.storage import open_storage
 
     manifest = found_manifest(open_storage(out))
-    return None if manifest is None else int(manifest["recipe"]["seed"])
+    return None if manifest is None else manifest.recipe.seed
 
 
 def outline(

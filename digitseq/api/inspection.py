@@ -13,7 +13,7 @@ from digitseq.recipe import Recipe
 from digitseq.wholefile import write_whole
 
 if TYPE_CHECKING:  # loaded by the functions that need it
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import IO
 
     from digitseq.arrays import UInt8Array
@@ -119,7 +119,7 @@ def score_predictions(report: "Report", predictions: "Given", *, partial: bool =
     return _scored(report, *entries_of(predictions), partial)
 
 
-def _scored(report: "Report", name: str, entries: "list[Entry]", partial: bool) -> "Report":
+def _scored(report: "Report", name: str, entries: "Iterable[Entry]", partial: bool) -> "Report":
     from digitseq.inspection.predictions import match_predictions
     from digitseq.inspection.scores import score
 

@@ -20,7 +20,7 @@ from typing import Any
 from digitseq import __version__
 from digitseq.dataset.execution import RESUME, without_main
 from digitseq.dataset.formats import write_shard
-from digitseq.dataset.formats.format import Shard, Written
+from digitseq.dataset.formats.shard import Shard, Written
 from digitseq.dataset.job import Engine
 from digitseq.errors import ArgumentError, CacheError, DigitSeqError, DigitSeqWarning, OutputError
 from digitseq.extras import require

@@ -5,35 +5,34 @@ Everything that a dataset is follows from its recipe and the digest of its sourc
 is writing it again and keeping what is right. `dataset.json` comes last: its presence means complete.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from digitseq.checks import choice, counted
-from digitseq.dataset.formats import FORMATS, open_format
-from digitseq.dataset.formats.format import Place, Shard, Written, from_note
+from digitseq.dataset.formats import open_format
+from digitseq.dataset.formats.shard import Place, Shard, Written, from_note
 from digitseq.dataset.job import Engine, Job, Shards
 from digitseq.dataset.manifest import (
     MANIFEST,
+    MOST_BYTES,
     NOTES,
     UNFINISHED,
+    Manifest,
     found_manifest,
-    is_of,
     known_manifest,
     make_manifest,
-    manifest_json,
-    places_of,
     read_manifest,
     refuse_others,
-    same_dataset,
 )
 from digitseq.dataset.names import LABEL_FILES
 from digitseq.dataset.png import FAST
 from digitseq.dataset.storage import Storage, open_storage
-from digitseq.errors import OutputError
+from digitseq.errors import FormatError, OutputError
+from digitseq.folder import is_partial
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.interrupts import check
 from digitseq.plan import check_recipe
@@ -116,17 +115,14 @@ def write_dataset(
     look = known_manifest if force else found_manifest
     # Where something is without a manifest, another part may have begun since: look once more.
     found = look(storage) or (look(storage) if storage.names() else None)
-    own = found is not None and is_of(found, recipe, glyphs)
+    own = found is not None and found.is_of(recipe, glyphs)
     if format is None:
-        format = found["format"] if found is not None and own else "folder"  # noqa: A001
-    if found is not None and own and found["format"] == format:
-        labels = [*found.get("labels", ()), *labels]
+        format = found.format if found is not None and own else "folder"  # noqa: A001
+    if found is not None and own and found.format == format:
+        labels = [*found.labels, *labels]
     manifest = make_manifest(recipe, glyphs, open_format(format), labels)
     refuse_others(storage, found, manifest, force)
     _refuse_to_replace(storage, found, manifest)
-    if found is not None and same_dataset(found, manifest):
-        for entry, there in zip(manifest["parts"], found["parts"], strict=True):
-            entry |= {"sha256": there["sha256"]} if "sha256" in there else {}
     job = Job(recipe, storage, glyphs, manifest, png_level)
     if finish:
         return _finish(job, progress)
@@ -144,13 +140,13 @@ def write_dataset(
 def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None) -> Summary:
     storage = job.storage
     for name in sorted(storage.names(NOTES)):
-        if name.startswith(_PART):
+        if _LOCK_NAME.fullmatch(name):
             with storage.lock(f"{NOTES}/{name}"):  # nobody is at work on it
                 pass
     found = known_manifest(storage)
-    _sweep(storage, [*job.places, *(places_of(found) if found else ())])
+    _sweep(storage, [*job.places, *(found.places if found else ())])
     _forget_notes(storage)  # all shards are looked at again
-    if force and found and not same_dataset(found, job.manifest):
+    if force and found and not found.is_same(job.manifest):
         _clear(storage, found)
     _begin(job)
     results = engine.results(job, Shards(job))
@@ -179,12 +175,8 @@ def _ending(results: Generator[Written, None, None], clean_up: Callable[[], None
 def _begin(job: Job) -> None:
     """Say what is going to be here, so that another recipe is refused."""
     found = known_manifest(job.storage)
-    if (
-        found is None
-        or not same_dataset(found, job.manifest)
-        or found.get("labels") != job.manifest.get("labels")
-    ):
-        job.storage.put(UNFINISHED, manifest_json(job.manifest))
+    if found is None or not found.is_same(job.manifest) or found.labels != job.manifest.labels:
+        job.storage.put(UNFINISHED, job.manifest.to_json())
 
 
 def _lines(storage: Storage, done: Written) -> bytes:
@@ -193,9 +185,10 @@ def _lines(storage: Storage, done: Written) -> bytes:
 
 def _assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Progress | None) -> Summary:
     """Make a dataset of shards: what stands about all images, and the manifest."""
-    storage, form, manifest = job.storage, job.form, job.manifest
+    storage, form = job.storage, job.form
     total, done, written, size = len(job.recipe), 0, 0, 0
-    for place, entry in zip(job.places, manifest["parts"], strict=True):
+    parts = []
+    for place, entry in zip(job.places, job.manifest.parts, strict=True):
         pixels, before = sha256(), size
         with form.assembling(storage, place) as add:
             for _ in range(place.shards):
@@ -209,21 +202,23 @@ def _assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Prog
                 if progress is not None:
                     progress(done, total, size)
         size = before + form.written_bytes(storage, place, size - before)
-        entry.pop("sha256", None)
-        entry["pixels"] = pixels.hexdigest()
-        if digest := form.digest(storage, place):
-            entry["sha256"] = digest
+        parts.append(replace(entry, pixels=pixels.hexdigest()))
     for name, data in form.whole_files(job.places).items():
         _put_changed(storage, name, data)
-    digest = sha256("".join(entry["pixels"] for entry in manifest["parts"]).encode()).hexdigest()
-    manifest["pixels"] = digest
-    _put_changed(storage, MANIFEST, manifest_json(manifest))
+    digest = sha256("".join(entry.pixels for entry in parts).encode()).hexdigest()
+    _put_changed(storage, MANIFEST, replace(job.manifest, parts=tuple(parts), pixels=digest).to_json())
     storage.remove(UNFINISHED)
     return Summary(storage.where(), total, written, size, digest)
 
 
+def _is_there(storage: Storage, name: str, data: bytes) -> bool:
+    with suppress(FormatError):
+        return storage.read(name, len(data)) == data
+    return False
+
+
 def _put_changed(storage: Storage, name: str, data: bytes) -> None:
-    if storage.read(name) != data:
+    if not _is_there(storage, name, data):
         storage.put(name, data, sync=True)
     elif name == MANIFEST:
         storage.touch(name)  # make compares its time with that of what it was made from
@@ -280,29 +275,40 @@ def _finish(job: Job, progress: Progress | None) -> Summary:
             storage.touch(MANIFEST)  # as for a whole run in which nothing was missing
         _forget_notes(storage)
         _sweep(storage, job.places)
-        manifest = read_manifest(storage) or {}
-        return Summary(storage.where(), len(job.recipe), 0, 0, str(manifest.get("pixels", "")))
+        manifest = read_manifest(storage)
+        return Summary(storage.where(), len(job.recipe), 0, 0, manifest.pixels if manifest else "")
 
 
 def _noted(job: Job) -> Iterator[tuple[Written, bytes]]:
     """What the shards came to, from their notes."""
     shards = Shards(job)
+    most = max((place.most_note for place in job.places), default=0)
     for first in range(0, len(shards), _NOTES_AT_ONCE):
         check()
-        names = [shards[n].note_of(job.notes) for n in range(first, min(first + _NOTES_AT_ONCE, len(shards)))]
-        read = job.storage.reader(names)
-        for name in names:
-            note = from_note(read(name) or b"")
+        some = [shards[number] for number in range(first, min(first + _NOTES_AT_ONCE, len(shards)))]
+        names = [shard.note_of(job.notes) for shard in some]
+        read = job.storage.reader(names, most)
+        for shard, name in zip(some, names, strict=True):
+            note = None
+            with suppress(FormatError):
+                note = from_note(read(name) or b"", shard, job.form.sections(shard.place))
             if note is None:
                 where = job.storage.where(name)
                 raise OutputError(f"{where}: missing or damaged", hint="run its part again")
             yield note
 
 
+_LOCK_NAME = re.compile(r"part-[0-9]+-of-[0-9]+\.lock")
+_NOTES_NAME = re.compile(r"[0-9a-f]{16}")
+_NOTE_NAME = re.compile(r"(train|validation|test|all)-[0-9]{6,}")
+
+
 def _forget_notes(storage: Storage) -> None:
-    for folder in storage.names(NOTES):
+    """Remove the notes about shards, and nothing else that may lie beside them."""
+    for folder in filter(_NOTES_NAME.fullmatch, storage.names(NOTES)):
         for name in storage.names(f"{NOTES}/{folder}"):
-            storage.remove(f"{NOTES}/{folder}/{name}")
+            if _NOTE_NAME.fullmatch(name) or is_partial(name):
+                storage.remove(f"{NOTES}/{folder}/{name}")
         storage.remove_empty(f"{NOTES}/{folder}")
     storage.remove_empty(NOTES)
 
@@ -310,20 +316,17 @@ def _forget_notes(storage: Storage) -> None:
 # --- What was there -------------------------------------------------------------------------------------
 
 
-def _refuse_to_replace(storage: Storage, found: dict[str, Any] | None, manifest: dict[str, Any]) -> None:
+def _refuse_to_replace(storage: Storage, found: Manifest | None, manifest: Manifest) -> None:
     """Keep files that are not of the dataset that is there, and would be replaced by what it becomes."""
-    if found is None or (same_dataset(found, manifest) and found.get("labels") == manifest.get("labels")):
+    if found is None or (found.is_same(manifest) and found.labels == manifest.labels):
         return
-
-    def files(of: dict[str, Any]) -> set[str]:
-        form, places = FORMATS[of["format"]], places_of(of)
-        names = (name for place in places for name in (*form.files(place), *form.passing(place)))
-        return {*names, *form.whole_files(places)}
-
-    if theirs := sorted((files(manifest) - files(found)) & storage.files()):
+    if theirs := sorted(n for n in storage.files() if manifest.owns(n) and not found.owns(n)):
         raise OutputError(
             f"{storage.where(theirs[0])} is not of this dataset, and would be replaced", hint="move it away"
         )
+
+
+_SHARD_NAME = re.compile(r"[0-9]{3,}")
 
 
 def _sweep(storage: Storage, places: Sequence[Place]) -> None:
@@ -331,7 +334,7 @@ def _sweep(storage: Storage, places: Sequence[Place]) -> None:
     for folder in {"", *(place.folder for place in places)}:
         storage.sweep([folder])
         for kind in ("images", "labels"):
-            shards = storage.names(f"{folder}{kind}")
+            shards = filter(_SHARD_NAME.fullmatch, storage.names(f"{folder}{kind}"))
             storage.sweep([f"{folder}{kind}", *(f"{folder}{kind}/{shard}" for shard in shards)])
 
 
@@ -345,20 +348,18 @@ def _folders_of(shards: Shards, notes: str) -> Iterator[str]:
             yield f"{shard.place.folder}{kind}/{shard.number:03d}"
 
 
-def _clear(storage: Storage, found: dict[str, Any]) -> None:
+def _clear(storage: Storage, found: Manifest) -> None:
     """
     Remove the dataset that a manifest tells of: its own files, and nothing else.
 
     Until all are gone the folder says what it holds, so that a run that is killed here can be followed by
     another.
     """
-    form, places = FORMATS[found["format"]], places_of(found)
-    if (data := storage.read(MANIFEST)) is not None:
+    if (data := storage.read(MANIFEST, MOST_BYTES)) is not None:
         storage.put(UNFINISHED, data)
         storage.remove(MANIFEST)
     folders = set()
-    names = (name for place in places for name in (*form.files(place), *form.passing(place)))
-    for name in (*form.whole_files(places), *names):
+    for name in sorted(filter(found.owns, storage.files())):
         check()
         storage.remove(name)
         while "/" in name:

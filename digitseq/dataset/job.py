@@ -11,9 +11,10 @@ from hashlib import sha256
 from typing import Any
 
 from digitseq.dataset.execution import Watch, run
-from digitseq.dataset.formats import FORMATS, write_shard
-from digitseq.dataset.formats.format import SHARD, Format, Place, Shard, Written
-from digitseq.dataset.manifest import NOTES, places_of, read_manifest, same_dataset
+from digitseq.dataset.formats import write_shard
+from digitseq.dataset.formats.format import Format
+from digitseq.dataset.formats.shard import SHARD, Place, Shard, Written
+from digitseq.dataset.manifest import NOTES, Manifest, read_manifest
 from digitseq.dataset.storage import Storage
 from digitseq.errors import CacheError, DigitSeqWarning
 from digitseq.glyphs.cache import damage, stored_folder
@@ -31,31 +32,31 @@ class Job:
     recipe: Recipe
     storage: Storage
     glyphs: GlyphSet
-    manifest: dict[str, Any]
+    manifest: Manifest
     png_level: int
 
     @property
     def form(self) -> Format:
         """Its format."""
-        return FORMATS[self.manifest["format"]]
+        return self.manifest.form
 
-    @cached_property
+    @property
     def places(self) -> list[Place]:
         """Where its splits are."""
-        return places_of(self.manifest)
+        return self.manifest.places
 
     @cached_property
     def notes(self) -> str:
         """The folder of the notes about its shards; another dataset, or other lines, have another one."""
-        own = {name: self.manifest.get(name) for name in ("recipe", "source", "format", "labels")}
+        stated = self.manifest.to_dict()
+        own = {name: stated.get(name) for name in ("recipe", "source", "format", "labels")}
         return f"{NOTES}/{sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]}"
 
     @property
     def is_whole(self) -> bool:
         """Whether it is there, finished."""
         found = read_manifest(self.storage)
-        whole = found is not None and same_dataset(found, self.manifest)
-        return whole and (found or {}).get("labels") == self.manifest.get("labels")
+        return found is not None and found.is_same(self.manifest) and found.labels == self.manifest.labels
 
 
 class Shards(Sequence[Shard]):

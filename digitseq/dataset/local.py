@@ -1,19 +1,24 @@
 """Files of a dataset in a folder of this machine."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from filecmp import cmp
+from functools import cached_property
 from math import inf
 from pathlib import Path
 from typing import IO
 
-from digitseq.dataset.storage import LOCK, Storage
+from digitseq.dataset.storage import LOCK, Storage, text_lines, too_long
 from digitseq.errors import FormatError, OutputError, system_errors
-from digitseq.interrupts import interruptible
+from digitseq.folder import Folder, partial_name
 from digitseq.locks import LockedError, lock_file
-from digitseq.wholefile import beside, sweep_partial, whole_file
+from digitseq.tree import Tree
+
+_IN_PARTIAL = re.compile(r"[0-9]{6,}\.(png|txt)")
+"""The names of files in a folder that is not whole yet."""
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,10 @@ class LocalStorage(Storage):
 
     root: Path
     owner: str = ""
+
+    @cached_property
+    def _tree(self) -> Tree:
+        return Tree(self.root)
 
     def where(self, name: str = "") -> str:
         """What to call a file in a message."""
@@ -42,13 +51,21 @@ class LocalStorage(Storage):
         with self._told(""):
             self.root.mkdir(parents=True, exist_ok=True)
 
+    @contextmanager
+    def _folder_of(self, name: str) -> Iterator[tuple[Folder, str]]:
+        """The folder of a file, made if it is missing, and the file's name in it."""
+        folder, _, file = name.rpartition("/")
+        with self._tree.folder(folder, make=True) as inside:
+            yield inside, file
+
     def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
         """Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place."""
-        path = self.root / name
-        with self._told(name):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path, sync=sync, owner=self.owner) as file:
-                file.write(data)
+        with (
+            self._told(name),
+            self._folder_of(name) as (folder, file_name),
+            folder.whole(file_name, sync=sync, owner=self.owner) as file,
+        ):
+            file.write(data)
 
     def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
         """
@@ -56,99 +73,91 @@ class LocalStorage(Storage):
 
         One rename for all costs nothing beside the writing, where one for each file would.
         """
-        path = self.root / name
-        with self._told(name):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = beside(path, self.owner)
-            partial.mkdir()
-            size = 0
+        with self._told(name), self._folder_of(name) as (above, folder_name):
+            partial = partial_name(self.owner)
+            size, names = 0, list[str]()
             try:
-                for file_name, data in files:
-                    with (partial / file_name).open("xb", buffering=0) as file:
-                        file.write(data)
-                    size += len(data)
-                self._place_folder(partial, path)
+                with above.folder(partial, make=True) as inside:
+                    for file_name, data in files:
+                        names.append(file_name)
+                        inside.write(file_name, data)
+                        size += len(data)
+                _place_folder(above, partial, folder_name)
             except BaseException:
-                import shutil
-
-                shutil.rmtree(partial, ignore_errors=True)
+                with suppress(OSError):
+                    with above.folder(partial) as inside:
+                        for file_name in names:
+                            inside.remove(file_name)
+                    above.remove_folder(partial)
                 raise
         return size
 
-    @staticmethod
-    def _place_folder(partial: Path, path: Path) -> None:
-        try:
-            partial.rename(path)
-        except OSError:
-            if not path.is_dir():
-                raise
-            # Somebody else wrote it meanwhile: a worker that was given up for lost. The files are the same.
-            for file in partial.iterdir():
-                file.replace(path / file.name)
-            partial.rmdir()
-
     def put_scratch(self, name: str, data: bytes) -> str:
         """Write a file for `take_scratch`, beside a name."""
-        path = beside(self.root / name, self.owner)
-        with self._told(name):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        return path.relative_to(self.root).as_posix()
+        folder_name, slash, _ = name.rpartition("/")
+        partial = partial_name(self.owner)
+        with self._told(name), self._folder_of(name) as (folder, _):
+            folder.write(partial, data)
+        return f"{folder_name}{slash}{partial}"
 
     def take_scratch(self, name: str) -> bytes:
         """Read a file of `put_scratch`, and remove it."""
-        path = self.root / name
-        with system_errors(OutputError, f"{path} cannot be read"):
-            data = path.read_bytes()
-            path.unlink()
+        with (
+            system_errors(OutputError, f"{self.root / name} cannot be read"),
+            self._folder_of(name) as (folder, file_name),
+        ):
+            with folder.open(file_name) as file:
+                data = file.read()
+            folder.remove(file_name)
         return data
 
     @contextmanager
     def replacing(self, *names: str) -> Iterator[list[IO[bytes]]]:
         """Open files that replace those of these names at the end, where their content differs."""
-        places = [self.root / name for name in names]
+        partial = [f"{name.rpartition('/')[0]}/{partial_name(self.owner)}".lstrip("/") for name in names]
+        files: list[IO[bytes]] = []
         with self._told(names[0]):
-            for folder in {path.parent for path in places}:
-                folder.mkdir(parents=True, exist_ok=True)
-            partial = [beside(path, self.owner) for path in places]
-            files: list[IO[bytes]] = [path.open("xb") for path in partial]
+            for name in partial:
+                with self._folder_of(name) as (folder, file_name):
+                    files.append(folder.create(file_name))
         try:
             yield files
         finally:
             for name, file in zip(names, files, strict=True):
                 with self._told(name):  # what is left is written now
                     file.close()
-        for name, written, path in zip(names, partial, places, strict=True):
-            with self._told(name):
-                if path.is_file() and cmp(written, path, shallow=False):
-                    written.unlink()
+        for name, written in zip(names, partial, strict=True):
+            with self._told(name), self._folder_of(name) as (folder, file_name):
+                own = written.rpartition("/")[2]
+                if folder.need_file(file_name) and _same(folder, own, file_name):
+                    folder.remove(own)
                 else:
-                    written.replace(path)
+                    folder.replace(own, file_name)
 
     @contextmanager
     def building(self, name: str) -> Iterator[Path]:
         """A path for a file that is written in many steps; it takes its place when the block ends well."""
-        path = self.root / name
-        partial = beside(path, self.owner)
-        with self._told(name):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        partial = partial_name(self.owner)
+        with self._told(name), self._folder_of(name) as (folder, file_name):
+            folder.need_file(file_name)
             try:
-                yield partial
-                partial.replace(path)
+                yield folder.path / partial
+                folder.replace(partial, file_name)
             finally:
-                partial.unlink(missing_ok=True)
+                folder.remove(partial)
 
     # --- Looking ----------------------------------------------------------------------------------------
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
         with system_errors(FormatError, f"{self.root / name} cannot be read"):
-            return (self.root / name).is_file()
+            return self._tree.is_file(name)
 
     def names(self, folder: str = "") -> set[str]:
         """Names in a folder; none where there is no folder."""
         try:
-            return {entry.name for entry in (self.root / folder).iterdir()}
+            with self._tree.folder(folder) as inside:
+                return set(inside.names())
         except (FileNotFoundError, NotADirectoryError):
             return set()
         except OSError as error:
@@ -157,96 +166,137 @@ class LocalStorage(Storage):
     def files(self) -> set[str]:
         """Names of all files in all folders."""
         with system_errors(FormatError, f"{self.root} cannot be read"):
-            return {
-                path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if not path.is_dir()
-            }
+            return set(self._tree.files())
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int) -> bytes | None:
         """
         Content of a file; None if there is none.
 
         Raises:
-            FormatError: it cannot be read.
+            FormatError: it cannot be read, or is longer than ``most`` bytes.
         """
         try:
-            with interruptible():  # it may be a pipe
-                return (self.root / name).read_bytes()
+            with self._tree.open(name) as file:
+                size = os.fstat(file.fileno()).st_size
+                data = file.read(min(size, most) + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise FormatError(f"{self.root / name} cannot be read: {error.strerror}") from error
+        if len(data) > most:
+            raise too_long(self.where(name), most)
+        return data
 
     @contextmanager
-    def local(self, name: str) -> Iterator[Path | None]:
-        """A file as a path on this machine; None if there is none."""
-        yield self.root / name if self.exists(name) else None
+    def local(self, name: str) -> Iterator[IO[bytes] | None]:
+        """A file on this machine, open; None if there is none."""
+        try:
+            with system_errors(FormatError, f"{self.root / name} cannot be read"):
+                file = self._tree.open(name) if self.exists(name) else None
+        except FileNotFoundError:
+            file = None
+        if file is None:
+            yield None
+            return
+        with file:
+            yield file
 
     def stamp(self, name: str) -> object:
         """What changes when a file is replaced; None if there is none."""
         with suppress(OSError):
-            found = (self.root / name).stat()
+            found = (self.root / name).lstat()
             return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
         return None
 
-    def lines(self, name: str) -> Iterator[str]:
-        r"""Lines of a text file, each with its "\n"; none if there is no file."""
-        path = self.root / name
+    def lines(self, name: str, most: int) -> Iterator[str]:
+        r"""Lines of a text file, each with its "\n", at most so many bytes; none if there is no file."""
         try:
-            with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-                yield from file
+            with self._tree.open(name) as file:
+                yield from text_lines(file, most)
         except FileNotFoundError:
             return
         except OSError as error:
-            raise FormatError(f"{path} cannot be read: {error.strerror}") from error
+            raise FormatError(f"{self.root / name} cannot be read: {error.strerror}") from error
 
     # --- Removing ---------------------------------------------------------------------------------------
 
     def touch(self, name: str) -> None:
         """Set the time of a file to now, for programs such as make that compare times."""
-        with self._told(name):
-            os.utime(self.root / name)
+        with self._told(name), self._folder_of(name) as (folder, file_name):
+            folder.touch(file_name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with self._told(name, "removed"):
-            (self.root / name).unlink(missing_ok=True)
+        folder_name, _, file_name = name.rpartition("/")
+        with (
+            self._told(name, "removed"),
+            suppress(FileNotFoundError, NotADirectoryError),
+            self._tree.folder(folder_name) as folder,
+        ):
+            folder.remove(file_name)
 
     def remove_empty(self, folder: str) -> None:
         """Remove a folder in which nothing is left."""
+        above, _, name = folder.rstrip("/").rpartition("/")
         with suppress(OSError):  # not empty, or not there: not ours to remove
-            if (self.root / folder) != self.root:
-                (self.root / folder).rmdir()
+            if name:
+                with self._tree.folder(above) as inside:
+                    inside.remove_folder(name)
 
     def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
         """Remove what a killed run left half-written in folders."""
-        for folder in folders:
-            with self._told(folder, "cleaned up"):
-                if (self.root / folder).is_dir():
-                    sweep_partial(self.root / folder, self.owner if own else "")
+        for name in folders:
+            with (
+                self._told(name, "cleaned up"),
+                suppress(FileNotFoundError, NotADirectoryError),
+                self._tree.folder(name) as folder,
+            ):
+                folder.sweep(self.owner if own else "", _IN_PARTIAL)
 
     @contextmanager
     def lock(self, name: str = LOCK, *, wait: bool = False) -> Iterator[None]:
         """Keep other runs away."""
-        path = self.root / name
-        try:
-            with self._told(name):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                lock = lock_file(path, inf if wait else 0)
-        except LockedError:
-            what = f"to {self.root}" if name == LOCK else f"a part of {self.root}"
-            hint = (
-                "wait for it, or name another folder"
-                if name == LOCK
-                else "wait for it, or write another part"
-            )
-            raise OutputError(f"another digitseq is writing {what}", hint=hint) from None
-        try:
-            yield
-        finally:
-            # Removed while it is held: whoever has it open already holds nothing, and looks again.
-            with suppress(OSError):
-                path.unlink()
-            lock.release()
+        with ExitStack() as stack:
+            try:
+                with self._told(name):
+                    folder, file_name = stack.enter_context(self._folder_of(name))
+                    lock = lock_file(folder, file_name, inf if wait else 0)
+            except LockedError:
+                what = f"to {self.root}" if name == LOCK else f"a part of {self.root}"
+                hint = (
+                    "wait for it, or name another folder"
+                    if name == LOCK
+                    else "wait for it, or write another part"
+                )
+                raise OutputError(f"another digitseq is writing {what}", hint=hint) from None
+            try:
+                yield
+            finally:
+                lock.release(remove=True)
 
     def _told(self, name: str, done: str = "written") -> AbstractContextManager[None]:
         return system_errors(OutputError, f"{self.root / name} cannot be {done}")
+
+
+def _place_folder(above: Folder, partial: str, name: str) -> None:
+    try:
+        above.rename(partial, name)
+    except OSError:
+        if above.stat(name) is None:
+            raise
+        # Somebody else wrote it meanwhile: a worker that was given up for lost. The files are the same.
+        with above.folder(partial) as new, above.folder(name) as there:
+            for file in new.names():
+                new.move(file, there)
+        above.remove_folder(partial)
+
+
+def _same(folder: Folder, one: str, other: str) -> bool:
+    """Whether two files have the same bytes."""
+    with folder.open(one) as first, folder.open(other) as second:
+        if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
+            return False
+        while piece := first.read(_PIECE):
+            if piece != second.read(_PIECE):
+                return False
+        return True

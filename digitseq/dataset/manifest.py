@@ -5,58 +5,159 @@ It is written last: its presence means complete. Until then the same lies under 
 another recipe is refused.
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from json import dumps
 from pathlib import Path
 from typing import Any
 
 from digitseq import __version__
 from digitseq.checks import home_path
 from digitseq.dataset.formats import FORMATS, open_format
-from digitseq.dataset.formats.format import Format, Place
+from digitseq.dataset.formats.format import Format
+from digitseq.dataset.formats.shard import Place
 from digitseq.dataset.local import LocalStorage
 from digitseq.dataset.names import LABEL_FILES
 from digitseq.dataset.storage import Storage, is_url, open_storage
-from digitseq.errors import ArgumentError, FormatError, OutputError, system_errors
+from digitseq.errors import ArgumentError, DigitSeqError, FormatError, OutputError, system_errors
 from digitseq.glyphs.files import IMAGE_SUFFIXES
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.recipe import Recipe
+from digitseq.parsed import Fields, parse_json
+from digitseq.recipe import MAX_IMAGES, Recipe
 
 DATASET_FORMAT = 1
 MANIFEST = "dataset.json"
 UNFINISHED = ".digitseq-unfinished.json"
 NOTES = ".digitseq-notes"
+_BEGUN = b'{\n "format": "'  # of every manifest of ours
+MOST_BYTES = 1 << 27
+"""A manifest is no longer; it is as long as the sequences that it lists."""
 
 
-def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequence[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Entry:
+    """
+    What a manifest says of a split.
+
+    Attributes:
+        folder: where its files are, with a "/" behind it, or nothing.
+        split: its name.
+        images: how many it has.
+        pixels: SHA-256 of its labels, widths and pixels; "" while it is not finished.
+    """
+
+    folder: str
+    split: str
+    images: int
+    pixels: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        known = {"folder": self.folder, "split": self.split, "images": self.images}
+        return known | ({"pixels": self.pixels} if self.pixels else {})
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """
+    What dataset.json says.
+
+    Attributes:
+        format: name of the format.
+        recipe: what was wanted.
+        source: name of the source of the glyphs.
+        digest: of the glyphs.
+        labels: further files of labels.
+        parts: the splits, in order.
+        pixels: SHA-256 of the digests of all splits; "" while it is not finished.
+        version: of the digitseq that wrote it.
+    """
+
+    format: str
+    recipe: Recipe
+    source: str
+    digest: str
+    labels: tuple[str, ...]
+    parts: tuple[Entry, ...]
+    pixels: str = ""
+    version: str = __version__
+
+    @property
+    def form(self) -> Format:
+        """The format."""
+        return FORMATS[self.format]
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Where the splits are."""
+        return [
+            Place(e.split, e.folder, e.images, part.longest, self.labels, part.widest_px)
+            for part, e in zip(self.recipe.parts(), self.parts, strict=True)
+        ]
+
+    def is_of(self, recipe: Recipe, glyphs: GlyphSet) -> bool:
+        """Whether it is that of a recipe and its glyphs."""
+        return self.recipe == recipe and self.digest == glyphs.digest
+
+    def is_same(self, other: "Manifest") -> bool:
+        """Whether another one is of the same images in the same format."""
+        return (self.recipe, self.source, self.digest, self.format) == (
+            other.recipe,
+            other.source,
+            other.digest,
+            other.format,
+        )
+
+    def owns(self, name: str) -> bool:
+        """Whether a file belongs to the dataset, by its name, or is on its way to it."""
+        if name in self.form.whole_files(self.places):
+            return True
+        return any(self.form.owns(place, name) for place in self.places)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {
+            "format": self.format,
+            "version": DATASET_FORMAT,
+            "digitseq": self.version,
+            "recipe": self.recipe.to_dict(),
+            "source": {"name": self.source, "digest": self.digest},
+            "images": len(self.recipe),
+            **({"labels": list(self.labels)} if self.labels else {}),
+            "parts": [entry.to_dict() for entry in self.parts],
+            **({"pixels": self.pixels} if self.pixels else {}),
+        }
+
+    def to_json(self) -> bytes:
+        """
+        The file.
+
+        Raises:
+            ArgumentError: the recipe lists too many sequences for one.
+        """
+        data = dumps(self.to_dict(), indent=1).encode() + b"\n"
+        if len(data) > MOST_BYTES:
+            problem = f"expected as many as {MOST_BYTES:,} bytes of JSON can hold, got {len(data):,} bytes"
+            raise ArgumentError("sequences", problem, hint="write several datasets")
+        return data
+
+
+def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequence[str]) -> Manifest:
     """What dataset.json says, but for the digests of pixels, which come at the end."""
-    wanted = [name for name in LABEL_FILES if name in labels]
+    wanted = tuple(name for name in LABEL_FILES if name in labels)
     if wanted and form.name != "folder":
         raise ArgumentError("labels", f"only the format folder has such files, not {form.name}")
-    return {
-        "format": form.name,
-        "version": DATASET_FORMAT,
-        "digitseq": __version__,
-        "recipe": recipe.to_dict(),
-        "source": {"name": glyphs.name, "digest": glyphs.digest},
-        "images": len(recipe),
-        **({"labels": wanted} if wanted else {}),
-        "parts": [
-            {"folder": form.folder(part.split, bool(recipe.splits)), "split": part.split, "images": len(part)}
-            for part in recipe.parts()
-        ],
-    }
-
-
-def manifest_json(manifest: dict[str, Any]) -> bytes:
-    """The file of a manifest."""
-    return json.dumps(manifest, indent=1).encode() + b"\n"
+    parts = tuple(
+        Entry(form.folder(part.split, bool(recipe.splits)), part.split, len(part)) for part in recipe.parts()
+    )
+    return Manifest(form.name, recipe, glyphs.name, glyphs.digest, wanted, parts)
 
 
 # --- Reading it ----------------------------------------------------------------------------------------
 
 
-def read_manifest(storage: Storage, name: str = MANIFEST) -> dict[str, Any] | None:
+def read_manifest(storage: Storage, name: str = MANIFEST) -> Manifest | None:
     """
     A dataset.json.
 
@@ -66,45 +167,74 @@ def read_manifest(storage: Storage, name: str = MANIFEST) -> dict[str, Any] | No
     Raises:
         FormatError: it is not one, or of a later version.
     """
-    data, where = storage.read(name), storage.where(name)
-    if data is None:
-        return None
+    data, where = storage.read(name, MOST_BYTES), storage.where(name)
+    return None if data is None else parse_manifest(data, where)
+
+
+def parse_manifest(data: bytes, where: str) -> Manifest:
+    """
+    What a dataset.json says.
+
+    Args:
+        data: its bytes.
+        where: what to call it in a message.
+
+    Raises:
+        FormatError: it is not one, or of a later version.
+    """
     try:
-        manifest = dict(json.loads(data))
-    except (ValueError, TypeError, RecursionError) as error:
+        fields = Fields(parse_json(data), MANIFEST)
+    except ValueError as error:
         raise FormatError(f"{where}: not a manifest of digitseq: no JSON object") from error
-    form, version = manifest.get("format"), manifest.get("version")
-    if not isinstance(form, str) or form not in FORMATS or version != DATASET_FORMAT:
-        later = isinstance(version, int) and version > DATASET_FORMAT
+    try:
+        form, version = fields.text("format"), fields.integer("version", 0, 1 << 31)
+        if form not in FORMATS or version != DATASET_FORMAT:
+            raise ValueError(f"found version {version}, format {form[:40]}")
+    except ValueError as error:
         raise FormatError(
             f"{where}: not a manifest of digitseq that this version reads: expected version {DATASET_FORMAT} "
-            f"and one of the formats {', '.join(FORMATS)}, got version {version}, format {form}",
-            hint="a later digitseq wrote it; install that one" if later else "",
-        )
+            f"and one of the formats {', '.join(FORMATS)} ({error})",
+            hint="if a later digitseq wrote it, install that one",
+        ) from error
     try:
-        recipe = Recipe.from_dict(manifest["recipe"])
-        parts = [(part["split"], part["images"]) for part in manifest["parts"]]
-        whole = all(isinstance(manifest["source"][name], str) for name in ("name", "digest"))
-        if not whole or parts != [(part.split, len(part)) for part in recipe.parts()]:
-            raise ValueError("its parts are not those of its recipe")
-        folders = [FORMATS[form].folder(part.split, bool(recipe.splits)) for part in recipe.parts()]
-        if [part["folder"] for part in manifest["parts"]] != folders:
-            raise ValueError("a part has another folder")
-        if not set(manifest.get("labels", ())) <= set(LABEL_FILES):
-            raise ValueError("it has unknown files of labels")
-    except (ValueError, TypeError, KeyError) as error:
+        return _manifest(fields, form)
+    except (ValueError, DigitSeqError) as error:
         raise FormatError(f"{where}: the manifest is damaged ({error})") from error
-    return manifest
 
 
-def places_of(manifest: dict[str, Any]) -> list[Place]:
-    """Where the splits of a dataset are."""
-    recipe = Recipe.from_dict(manifest["recipe"])
-    labels = tuple(manifest.get("labels", ()))
-    return [
-        Place(entry["split"], entry["folder"], entry["images"], part.longest, labels, entry.get("sha256", ""))
-        for part, entry in zip(recipe.parts(), manifest["parts"], strict=True)
-    ]
+def _manifest(fields: Fields, form: str) -> Manifest:
+    recipe = Recipe.from_dict(fields.mapping("recipe"))
+    source = fields.object("source")
+    parts = []
+    for value in fields.items("parts"):
+        part = Fields(value, "parts")
+        parts.append(
+            Entry(
+                part.text("folder"),
+                part.text("split"),
+                part.integer("images", 0, MAX_IMAGES),
+                part.digest("pixels", ""),
+            )
+        )
+    if [(part.split, part.images) for part in parts] != [(p.split, len(p)) for p in recipe.parts()]:
+        raise ValueError("its parts are not those of its recipe")
+    if [part.folder for part in parts] != [
+        FORMATS[form].folder(part.split, bool(recipe.splits)) for part in recipe.parts()
+    ]:
+        raise ValueError("a part has another folder")
+    labels = fields.texts("labels") if "labels" in fields else []
+    if not set(labels) <= set(LABEL_FILES) or (labels and form != "folder"):
+        raise ValueError("it has unknown files of labels")
+    return Manifest(
+        form,
+        recipe,
+        source.text("name"),
+        source.text("digest"),
+        tuple(name for name in LABEL_FILES if name in labels),
+        tuple(parts),
+        fields.digest("pixels", ""),
+        fields.text("digitseq", ""),
+    )
 
 
 def find_dataset(path: str | Path) -> tuple[Storage, str]:
@@ -155,7 +285,7 @@ def dataset_storage(path: str | Path) -> Storage:
     return storage
 
 
-def finished_manifest(storage: Storage) -> dict[str, Any]:
+def finished_manifest(storage: Storage) -> Manifest:
     """
     The manifest of a finished dataset.
 
@@ -167,38 +297,28 @@ def finished_manifest(storage: Storage) -> dict[str, Any]:
     if manifest is None:
         hint = "run the same `digitseq batch` again to finish it" if storage.exists(UNFINISHED) else ""
         raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
-    if any(not isinstance(entry.get("pixels"), str) for entry in (manifest, *manifest["parts"])):
+    if not all((manifest.pixels, *(entry.pixels for entry in manifest.parts))):
         raise FormatError(
             f"{storage.where(MANIFEST)}: the manifest is damaged (a digest of pixels is missing)"
         )
-    open_format(manifest["format"])
+    open_format(manifest.format)
     return manifest
 
 
 # --- What is there already -----------------------------------------------------------------------------
 
 
-def found_manifest(storage: Storage) -> dict[str, Any] | None:
+def found_manifest(storage: Storage) -> Manifest | None:
     """The manifest of a dataset, finished or not; None where there is none."""
     finished, begun = read_manifest(storage, MANIFEST), read_manifest(storage, UNFINISHED)
-    if finished is None or begun is None or not same_dataset(finished, begun):
+    if finished is None or begun is None or not finished.is_same(begun):
         return finished or begun
     # More files of labels were asked for, and the run that was to write them was killed.
-    both = {*finished.get("labels", ()), *begun.get("labels", ())}
-    return finished | {"labels": [name for name in LABEL_FILES if name in both]}
+    both = {*finished.labels, *begun.labels}
+    return replace(finished, labels=tuple(name for name in LABEL_FILES if name in both))
 
 
-def is_of(found: dict[str, Any], recipe: Recipe, glyphs: GlyphSet) -> bool:
-    """Whether a manifest is that of a recipe and its glyphs."""
-    return bool(found["recipe"] == recipe.to_dict() and found["source"]["digest"] == glyphs.digest)
-
-
-def same_dataset(found: dict[str, Any], manifest: dict[str, Any]) -> bool:
-    """Whether two manifests are of the same images in the same format."""
-    return all(found[name] == manifest[name] for name in ("recipe", "source", "format"))
-
-
-def known_manifest(storage: Storage) -> dict[str, Any] | None:
+def known_manifest(storage: Storage) -> Manifest | None:
     """The manifest, or None if there is none that can be read."""
     try:
         return found_manifest(storage)
@@ -206,9 +326,7 @@ def known_manifest(storage: Storage) -> dict[str, Any] | None:
         return None
 
 
-def refuse_others(
-    storage: Storage, found: dict[str, Any] | None, manifest: dict[str, Any], force: bool
-) -> None:
+def refuse_others(storage: Storage, found: Manifest | None, manifest: Manifest, force: bool) -> None:
     """
     Keep what is not ours to write over.
 
@@ -223,28 +341,29 @@ def refuse_others(
     """
     if found is None:
         # What a run leaves that was killed before it said what it was going to write.
-        if strangers := storage.strangers((NOTES, UNFINISHED, MANIFEST) if force else (NOTES, UNFINISHED)):
+        if strangers := storage.strangers((NOTES, UNFINISHED, *((MANIFEST,) if force else ())), _BEGUN):
             raise OutputError(
                 f"{storage.where()} holds something else ({strangers[0]}) and is kept as it is",
                 hint="name an empty folder",
             )
-    elif not same_dataset(found, manifest) and not force:
+    elif not found.is_same(manifest) and not force:
         raise OutputError(
             f"{storage.where()} holds a dataset of {_difference(found, manifest)}",
             hint="name another folder, or replace it with --force (force=True)",
         )
 
 
-def _difference(found: dict[str, Any], manifest: dict[str, Any]) -> str:
+def _difference(found: Manifest, manifest: Manifest) -> str:
     """The first thing in which two datasets differ, in words."""
-    for name, wanted in manifest["recipe"].items():
-        there = found["recipe"].get(name)
+    theirs, ours = found.recipe.to_dict(), manifest.recipe.to_dict()
+    for name, wanted in ours.items():
+        there = theirs[name]
         if there != wanted and name == "augment":
             there, wanted = there or {}, wanted or {}
             name = next(key for key in {**there, **wanted} if there.get(key) != wanted.get(key))
             there, wanted = there.get(name, "nothing"), wanted.get(name, "nothing")
         if there != wanted:
             return f"another recipe ({name}: {str(there)[:40]} there, {str(wanted)[:40]} wanted)"
-    if found["format"] != manifest["format"]:
-        return f"another format ({found['format']} there, {manifest['format']} wanted)"
+    if found.format != manifest.format:
+        return f"another format ({found.format} there, {manifest.format} wanted)"
     return "another recipe (its source has other glyphs)"

@@ -6,7 +6,7 @@ from typing import Any
 
 from digitseq.dataset.drawing import draw_batches
 from digitseq.dataset.formats import open_format
-from digitseq.dataset.manifest import found_manifest, is_of, make_manifest, places_of
+from digitseq.dataset.manifest import found_manifest, make_manifest
 from digitseq.dataset.storage import open_storage
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.plan import check_recipe
@@ -41,10 +41,10 @@ def outline(
     for part in parts:
         check_recipe(part, glyphs.choose(part.split))
     found = None if out is None else found_manifest(open_storage(out))
-    if found is not None and is_of(found, recipe, glyphs) and format in (None, found["format"]):
-        format, labels = found["format"], [*found.get("labels", ()), *labels]  # noqa: A001
+    if found is not None and found.is_of(recipe, glyphs) and format in (None, found.format):
+        format, labels = found.format, [*found.labels, *labels]  # noqa: A001
     form = open_format(format or "folder")
-    places = places_of(make_manifest(recipe, glyphs, form, labels))
+    places = make_manifest(recipe, glyphs, form, labels).places
     texts: list[str] = []
     size = sampled = 0
     widths: list[int] = []
@@ -63,7 +63,7 @@ def outline(
         "source": f"{glyphs.name} {glyphs.digest[:12]}",
         "seed": recipe.seed,
         "format": form.name,
-        "files": sum(1 for place in places for _ in form.files(place)) + len(form.whole_files(places)) + 1,
+        "files": sum(form.file_count(place) for place in places) + len(form.whole_files(places)) + 1,
         "size_bytes": round(size / max(sampled, 1) * len(recipe)),
         "recipe": recipe.to_dict(),
     }

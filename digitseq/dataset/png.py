@@ -17,6 +17,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, bit depth, colour type, compression, filter, interlace
 _LENGTH = struct.Struct(">I")
 _END = b"\0\0\0\0IEND\xaeB`\x82"
+_MOST_ROWS = 112  # four times 28: an image that is too high is told as such
 FAST = 0
 """The level that is fastest on this machine."""
 
@@ -68,15 +69,16 @@ def encode_png(
     return b"".join(chunks)
 
 
-def decode_png(data: bytes) -> UInt8Array | None:
+def decode_png(data: bytes, widest_px: int) -> UInt8Array | None:
     """
     The image in a PNG file that `encode_png` wrote.
 
     Args:
         data: the bytes of a file.
+        widest_px: how wide it can be, at a height of 28 px; no larger one is unpacked.
 
     Returns:
-        uint8 (height, width); None if the file is damaged, or another kind of PNG.
+        uint8 (height, width); None if the file is damaged, too large, or another kind of PNG.
     """
     try:
         if data[:8] != _SIGNATURE or not data.endswith(_END):
@@ -90,7 +92,15 @@ def decode_png(data: bytes) -> UInt8Array | None:
             chunks[body[:4]] = body[4:]
             place += length + 12
         width, height, *form = _HEADER.unpack(chunks[b"IHDR"])
-        rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)
+        size = height * (width + 1)
+        if size > _MOST_ROWS * (widest_px + 1):
+            return None
+        unpacked = zlib.decompressobj()
+        rows = np.frombuffer(unpacked.decompress(chunks[b"IDAT"], size + 1), np.uint8).reshape(
+            height, width + 1
+        )
+        if not unpacked.eof:
+            return None
     except (struct.error, zlib.error, KeyError, ValueError):
         return None
     return None if form != [8, 0, 0, 0, 0] or rows[:, 0].any() else rows[:, 1:]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.arrays import UInt8Array
-from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.formats.format import SHARD, Format, Place
+from digitseq.dataset.formats.format import Format
 from digitseq.dataset.formats.found import Found, label_of
-from digitseq.dataset.manifest import dataset_storage, finished_manifest, places_of
+from digitseq.dataset.formats.shard import SHARD, Place
+from digitseq.dataset.manifest import dataset_storage, finished_manifest
 from digitseq.dataset.storage import Storage
 from digitseq.errors import FormatError
 from digitseq.recipe import Recipe
@@ -60,7 +60,7 @@ class DatasetPart:
         """
         number = range(len(self))[index]
         found = self.found(number)
-        image = None if found.problem else found.image()
+        image = None if found.problem else found.image(self.place.widest_px)
         if image is None:
             raise FormatError(f"{found.where}: {found.problem or 'damaged, or not a PNG of digitseq'}")
         # Decoded PNGs are read-only.
@@ -121,9 +121,8 @@ def read_dataset(out: str | Path) -> Dataset:
     """
     storage = dataset_storage(out)
     manifest = finished_manifest(storage)
-    recipe, form = Recipe.from_dict(manifest["recipe"]), FORMATS[manifest["format"]]
     parts = {
-        part.split: DatasetPart(part, place, form, storage)
-        for part, place in zip(recipe.parts(), places_of(manifest), strict=True)
+        part.split: DatasetPart(part, place, manifest.form, storage)
+        for part, place in zip(manifest.recipe.parts(), manifest.places, strict=True)
     }
-    return Dataset(out, recipe, manifest, parts)
+    return Dataset(out, manifest.recipe, manifest.to_dict(), parts)

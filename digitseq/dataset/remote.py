@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from digitseq.dataset.storage import Storage
+from digitseq.dataset.storage import Storage, text_lines, too_long
 from digitseq.errors import DigitSeqError, ExtraError, FormatError, OutputError
 from digitseq.extras import import_problem, require
-from digitseq.wholefile import PARTIAL, beside
+from digitseq.folder import is_partial, partial_name
 
 _fetched: dict[str, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
+_MOST_SCRATCH = 1 << 30
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 
@@ -87,7 +88,7 @@ class RemoteStorage(Storage):
     def make(self) -> None:
         """Have the place to write to: whoever may not write, or has no bucket, hears it now."""
         system, path = self._place
-        test = f"{path}/{beside(Path('x')).name}"
+        test = f"{path}/{partial_name()}"
         with self._told(OutputError, "", "written"):
             system.pipe_file(test, b"")
             system.rm_file(test)
@@ -108,14 +109,14 @@ class RemoteStorage(Storage):
 
     def put_scratch(self, name: str, data: bytes) -> str:
         """Write an object for `take_scratch`; returns its name."""
-        folder, _, file = name.rpartition("/")
-        scratch = f"{folder}/{beside(Path(file)).name}" if folder else beside(Path(file)).name
+        folder, slash, _ = name.rpartition("/")
+        scratch = f"{folder}{slash}{partial_name()}"
         self.put(scratch, data)
         return scratch
 
     def take_scratch(self, name: str) -> bytes:
         """Read an object of `put_scratch`, and remove it."""
-        data = self.read(name)
+        data = self.read(name, _MOST_SCRATCH)
         if data is None:
             raise OutputError(f"{self.where(name)} has disappeared", hint="the same command again goes on")
         self.remove(name)
@@ -168,29 +169,40 @@ class RemoteStorage(Storage):
         with self._told(FormatError, "", "read"):
             return {str(name).removeprefix(path).lstrip("/") for name in system.find(path)}
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int) -> bytes | None:
         """Content of an object; None if there is none."""
         system, path = self._place
         with self._told(FormatError, name, "read"), suppress(FileNotFoundError):
-            return bytes(system.cat_file(f"{path}/{name}"))
+            return self._whole(name, bytes(system.cat_file(f"{path}/{name}", start=0, end=most + 1)), most)
         return None
 
-    def reader(self, names: Sequence[str]) -> Callable[[str], bytes | None]:
+    def reader(self, names: Sequence[str], most: int) -> Callable[[str], bytes | None]:
         """What reads some files: they are fetched together, many at a time where the file system can."""
         system, path = self._place
+        content: dict[str, bytes | None] = {}
         with self._told(FormatError, names[0] if names else "", "read"):
-            found = system.cat([f"{path}/{name}" for name in names], on_error="return") if names else {}
-            for name, data in found.items():
+            wanted = [f"{path}/{name}" for name in names]
+            count = len(names)
+            found = (
+                system.cat_ranges(wanted, [0] * count, [most + 1] * count, on_error="return") if names else []
+            )
+            for name, data in zip(names, found, strict=True):
                 if isinstance(data, Exception) and not isinstance(data, FileNotFoundError):
-                    raise FormatError(f"{name} cannot be read: {data}")
-        content = {name: found.get(f"{path}/{name}") for name in names}
+                    raise FormatError(f"{self.where(name)} cannot be read: {data}")
+                content[name] = None if isinstance(data, Exception) else bytes(data)
 
         def read(name: str) -> bytes | None:
             if name not in content:
-                return self.read(name)
-            return data if isinstance(data := content[name], bytes) else None
+                return self.read(name, most)
+            data = content[name]
+            return None if data is None else self._whole(name, data, most)
 
         return read
+
+    def _whole(self, name: str, data: bytes, most: int) -> bytes:
+        if len(data) > most:
+            raise too_long(self.where(name), most)
+        return data
 
     def stamp(self, name: str) -> object:
         """What changes when a file is replaced; None if there is none."""
@@ -200,17 +212,21 @@ class RemoteStorage(Storage):
             return tuple(str(found.get(key)) for key in ("size", "ETag", "mtime", "created", "LastModified"))
         return None
 
-    def lines(self, name: str) -> Iterator[str]:
-        r"""Lines of a text file, each with its "\n"; none if there is no file."""
+    def lines(self, name: str, most: int) -> Iterator[str]:
+        r"""Lines of a text file, each with its "\n", at most so many bytes; none if there is no file."""
         import io
 
-        data = self.read(name)
-        if data is not None:
-            yield from io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="replace", newline="\n")
+        system, path = self._place
+        with (
+            self._told(FormatError, name, "read"),
+            suppress(FileNotFoundError),
+            io.BufferedReader(system.open(f"{path}/{name}", "rb")) as file,
+        ):
+            yield from text_lines(file, most)
 
     @contextmanager
-    def local(self, name: str) -> Iterator[Path | None]:
-        """A file as a path on this machine; None if there is none. The last one is kept for the next time."""
+    def local(self, name: str) -> Iterator[IO[bytes] | None]:
+        """A file on this machine, open; None if there is none. The last one is kept for the next time."""
         stamp, key = self.stamp(name), self.where(name)
         if stamp is None:
             yield None
@@ -222,7 +238,8 @@ class RemoteStorage(Storage):
             with self._told(FormatError, name, "read"):
                 system.get_file(f"{root}/{name}", str(Path(folder.name, "file")))
             _fetched[key] = (stamp, folder)
-        yield Path(_fetched[key][1].name, "file")
+        with Path(_fetched[key][1].name, "file").open("rb") as file:
+            yield file
 
     # --- Removing ---------------------------------------------------------------------------------------
 
@@ -246,7 +263,7 @@ class RemoteStorage(Storage):
         """Remove what a killed run left in folders; with ``own``, nothing: no name here tells its owner."""
         for folder in folders:
             for name in () if own else self.names(folder):
-                if name.startswith(PARTIAL):
+                if is_partial(name):
                     self.remove(f"{folder}/{name}".replace("//", "/").lstrip("/"))
 
     @contextmanager

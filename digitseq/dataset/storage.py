@@ -7,14 +7,16 @@ All names are relative, with "/" between folders.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO
 
-from digitseq.checks import home_path
-from digitseq.wholefile import PARTIAL
+from digitseq.checks import counted, home_path
+from digitseq.errors import FormatError
+from digitseq.folder import is_partial
 
 LOCK = ".digitseq.lock"
+_MOST_BEGUN = 1 << 27  # bytes
 
 
 def is_url(out: object) -> bool:
@@ -122,29 +124,39 @@ class Storage(ABC):
         """Names of all files in all folders."""
 
     @abstractmethod
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int) -> bytes | None:
         """
         Content of a file; None if there is none.
 
+        Args:
+            name: the file.
+            most: how many bytes it can have. No more are read.
+
         Raises:
-            FormatError: it cannot be read.
+            FormatError: it cannot be read, is longer, or is not a regular file.
         """
 
-    def reader(self, names: Sequence[str]) -> Callable[[str], bytes | None]:
+    def reader(self, names: Sequence[str], most: int) -> Callable[[str], bytes | None]:
         """What reads some files: where fetching them together is quicker, they are fetched now."""
-        return self.read
+        return lambda name: self.read(name, most)
 
     @abstractmethod
-    def local(self, name: str) -> AbstractContextManager[Path | None]:
-        """A file as a path on this machine; None if there is none."""
+    def local(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
+        """A file on this machine, open; None if there is none."""
 
     @abstractmethod
     def stamp(self, name: str) -> object:
         """What changes when a file is replaced; None if there is none."""
 
     @abstractmethod
-    def lines(self, name: str) -> Iterator[str]:
-        r"""Lines of a text file, each with its "\n"; none if there is no file."""
+    def lines(self, name: str, most: int) -> Iterator[str]:
+        r"""
+        Lines of a text file, each with its "\n"; none if there is no file.
+
+        Args:
+            name: the file.
+            most: how many bytes of a line are read; what a longer one has beyond that is passed over.
+        """
 
     @abstractmethod
     def touch(self, name: str) -> None:
@@ -181,7 +193,34 @@ class Storage(ABC):
             OutputError: one is at work.
         """
 
-    def strangers(self, ours: Iterable[str]) -> list[str]:
-        """What lies at the top and is neither one of these names nor half-written."""
-        names = self.names() - {LOCK, *ours}
-        return sorted(name for name in names if not name.startswith(PARTIAL))
+    def strangers(self, ours: Iterable[str], begun: bytes) -> list[str]:
+        """
+        What lies at the top and is not ours.
+
+        Args:
+            ours: names of files that are.
+            begun: how a file begins that is ours, too, if it is only half-written.
+        """
+
+        def is_begun(name: str) -> bool:
+            if not is_partial(name):
+                return False
+            with suppress(FormatError):
+                data = self.read(name, _MOST_BEGUN) or b""
+                return data.startswith(begun) or begun.startswith(data)
+            return False
+
+        return sorted(name for name in self.names() - {LOCK, *ours} if not is_begun(name))
+
+
+def text_lines(file: IO[bytes], most: int) -> Iterator[str]:
+    """Lines of an open file, as `Storage.lines` gives them."""
+    while line := file.readline(most):
+        yield line.decode("utf-8", "replace")
+        while len(line) == most and not line.endswith(b"\n"):
+            line = file.readline(most)
+
+
+def too_long(where: str, most: int) -> FormatError:
+    """The error about a file that is longer than it can be."""
+    return FormatError(f"{where}: expected at most {counted(most, 'byte')}, and it is longer")

@@ -6,10 +6,17 @@ from itertools import zip_longest
 from pathlib import Path
 
 from digitseq.dataset.drawing import draw_batches, pixel_digest
-from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.formats.format import SHARD, Checker, Format, Place
-from digitseq.dataset.formats.found import Found
-from digitseq.dataset.manifest import MANIFEST, UNFINISHED, dataset_storage, finished_manifest, places_of
+from digitseq.dataset.formats.format import Checker, Format
+from digitseq.dataset.formats.found import MORE_PX, Found
+from digitseq.dataset.formats.shard import SHARD, Place
+from digitseq.dataset.manifest import (
+    MANIFEST,
+    MOST_BYTES,
+    UNFINISHED,
+    Manifest,
+    dataset_storage,
+    finished_manifest,
+)
 from digitseq.dataset.storage import LOCK, Storage
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
@@ -42,51 +49,65 @@ def verify_dataset(
     """
     storage = dataset_storage(out)
     manifest = finished_manifest(storage)
-    if glyphs.digest != manifest["source"]["digest"]:
+    if glyphs.digest != manifest.digest:
         raise FormatError(
             f"{storage.where()} was drawn from other glyphs than {glyphs.name!r}",
-            hint=f"its source is {manifest['source']['name']!r}, digest {manifest['source']['digest'][:12]}",
+            hint=f"its source is {manifest.source!r}, digest {manifest.digest[:12]}",
         )
     glyphs = recomputed(glyphs)
-    recipe = Recipe.from_dict(manifest["recipe"])
-    form, places = FORMATS[manifest["format"]], places_of(manifest)
-    missing, wrong = _wrong_files(storage, form, places)
-    yield from wrong
+    recipe, form, places = manifest.recipe, manifest.form, manifest.places
+    names = storage.files()
+    yield from _wrong_files(storage, manifest, names)
     done, digests = 0, []
-    for part, place, entry in zip(recipe.parts(), places, manifest["parts"], strict=True):
-        state, told = sha256(), missing
+    for part, place, entry in zip(recipe.parts(), places, manifest.parts, strict=True):
+        state, told = sha256(), set[str]()
         checker = form.checking(storage, place)
-        for number in range(place.shards):
+        for number in form.stretches(storage, place, names):
+            if isinstance(number, range):  # nothing of these is there: one sentence for all
+                yield _missing(storage, form, place, number)
+                images = min(len(number) * SHARD, place.images - number.start * SHARD)
+                checker.skip(images)
+                done += images
+                continue
+            missing = [
+                f"{storage.where(name)}: missing"
+                for name in form.shard_files(place, number)
+                if name not in names
+            ]
             shard = part.part(number * SHARD, number * SHARD + place.size(number))
             digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
-            yield from (problem for problem in wrong if problem not in told)
             # What is wrong with a whole file is found again with each of its shards.
-            told = {*missing, *wrong}
+            yield from dict.fromkeys(problem for problem in (*missing, *wrong) if problem not in told)
+            told = set(wrong)
             state.update(digest)
             done += len(shard)
             if progress is not None:
                 progress(done, len(recipe), 0)
         yield from checker.end()
         digests.append(state.hexdigest())
-        if digests[-1] != entry["pixels"]:
-            yield f"{storage.where(entry['folder'])}: its pixels have not the digest that {MANIFEST} says"
-    if sha256("".join(digests).encode()).hexdigest() != manifest["pixels"]:
-        yield f"{storage.where(MANIFEST)}: the digest of all pixels is not {manifest['pixels'][:12]}…"
+        if digests[-1] != entry.pixels:
+            yield f"{storage.where(entry.folder)}: its pixels have not the digest that {MANIFEST} says"
+    if sha256("".join(digests).encode()).hexdigest() != manifest.pixels:
+        yield f"{storage.where(MANIFEST)}: the digest of all pixels is not {manifest.pixels[:12]}…"
 
 
-def _wrong_files(storage: Storage, form: Format, places: list[Place]) -> tuple[set[str], list[str]]:
-    """Sentences about files that are missing; and these, and about files that do not belong there."""
-    whole = form.whole_files(places)
-    expected = {MANIFEST, *whole, *(name for place in places for name in form.files(place))}
-    passing = {LOCK, UNFINISHED, *(name for place in places for name in form.passing(place))}
-    found = storage.files()
-    missing = [f"{storage.where(name)}: missing" for name in sorted(expected - found)]
-    wrong = [
-        f"{storage.where(name)}: does not belong to the dataset"
-        for name in sorted(found - expected - passing)
-    ]
-    changed = [name for name, data in whole.items() if name in found and storage.read(name) != data]
-    return set(missing), [*missing, *wrong, *(f"{storage.where(name)}: changed" for name in changed)]
+def _wrong_files(storage: Storage, manifest: Manifest, names: set[str]) -> Iterator[str]:
+    """Sentences about files of all images that are missing or changed, and files that do not belong there."""
+    form, whole = manifest.form, manifest.form.whole_files(manifest.places)
+    common = {MANIFEST, *whole, *(name for place in manifest.places for name in form.common_files(place))}
+    yield from (f"{storage.where(name)}: missing" for name in sorted(common - names))
+    for name in sorted(names - common - {LOCK, UNFINISHED}):
+        if not manifest.owns(name):
+            yield f"{storage.where(name)}: does not belong to the dataset"
+    for name, data in whole.items():
+        if name in names and storage.read(name, MOST_BYTES) != data:
+            yield f"{storage.where(name)}: changed"
+
+
+def _missing(storage: Storage, form: Format, place: Place, shards: range) -> str:
+    first = form.shard_files(place, shards[0])[0]
+    last = form.shard_files(place, shards[-1])[-1]
+    return f"{storage.where(first)} to {storage.where(last)}: missing, with all between them"
 
 
 def _check_shard(
@@ -106,7 +127,7 @@ def _check_shard(
         if found is not None and sample is not None:
             if problem := found.difference(sample):
                 wrong.append(f"{found.where}: {problem}")
-            if (image := found.image()) is not None:
+            if (image := found.image(2 * sample.image.shape[1] + MORE_PX)) is not None:
                 pixel_digest(state, sample.label, image)
         if sample is not None:
             wrong += checker.check(sample)

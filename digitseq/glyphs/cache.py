@@ -10,26 +10,34 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import lru_cache, partial
-from math import inf
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf, prod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, cast
 
 import numpy as np
 
-from digitseq.arrays import AnyArray
+from digitseq.arrays import AnyArray, IntArray
 from digitseq.checks import home_path
 from digitseq.errors import CacheError, system_errors
+from digitseq.folder import Folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
 from digitseq.interrupts import check
-from digitseq.wholefile import sweep_partial, write_whole
+from digitseq.npy import read_array, read_exactly, read_header
+from digitseq.parsed import Fields, parse_json
+from digitseq.tree import Tree
 
 CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
 STORE_FORMAT = 1
 _MANIFEST = "manifest.json"
+_FILES = ("glyphs.npy", "ink.npy", "origin.npy", "writers.npy")
+_MOST_MANIFEST = 1 << 20  # bytes
+MOST_GLYPHS = 1 << 24
+"""Glyphs of one source; their number is in 32 bits, and all of them in memory."""
 _PIECE = 1 << 14
 _DRAWN = 1 << 10  # glyphs drawn between two reports of progress
 
@@ -66,6 +74,17 @@ def cache_errors() -> AbstractContextManager[None]:
     )
 
 
+def _tree_of(folder: Path) -> tuple[Tree, str]:
+    """
+    The tree that a folder of glyphs belongs to, and its name in it.
+
+    In the cache, that is the cache folder: what is above it may be links, what is below may not.
+    """
+    if folder.is_relative_to(cache := cache_dir()):
+        return Tree(cache), folder.relative_to(cache).as_posix()
+    return Tree(folder), ""
+
+
 def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     """
     Store a glyph set, each file whole and the manifest last.
@@ -76,9 +95,10 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     Args:
         folder: the set's own folder, made if missing.
         glyphs: what to store.
+
+    Raises:
+        OSError: it cannot be written, or something else is in its place.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep_partial(folder)
     stored, ink, bounds = glyphs.arrays()
     arrays: dict[str, AnyArray] = {
         "glyphs.npy": stored,
@@ -87,34 +107,41 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     }
     if glyphs.writers is not None:
         arrays["writers.npy"] = glyphs.writers.astype(np.int32)
-    for name, array in arrays.items():
-        if _is_there(folder / name, array):
-            continue  # not least because Windows does not replace a file that somebody has mapped
-        write_whole(folder / name, partial(_save_array, array=array), sync=True)
-    manifest: dict[str, Any] = {
-        "format": STORE_FORMAT,
-        "sha256": {name: _sha256(folder / name) for name in arrays},
-        "name": glyphs.name,
-        "digest": glyphs.digest,
-        "parts": list(glyphs.parts),
-        "bounds": bounds.tolist(),
-        "writers": glyphs.writers is not None,
-        "widest_ink": glyphs.widest_ink.tolist(),
-    }
-    text = json.dumps(manifest, indent=1).encode()
-    write_whole(folder / _MANIFEST, lambda file: file.write(text), sync=True)
+    tree, place = _tree_of(folder)
+    with tree.folder(place, make=True) as inside:
+        inside.sweep()
+        for name, array in arrays.items():
+            if _is_there(inside, name, array):
+                continue  # not least because Windows does not replace a file that somebody has mapped
+            with inside.whole(name, sync=True) as file:
+                _save_array(file, array)
+        manifest: dict[str, Any] = {
+            "format": STORE_FORMAT,
+            "sha256": {name: _sha256(inside, name) for name in arrays},
+            "name": glyphs.name,
+            "digest": glyphs.digest,
+            "parts": list(glyphs.parts),
+            "bounds": bounds.tolist(),
+            "writers": glyphs.writers is not None,
+            "widest_ink": glyphs.widest_ink.tolist(),
+        }
+        with inside.whole(_MANIFEST, sync=True) as file:
+            file.write(json.dumps(manifest, indent=1).encode())
 
 
-def _is_there(path: Path, array: AnyArray) -> bool:
+def _is_there(folder: Folder, name: str, array: AnyArray) -> bool:
+    if not folder.need_file(name):
+        return False
     try:
-        found = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError):
+        with folder.open(name) as file:
+            found = read_array(file, array.dtype.kind, array.shape, array.nbytes)
+    except (OSError, ValueError):
         return False
     return bool(found.dtype == array.dtype and np.array_equal(found, array))
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+def _sha256(folder: Folder, name: str) -> str:
+    with folder.open(name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -142,7 +169,9 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
     if _is_whole(folder):
         return folder
     with cache_errors():
-        folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+        tree, place = _tree_of(folder)
+        with tree.folder(place, make=True):  # before the work, not after it
+            pass
     with locked(folder.with_suffix(".lock")):
         if _is_whole(folder):  # another process was quicker
             return folder
@@ -178,16 +207,19 @@ def locked(path: Path, wait_s: float = inf, waiting: Callable[[], None] | None =
 
     Raises:
         LockedError: another process still has the lock.
-        CacheError: the file cannot be made.
+        CacheError: the file cannot be made, or something else is in its place.
     """
     from digitseq.locks import lock_file
 
-    with cache_errors():
-        lock = lock_file(path, wait_s, waiting)
-    try:
-        yield
-    finally:
-        lock.release()
+    tree, place = _tree_of(path.parent)
+    with ExitStack() as stack:
+        with cache_errors():
+            folder = stack.enter_context(tree.folder(place))
+            lock = lock_file(folder, path.name, wait_s, waiting)
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def _save_array(file: IO[bytes], array: AnyArray) -> None:
@@ -201,18 +233,61 @@ def _save_array(file: IO[bytes], array: AnyArray) -> None:
     np.save(SimpleNamespace(write=write), array)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class _Stored:
+    """What the manifest of stored glyphs says."""
+
+    sha256: dict[str, str]
+    name: str
+    digest: str
+    parts: tuple[str, ...]
+    bounds: IntArray
+    has_writers: bool
+    widest_ink: IntArray | None
+
+    @property
+    def rows(self) -> int:
+        """How many glyphs there are."""
+        return int(self.bounds[-1, -1])
+
+
+def _read_manifest(folder: Path) -> _Stored | None:
+    tree, place = _tree_of(folder)
     try:
-        manifest = json.loads((folder / _MANIFEST).read_bytes())
+        with tree.open(f"{place}/{_MANIFEST}".lstrip("/")) as file:
+            data = file.read(_MOST_MANIFEST)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise _unreadable(folder, error) from error
+    try:
+        fields = Fields(parse_json(data), _MANIFEST)
+        return _parse_manifest(fields) if fields.integer("format", 0, 1 << 31) == STORE_FORMAT else None
     except ValueError as error:
         raise damaged(folder, error) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != STORE_FORMAT:
-        return None
-    return manifest
+
+
+def _parse_manifest(fields: Fields) -> _Stored:
+    parts = fields.texts("parts")
+    rows = [Fields({"row": row}, "bounds").integers("row", 0, MOST_GLYPHS) for row in fields.items("bounds")]
+    if len(rows) != 10 or {len(row) for row in rows} != {len(parts) + 1} or not parts:
+        raise ValueError("bounds: expected 10 rows, each with a number more than there are parts")
+    bounds = np.array(rows, np.int64)
+    if bounds[0, 0] != 0 or (np.diff(bounds.ravel()) < 0).any() or (bounds[1:, 0] != bounds[:-1, -1]).any():
+        raise ValueError("bounds: expected ranges that follow one another")
+    widest = fields.integers("widest_ink", 0, SIDE) if "widest_ink" in fields else None
+    if widest is not None and len(widest) != 10:
+        raise ValueError("widest_ink: expected a number for each digit")
+    stated = fields.object("sha256")
+    return _Stored(
+        {name: stated.digest(name) for name in _FILES if name in stated},
+        fields.text("name"),
+        fields.text("digest"),
+        tuple(parts),
+        bounds,
+        fields.flag("writers"),
+        None if widest is None else np.array(widest, np.int64),
+    )
 
 
 def open_glyphs(folder: Path) -> GlyphSet | None:
@@ -222,45 +297,59 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
     Raises:
         CacheError: files are missing, cannot be read, or are not what the manifest says.
     """
-    manifest = _read_manifest(folder)
-    if manifest is None:
+    stated = _read_manifest(folder)
+    if stated is None:
         return None
+    tree, place = _tree_of(folder)
+    rows = stated.rows
+
+    def read(name: str, dtype: str, *shape: int) -> AnyArray:
+        with tree.open(f"{place}/{name}".lstrip("/")) as file:
+            return _mapped(file, name, np.dtype(dtype), shape)
+
     try:
-        bounds = np.array(manifest["bounds"], np.int64)
-        stored = _mapped(folder / "glyphs.npy")
-        ink, origin = np.load(folder / "ink.npy"), np.load(folder / "origin.npy")
-        rows = int(bounds[-1, -1])
-        if stored.shape != (rows, SIDE + 1, SIDE) or stored.dtype != np.uint8 or ink.shape != (4, rows):
-            raise ValueError(f"expected {rows} glyphs, found {stored.shape} and {ink.shape}")
+        ink = read("ink.npy", "u1", 4, rows)
+        if (rows and (ink[0].astype(np.int64) + ink[1] > SIDE).any()) or (
+            ink[2].astype(np.int64) + ink[3] > SIDE
+        ).any():
+            raise ValueError("ink.npy: ink beyond the glyph")
         glyphs = GlyphSet(
-            stored,
+            read("glyphs.npy", "u1", rows, SIDE + 1, SIDE),
             ink,
-            bounds,
-            origin,
-            name=manifest["name"],
-            digest=manifest["digest"],
-            parts=tuple(manifest["parts"]),
-            writers=np.load(folder / "writers.npy") if manifest["writers"] else None,
-            widest_ink=np.array(manifest["widest_ink"], np.int64) if "widest_ink" in manifest else None,
+            stated.bounds,
+            read("origin.npy", "i4", rows),
+            name=stated.name,
+            digest=stated.digest,
+            parts=stated.parts,
+            writers=read("writers.npy", "i4", rows) if stated.has_writers else None,
+            widest_ink=stated.widest_ink,
         )
-        glyphs.folder = folder
-        return glyphs
     except FileNotFoundError as error:
         raise damaged(folder, f"{Path(str(error.filename)).name} is missing") from error
     except OSError as error:
         raise _unreadable(folder, error) from error
-    except (ValueError, KeyError, IndexError, TypeError, EOFError) as error:
+    except ValueError as error:
         raise damaged(folder, error) from error
+    glyphs.folder = folder
+    return glyphs
 
 
-def _mapped(path: Path) -> AnyArray:
+def _mapped(file: IO[bytes], name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> AnyArray:
     """An array as a memory map; read into memory if the file system cannot map files."""
     try:
-        return cast("AnyArray", np.load(path, mmap_mode="r"))
-    except (FileNotFoundError, PermissionError):
-        raise
-    except OSError:
-        return cast("AnyArray", np.load(path))
+        header = read_header(file, dtype.kind, shape, dtype.itemsize * prod(shape))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    if header.shape != shape or header.dtype != dtype:
+        raise ValueError(f"{name}: expected {dtype} {shape}, found {header.dtype} {header.shape}")
+    start = file.tell()
+    if os.fstat(file.fileno()).st_size < start + header.size:
+        raise ValueError(f"{name}: cut off")
+    if header.size:
+        with suppress(OSError):
+            return cast("AnyArray", np.memmap(file, header.dtype, "r", start, shape))
+        file.seek(start)
+    return np.frombuffer(read_exactly(file, header.size), header.dtype).reshape(shape)
 
 
 def damage(glyphs: GlyphSet) -> str:
@@ -276,16 +365,17 @@ def damage(glyphs: GlyphSet) -> str:
         A few words; "" if nothing is wrong.
     """
     if glyphs.folder is not None:
-        expected = {"glyphs.npy", "ink.npy", "origin.npy"}
-        expected |= {path.name for path in glyphs.folder.glob("writers.npy")}
+        tree, place = _tree_of(glyphs.folder)
         try:
-            stated = dict((_read_manifest(glyphs.folder) or {}).get("sha256") or {})
-            if set(stated) != expected:
-                return f"{_MANIFEST} does not list the files that are there"
-            for name, digest in stated.items():
-                if _sha256(glyphs.folder / name) != digest:
-                    return f"the SHA-256 of {name} differs"
-        except (OSError, CacheError, TypeError, ValueError) as error:
+            stated = _read_manifest(glyphs.folder)
+            with tree.folder(place) as folder:
+                names = {name for name in _FILES if folder.need_file(name)}
+                if stated is None or set(stated.sha256) != names:
+                    return f"{_MANIFEST} does not list the files that are there"
+                for name, digest in stated.sha256.items():
+                    if _sha256(folder, name) != digest:
+                        return f"the SHA-256 of {name} differs"
+        except (OSError, CacheError) as error:
             return str(error)
         if glyphs.has_wrong_ink():
             return "the ink is not where it should be"

@@ -1,20 +1,23 @@
 """
 One download that gives up when its patience runs out, and says whose fault a failure is.
 
-pooch and its HTTP library do the work. They leave a slow server as much time as it likes, and report a full
-disk and a missing file of certificates as the same kind of error.
+The HTTP library does the work. It leaves a slow server as much time as it likes, and reports a full disk and
+a missing file of certificates as the same kind of error.
 """
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
+from digitseq.folder import open_regular
 from digitseq.glyphs.mnist import SourceFile
 from digitseq.interrupts import POLL_S, check
+
+_PIECE = 1 << 14
 
 
 class Patience(NamedTuple):
@@ -31,18 +34,6 @@ IN_PASSING = Patience(3, 5, 60)
 """Nobody asked: a dead network must not keep anybody waiting."""
 
 
-def copy(source: Path, target: Path) -> None:
-    """
-    Copy a file from a mirror that is a local folder.
-
-    Raises:
-        MirrorError: it cannot be read.
-        WriteError: the copy cannot be written.
-    """
-    with target.open("wb") as output, _blamed_on_the_mirror(), source.open("rb") as file:
-        shutil.copyfileobj(file, _Arriving(output))
-
-
 class MirrorError(Exception):
     """Why a mirror did not give a file, in a few words."""
 
@@ -51,33 +42,71 @@ class WriteError(Exception):
     """What has arrived cannot be written; the cause is the system's refusal."""
 
 
-class _Arriving:
-    """The file of a download. What the system refuses here is the cache's fault, all else the network's."""
+class Arriving:
+    """The file of a download: counted and hashed as it comes, and never longer than the original."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], original: SourceFile) -> None:
+        self._file, self._original, self._state = file, original, sha256()
+        self.received = 0
 
     def write(self, data: bytes) -> None:
-        """Write a chunk."""
+        """
+        Write a chunk.
+
+        Raises:
+            MirrorError: it is more than the original has.
+            WriteError: the system refuses: the fault of the cache, where all else is that of the network.
+        """
+        self.received += len(data)
+        if self.received > self._original.gz_bytes:
+            name = self._original.gz_name
+            raise MirrorError(f"{name} is another file: it is longer than the original")
+        self._state.update(data)
         try:
             self._file.write(data)
             self._file.flush()
         except OSError as error:
             raise WriteError from error
 
-    def flush(self) -> None:
-        """Nothing: every chunk is written at once."""
+    def check(self) -> None:
+        """
+        Make sure that it is the original.
+
+        Raises:
+            MirrorError: it is not.
+        """
+        if self._state.hexdigest() != self._original.gz_sha256:
+            name = self._original.gz_name
+            raise MirrorError(f"{name} is damaged or another file (its SHA-256 differs)")
+
+
+def copy(source: Path, target: Arriving) -> None:
+    """
+    Copy a file from a mirror that is a local folder.
+
+    Raises:
+        MirrorError: it cannot be read, or is longer than the original.
+        WriteError: the copy cannot be written.
+    """
+    with _blamed_on_the_mirror(), open_regular(source) as file:
+        while data := file.read(_PIECE):
+            target.write(data)
 
 
 @contextmanager
 def _blamed_on_the_mirror() -> Iterator[None]:
     """What the system refuses in the block has to do with the mirror, unless it is WriteError."""
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 
     try:
         yield
-    except RequestException:
+    except (RequestException, ValueError):  # the latter also for an address that is none
         raise
+    except ReadTimeoutError as error:
+        raise MirrorError("no answer in time") from error
+    except HTTPError as error:  # while the content is read
+        raise MirrorError("the connection broke off") from error
     except OSError as error:  # such as a file of certificates that is not there
         name = f"{Path(str(error.filename)).name}: " if error.filename else ""
         raise MirrorError(name + (error.strerror or str(error))) from error
@@ -111,8 +140,6 @@ def in_few_words(error: Exception) -> str:
         return "its certificate is not trusted (set REQUESTS_CA_BUNDLE to a file of trusted certificates)"
     if isinstance(error, exceptions.Timeout):
         return "no answer in time"
-    if isinstance(error, exceptions.ChunkedEncodingError):
-        return "the connection broke off"
     if isinstance(error, exceptions.ConnectionError):
         return "no connection"
     return str(error)
@@ -127,13 +154,14 @@ class Download:
     An abandoned thread ends with its next chunk or with the process.
     """
 
-    def __init__(self, url: str, output: Path, file: SourceFile, patience: Patience, tally: "Tally") -> None:
-        self._url, self._output, self._file, self._patience, self._tally = url, output, file, patience, tally
+    def __init__(
+        self, url: str, target: Arriving, original: SourceFile, patience: Patience, tally: "Tally"
+    ) -> None:
+        self._url, self._target, self._original = url, target, original
+        self._patience, self._tally = patience, tally
         self._beat = threading.Event()  # set by every chunk and at the end
-        self._received = 0
         self._abandoned = self._finished = False
         self._error: BaseException | None = None
-        self.total = 0  # pooch sets it; the true size is known
 
     def run(self) -> None:
         """Download, or raise MirrorError or what the HTTP library raised."""
@@ -154,56 +182,40 @@ class Download:
                     continue
                 self._beat.clear()
                 heard, wait_s = time.monotonic(), self._patience.stall_s
-                received = self._received
+                received = self._target.received
                 self._tally.add(received - counted)
                 counted = received
                 if time.monotonic() > deadline:
-                    raise MirrorError(f"too slow: {self._file.gz_name} took over {self._patience.file_s:g} s")
+                    raise MirrorError(
+                        f"too slow: {self._original.gz_name} took over {self._patience.file_s:g} s"
+                    )
             if self._error is not None:
                 raise self._error
-            self._tally.add(self._received - counted)
+            self._tally.add(self._target.received - counted)
         except BaseException:
             self._abandoned = True
             self._tally.add(-counted)
             raise
 
     def _work(self) -> None:
-        from pooch import HTTPDownloader
+        import requests
 
-        responses: list[Any] = []
-        downloader = HTTPDownloader(
-            progressbar=self,
-            chunk_size=1 << 14,
-            # The clock is in `run`; this ends a thread that was abandoned.
-            timeout=(2 * self._patience.first_byte_s, 2 * self._patience.stall_s),
-            # A server that says "Content-Encoding: gzip" of a .gz file would have it unpacked on the way.
-            headers={"Accept-Encoding": "identity"},
-            hooks={"response": lambda response, **_: responses.append(response)},
-        )
         try:
-            with self._output.open("wb") as file, _blamed_on_the_mirror():
-                downloader(self._url, _Arriving(file), None)
+            # The clock is in `run`; this ends a thread that was abandoned.
+            timeout = (2 * self._patience.first_byte_s, 2 * self._patience.stall_s)
+            headers = {"Accept-Encoding": "identity"}
+            with (
+                _blamed_on_the_mirror(),
+                requests.get(self._url, stream=True, timeout=timeout, headers=headers) as response,
+            ):
+                response.raise_for_status()
+                # As it comes: a server that says "Content-Encoding: gzip" of a .gz file means the file.
+                for chunk in response.raw.stream(_PIECE, decode_content=False):
+                    if self._abandoned:
+                        raise MirrorError("abandoned")
+                    self._target.write(chunk)
+                    self._beat.set()
         except BaseException as error:  # handed to the waiting thread
             self._error = error
-        finally:
-            for response in responses:  # pooch leaves it open when something goes wrong
-                response.close()
         self._finished = True
         self._beat.set()
-
-    # What pooch asks of a progress bar. It counts chunks; the file tells the bytes.
-
-    def update(self, _count: int) -> None:
-        """A chunk is in the file."""
-        self._received = self._output.stat().st_size
-        if self._abandoned:
-            raise MirrorError("abandoned")
-        if self._received > self._file.gz_bytes:
-            raise MirrorError(f"{self._file.gz_name} is another file: it is longer than the original")
-        self._beat.set()
-
-    def reset(self) -> None:
-        """Nothing to count anew."""
-
-    def close(self) -> None:
-        """Nothing to close."""

@@ -5,6 +5,7 @@ The only module that uses the network. One process at a time works on the cache 
 downloaded beside its place, checked and moved; what has arrived is kept, so a broken-off fetch goes on.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -12,7 +13,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from hashlib import sha256
 from math import inf
 from pathlib import Path
 from typing import cast
@@ -27,6 +27,7 @@ from digitseq.errors import (
     SourceError,
     system_errors,
 )
+from digitseq.folder import Folder
 from digitseq.glyphs import mnist
 from digitseq.glyphs.cache import (
     cache_dir,
@@ -40,6 +41,7 @@ from digitseq.glyphs.cache import (
 from digitseq.glyphs.download import (
     ASKED_FOR,
     IN_PASSING,
+    Arriving,
     Download,
     MirrorError,
     Tally,
@@ -52,6 +54,8 @@ from digitseq.glyphs.idx import idx_files
 from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
 from digitseq.glyphs.sources import Progress
 from digitseq.locks import LockedError
+from digitseq.parsed import parse_json
+from digitseq.tree import Tree
 
 MIRROR_VARIABLE = "DIGITSEQ_MNIST_MIRROR"
 OFFLINE_VARIABLES = ("DIGITSEQ_OFFLINE", "HF_HUB_OFFLINE")
@@ -60,6 +64,9 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 REMEMBER_FAILURE_S = 3600.0
+_FAILURE = "mnist-unreachable.json"
+_MOST_NOTE = 1 << 16  # bytes
+_DOWNLOADS = "downloads"
 
 _HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files: digitseq fetch-mnist --from DIR"
 _HINT_NETWORK = f"check the network, set {MIRROR_VARIABLE}, or import files: digitseq fetch-mnist --from DIR"
@@ -128,7 +135,8 @@ def fetch(
         if is_new or writer_paths:
             with cache_errors():
                 save_glyphs(folder, glyphs)
-                _failure_note().unlink(missing_ok=True)
+                with Tree(cache_dir()).folder() as cache:
+                    cache.remove(_FAILURE)
         if wrong:
             told = f"the cached MNIST in {folder} was damaged ({wrong}) and has been repaired"
             warnings.warn(told, DigitSeqWarning, stacklevel=2)
@@ -156,20 +164,18 @@ def is_offline() -> bool:
 def failed_lately() -> bool:
     """Whether a fetch from the same mirrors has failed within the last hour."""
     try:
-        note = _failure_note()
-        age_s = time.time() - note.stat().st_mtime
-        return 0 <= age_s < REMEMBER_FAILURE_S and json.loads(note.read_bytes()) == list(_mirrors())
+        with Tree(cache_dir()).open(_FAILURE) as file:
+            age_s = time.time() - os.fstat(file.fileno()).st_mtime
+            told = parse_json(file.read(_MOST_NOTE))
+        return 0 <= age_s < REMEMBER_FAILURE_S and bool(told == list(_mirrors()))
     except (OSError, ValueError):
         return False
 
 
-def _failure_note() -> Path:
-    return cache_dir() / "mnist-unreachable.json"
-
-
 def _remember_failure() -> None:
-    with suppress(OSError):  # only a convenience
-        _failure_note().write_text(json.dumps(_mirrors()), encoding="utf-8")
+    # Only a convenience.
+    with suppress(OSError), Tree(cache_dir()).folder() as cache, cache.whole(_FAILURE) as file:
+        file.write(json.dumps(_mirrors()).encode())
 
 
 @contextmanager
@@ -216,13 +222,11 @@ class _Mirrors:
     """MNIST's files downloaded into the cache folder. What has arrived whole is not downloaded again."""
 
     def __init__(self, in_passing: bool, progress: Progress | None) -> None:
-        self._folder = cache_dir() / "downloads"
+        self._tree = Tree(cache_dir())
         self._patience = IN_PASSING if in_passing else ASKED_FOR
         self._tally = Tally(sum(file.gz_bytes for file in FILES), progress)
-        with cache_errors():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            for left_over in self._folder.glob("tmp*"):  # pooch's, of a killed process
-                left_over.unlink(missing_ok=True)
+        with cache_errors(), Tree(cache_dir()).folder(_DOWNLOADS, make=True) as folder:
+            folder.sweep()
 
     def images(self) -> dict[SourceFile, Path]:
         """MNIST's four files: downloaded before, or from the first mirror that gives those that lack."""
@@ -258,54 +262,48 @@ class _Mirrors:
 
     def _downloaded(self, files: tuple[SourceFile, ...]) -> dict[SourceFile, Path] | None:
         """Files that are all here already, whole."""
-        paths = {file: self._folder / file.gz_name for file in files}
-        with cache_errors():
-            for file, path in paths.items():
-                if not path.is_file() or sha256(path.read_bytes()).hexdigest() != file.gz_sha256:
+        with cache_errors(), self._tree.folder(_DOWNLOADS) as folder:
+            for file in files:
+                if not folder.need_file(file.gz_name) or not _is_original(folder, file):
                     return None
-        return paths
+            return {file: folder.path / file.gz_name for file in files}
 
     def _retrieve(self, mirror: str, file: SourceFile) -> Path:
-        """One file from one mirror: downloaded beside its place, checked, moved."""
-        import pooch  # 121 ms and the network stack (requests) behind it, only where it is needed
-        from requests.exceptions import RequestException
+        """One file from one mirror: downloaded beside its place, checked, moved. One that is here is kept."""
+        with cache_errors(), self._tree.folder(_DOWNLOADS) as folder:
+            place = folder.path / file.gz_name
+            if folder.need_file(file.gz_name) and _is_original(folder, file):
+                return place
+            try:
+                with folder.whole(file.gz_name) as output:
+                    target = Arriving(output, file)
+                    self._download(mirror + file.gz_name, target, file)
+                    target.check()
+            except WriteError as error:
+                raise cast("OSError", error.__cause__) from None
+        return place
 
-        pooch.get_logger().setLevel("ERROR")
-        given_up: list[MirrorError] = []
+    def _download(self, url: str, target: Arriving, file: SourceFile) -> None:
+        from requests.exceptions import RequestException  # the network stack, only where it is needed
+
         tally = self._tally if file in FILES else Tally(0, None)
-
-        def download(url: str, output: str, _pooch: object) -> None:
+        try:
             if urlsplit(url).scheme == "file":
-                copy(Path(url2pathname(urlsplit(url).path)), Path(output))
+                copy(Path(url2pathname(urlsplit(url).path)), target)
                 tally.add(file.gz_bytes)
             else:
-                try:
-                    Download(url, Path(output), file, self._patience, tally).run()
-                except MirrorError as error:
-                    given_up.append(error)
-                    raise
-
-        try:
-            url = mirror + file.gz_name
-            return Path(
-                pooch.retrieve(
-                    url, f"sha256:{file.gz_sha256}", file.gz_name, self._folder, downloader=download
-                )
-            )
+                Download(url, target, file, self._patience, tally).run()
         except RequestException as error:
             raise MirrorError(in_few_words(error)) from error
         except ValueError as error:
-            if "known hash" not in str(error):  # which is what pooch says of a hash that differs
-                raise MirrorError(f"its address is not valid ({error})") from error
-            raise MirrorError(f"{file.gz_name} is damaged or another file (its SHA-256 differs)") from error
-        except WriteError as error:
-            with cache_errors():
-                raise cast("OSError", error.__cause__) from None
-        except OSError as error:
-            if given_up:  # Windows cannot remove the file that an abandoned thread still holds
-                raise given_up[0] from error
-            with cache_errors():
-                raise error
+            raise MirrorError(f"its address is not valid ({error})") from error
+
+
+def _is_original(folder: Folder, file: SourceFile) -> bool:
+    with folder.open(file.gz_name) as found:
+        if os.fstat(found.fileno()).st_size != file.gz_bytes:
+            return False
+        return hashlib.file_digest(found, "sha256").hexdigest() == file.gz_sha256
 
 
 def _mirrors() -> tuple[str, ...]:

@@ -8,16 +8,22 @@ rule (`normalise`). docs/sources.md tells users.
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import IO
+from zipfile import ZipFile
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, IntArray, UInt8Array
+from digitseq.arrays import AnyArray, UInt8Array
 from digitseq.checks import counted, home_path
 from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
+from digitseq.folder import open_regular
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.idx import idx_files, read_idx
-from digitseq.glyphs.tiles import SIDE, measure_ink
+from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
+from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
+from digitseq.inputs import IMAGE_FORMATS
+from digitseq.npy import read_array
 
 PARTS = ("train", "validation", "test")
 _PART_WORDS = {
@@ -33,10 +39,9 @@ _PART_WORDS = {
 }
 _RESERVED = ("mnist", "builtin", "auto")
 _DIGITS = frozenset("0123456789")
-_BOX = 20  # MNIST's digits fill a 20×20 box …
-_CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
-_PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".pbm", ".ppm"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+_MOST_FILE = 1 << 26  # bytes of one image
+_IMAGE_WORDS, _LABEL_WORDS = {"images", "x"}, {"labels", "y"}
 
 Piece = tuple[str, AnyArray, AnyArray]
 """Part, images and labels from one place."""
@@ -177,8 +182,15 @@ def _image_files(folder: Path) -> Iterator[Path]:
 def _read_image(file: Path) -> UInt8Array:
     from PIL import Image
 
+    with open_regular(file) as opened:
+        data = opened.read(_MOST_FILE + 1)
+    if len(data) > _MOST_FILE:
+        raise FormatError(f"{file}: expected at most {_MOST_FILE:,} bytes, and it is longer")
     try:
-        with Image.open(file) as image:
+        with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                size = f"{image.width} × {image.height} px"
+                raise FormatError(f"{file}: expected at most {MOST_PIXELS:,} pixels, found {size}")
             if image.mode in ("1", "L"):
                 grey = image.convert("L")
             elif image.mode[0] in "IF":  # 16 or 32 bits a pixel, of any range
@@ -192,6 +204,8 @@ def _read_image(file: Path) -> UInt8Array:
                 paper = 255 if int((ink * alpha).sum(dtype=np.int64)) // weight < 128 else 0
                 grey = Image.fromarray(((ink * alpha + paper * (255 - alpha)) // 255).astype(np.uint8))
             pixels = np.asarray(grey)
+    except (FormatError, MemoryError):
+        raise
     except Exception as error:  # Pillow's decoders raise nearly anything on a broken file
         raise FormatError(f"{file}: cannot be read as an image ({error})") from error
     glyph: UInt8Array = as_glyphs(pixels[None], str(file))[0]
@@ -254,21 +268,40 @@ def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list
 
 def _npz(path: Path) -> list[Piece]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with open_regular(path) as file, ZipFile(file) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            arrays = _arrays(archive)
+    except MemoryError:
+        raise
     except OSError as error:
         if error.errno is not None:  # the system's; those of zipfile have none
             raise
         raise FormatError(f"{path}: not an .npz archive of plain arrays, or damaged") from error
-    except Exception as error:  # zipfile and numpy raise nearly anything on a broken archive
+    except Exception as error:  # zipfile raises nearly anything on a broken archive
         raise FormatError(f"{path}: not an .npz archive of plain arrays, or damaged") from error
-    images, labels = _by_rest(arrays, {"images", "x"}), _by_rest(arrays, {"labels", "y"})
+    images, labels = _by_rest(arrays, _IMAGE_WORDS), _by_rest(arrays, _LABEL_WORDS)
     if not images or images.keys() - labels.keys():
         raise SourceError(
             f"{path}: expected the arrays images and labels (or x_train and y_train, …), "
-            f"found {', '.join(arrays) or 'none'}"
+            f"found {', '.join(names[:20]) or 'none'}"
         )
     return [(_part_of(rest), images[rest], _flat(labels[rest])) for rest in images]
+
+
+def _read(member: IO[bytes], room: int) -> AnyArray:
+    return read_array(member, "uifbUS", None, room, 8 * MOST_PIXELS)
+
+
+def _arrays(archive: ZipFile) -> dict[str, AnyArray]:
+    """The arrays in an archive, together no more than a file of IDX may hold."""
+    arrays, room = {}, MOST_BYTES
+    for name in archive.namelist():
+        words = re.split(r"[^a-z0-9]+", name.lower())
+        if words[-1] == "npy" and (_IMAGE_WORDS | _LABEL_WORDS).intersection(words):
+            with archive.open(name) as member:
+                arrays[name.removesuffix(".npy")] = array = _read(member, room)
+            room -= array.nbytes
+    return arrays
 
 
 def _flat(labels: AnyArray) -> AnyArray:
@@ -284,107 +317,3 @@ def _by_rest(arrays: Mapping[str, AnyArray], words: set[str]) -> dict[str, AnyAr
         if words.intersection(parts):
             found[" ".join(part for part in parts if part not in words)] = array
     return found
-
-
-# --- MNIST's form ---------------------------------------------------------------------------------------
-
-
-def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
-    """
-    Images of any one size as 28×28 glyphs.
-
-    28×28 images are taken byte for byte, unless the border of most of them is bright (its median above
-    127): that is dark ink on paper, and all are inverted. Other sizes go through `normalise`.
-
-    Args:
-        images: (n, height, width), integers 0 to 255, bool, or floats in [0, 1]; a colour axis of one channel
-            may stand first or last.
-        name: for messages.
-
-    Returns:
-        uint8 (n, 28, 28).
-
-    Raises:
-        SourceError: the shape or the values are others.
-    """
-    if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
-        images = images[:, 0] if images.shape[1] == 1 else images[..., 0]
-    if images.ndim != 3 or 0 in images.shape[1:]:
-        raise SourceError(f"{name}: expected images (n, height, width), got shape {images.shape}")
-    if images.dtype == np.bool_:
-        images = images.astype(np.uint8) * np.uint8(255)
-    elif images.dtype.kind == "f":
-        if not (np.isfinite(images).all() and images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
-            raise SourceError(
-                f"{name}: expected floating-point images in [0, 1]", hint="divide 0 to 255 by 255"
-            )
-        images = np.rint(images * 255).astype(np.uint8)
-    elif images.dtype.kind in "iu" and images.min(initial=0) >= 0 and images.max(initial=0) <= 255:
-        images = images.astype(np.uint8)
-    if images.dtype != np.uint8:
-        raise SourceError(
-            f"{name}: expected integers 0 to 255, bool or floating-point images, got {images.dtype}"
-        )
-    if images.shape[1:] == (SIDE, SIDE):
-        bright_paper = len(images) > 0 and np.median(_border_median(images)) > 127
-        return 255 - images if bright_paper else images
-    return (
-        np.stack([normalise(image, f"{name}: image {number}") for number, image in enumerate(images)])
-        if len(images)
-        else np.zeros((0, 28, 28), np.uint8)
-    )
-
-
-def _border_median(images: UInt8Array) -> IntArray:
-    top, left = images[:, [0, -1], :], images[:, 1:-1, [0, -1]]
-    border = np.concatenate([top.reshape(len(images), -1), left.reshape(len(images), -1)], axis=1)
-    median: IntArray = np.median(border, axis=1).astype(np.int64)
-    return median
-
-
-def normalise(image: UInt8Array, name: str) -> UInt8Array:
-    """
-    An image of any size in MNIST's form.
-
-    Ink is what differs from the paper (the median of the border), stretched to 255; what is then fainter
-    than 32 is paper. The ink's box is scaled, aspect kept, to fit 20×20 px, stretched again, and set down
-    with its centre of mass in the middle of 28×28, as NIST's digits were for MNIST (LeCun, Bottou, Bengio,
-    Haffner: "Gradient-based learning applied to document recognition", 1998).
-
-    Args:
-        image: uint8 (height, width), ink darker or brighter than the paper.
-        name: for messages.
-
-    Returns:
-        uint8 (28, 28), bright ink on black.
-
-    Raises:
-        SourceError: there is no ink.
-    """
-    from PIL import Image
-
-    paper = int(_border_median(image[None])[0])
-    contrast = np.abs(image.astype(np.int64) - paper)
-    ink = (contrast * 255 // max(int(contrast.max()), 1)).astype(np.uint8)
-    ink[ink < _PAPER] = 0
-    if not ink.any():
-        raise SourceError(f"{name} is blank; every glyph needs ink")
-    left, width, top, height = measure_ink(ink[None])[:, 0].tolist()
-    longer = max(width, height)
-    size = (max(1, round(width * _BOX / longer)), max(1, round(height * _BOX / longer)))
-    # Pillow's 8-bit resampling is fixed-point; BILINEAR covers all source pixels when it shrinks.
-    box = Image.fromarray(np.ascontiguousarray(ink[top : top + height, left : left + width]))
-    scaled = np.asarray(box.resize(size, Image.Resampling.BILINEAR)).astype(np.int64)
-    small = (scaled * 255 // max(int(scaled.max()), 1)).astype(
-        np.uint8
-    )  # a thin pen in a large image gets faint
-    mass = int(small.sum(dtype=np.int64))
-    glyph = np.zeros((SIDE, SIDE), np.uint8)
-    corner = []
-    for axis in (0, 1):
-        profile = small.sum(axis=1 - axis, dtype=np.int64)
-        moment = int(profile @ np.arange(len(profile), dtype=np.int64))
-        centre = (2 * moment + mass) // (2 * max(mass, 1))
-        corner.append(min(max(_CENTRE - centre, 0), SIDE - len(profile)))
-    glyph[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small
-    return glyph

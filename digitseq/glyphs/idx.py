@@ -16,6 +16,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray
 from digitseq.errors import FormatError, SourceError, system_errors
+from digitseq.folder import open_regular
 
 TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("u1"),
@@ -26,9 +27,10 @@ TYPES: dict[int, np.dtype[Any]] = {
     0x0E: np.dtype(">f8"),
 }
 MAX_DIMENSIONS = 8
+_MOST_EACH = 1 << 25  # bytes of one entry, such as a picture of a digit
 _GZIP_MAGIC = b"\x1f\x8b"
-# Deflate cannot shrink by more than 1032 to 1 (zlib's technical notes): a file that promises more lies.
-_MAX_DEFLATE_RATIO = 1032
+MOST_BYTES = 600_000_000
+"""Bytes of one array: the largest file of EMNIST has 547 million."""
 _CHUNK = 1 << 20
 
 
@@ -36,7 +38,7 @@ def read_idx(path: Path) -> AnyArray:
     """
     The array in an IDX file.
 
-    Memory is bounded by what the file really holds: a header that promises more is refused, not believed.
+    Memory is bounded by what the file really holds, and by `MOST_BYTES`.
 
     Args:
         path: the file, plain or gzip-compressed (told by its first bytes).
@@ -48,15 +50,15 @@ def read_idx(path: Path) -> AnyArray:
         FormatError: the file is not whole, valid IDX, with what was expected and found.
         SourceError: the file cannot be read.
     """
-    with system_errors(SourceError, f"{path} cannot be read"), path.open("rb") as file:
+    with system_errors(SourceError, f"{path} cannot be read"), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         compressed = file.read(2) == _GZIP_MAGIC
         file.seek(0)
         if not compressed:
-            return _parse(file, path, size)
+            return _parse(file, path, min(size, MOST_BYTES))
         try:
             with gzip.GzipFile(fileobj=file) as plain:
-                return _parse(plain, path, size * _MAX_DEFLATE_RATIO)
+                return _parse(plain, path, MOST_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FormatError(f"{path}: the gzip data is broken or cut off ({error})") from error
 
@@ -93,9 +95,9 @@ def _parse(file: IO[bytes] | gzip.GzipFile, path: Path, at_most: int) -> AnyArra
     promised = dtype.itemsize
     for length in shape:  # Python integers: no overflow
         promised *= length
-    if promised > at_most:
+    if promised > at_most or promised > _MOST_EACH * max(shape[0], 1):
         raise FormatError(
-            f"{path}: the IDX header promises {promised} bytes {shape}, more than the file can hold"
+            f"{path}: the IDX header promises {promised:,} bytes {shape}, expected at most {at_most:,}"
         )
     data = _read(file, promised)
     if len(data) < promised:

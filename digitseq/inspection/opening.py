@@ -2,39 +2,47 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import counted, home_path
 from digitseq.dataset.drawing import draw_batches
-from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.found import facts_from
 from digitseq.dataset.formats.lines import LABELS, METADATA, image_name
+from digitseq.dataset.formats.shard import Place
 from digitseq.dataset.local import LocalStorage
-from digitseq.dataset.manifest import MANIFEST, UNFINISHED, finished_manifest, places_of, read_manifest
+from digitseq.dataset.manifest import (
+    MANIFEST,
+    MOST_BYTES,
+    UNFINISHED,
+    Manifest,
+    finished_manifest,
+    read_manifest,
+)
 from digitseq.dataset.png import decode_png
 from digitseq.dataset.reading import DatasetPart
 from digitseq.dataset.storage import Storage, is_url, open_storage
 from digitseq.errors import DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
+from digitseq.inputs import read_input
 from digitseq.inspection.picture import PicturePart, open_picture
 from digitseq.inspection.stored import StoredPart, checked
 from digitseq.inspection.subject import OpenGlyphs, Part, Problem, Row, Subject
-from digitseq.interrupts import interruptible
+from digitseq.parsed import parse_json
 from digitseq.plan import check_recipe
-from digitseq.recipe import SPLITS, Recipe
+from digitseq.recipe import MAX_WIDTH_PX, SPLITS, Recipe
 
 _SHARDS = (".tar", ".parquet", ".npz", ".mdb")
+_MOST_LINE = 1 << 25  # bytes of a line: the longest label has 65,536 digits
+_MOST_MISSING = 1_000  # shards; of a dataset that lacks more, nothing is shown
 _AT_ONCE = 250  # images that are fetched together, where that is quicker
 Read = Callable[[str], bytes | None]
 _NUMBER = re.compile(r"(\d{6,})\.png")
@@ -68,6 +76,10 @@ def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: Open
         return _open_image(path, glyphs_at_hand) or open_picture(path, glyphs_at_hand)
 
 
+def _most_png(widest_px: int) -> int:
+    return Place("", "", 0, 0, widest_px=widest_px).most_png
+
+
 # --- Datasets -------------------------------------------------------------------------------------------
 
 
@@ -92,7 +104,12 @@ class FolderPart:
 
     def image(self, number: int) -> UInt8Array | None:
         """The pixels of one image, as stored."""
-        return _read_image(self.storage.read, self.folder + image_name(number))[0]
+        read = self.storage.reader([], _most_png(self._widest_px))
+        return _read_image(read, self.folder + image_name(number), self._widest_px)[0]
+
+    @property
+    def _widest_px(self) -> int:
+        return MAX_WIDTH_PX if self.recipe is None else self.recipe.widest_px
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """All images, or some."""
@@ -100,10 +117,11 @@ class FolderPart:
         self._leftovers.clear()
         labels = _read_labels(self.storage, self.folder + LABELS, f"{self.prefix}{LABELS}", self._leftovers)
         seen: set[str] = set()
-        lines = enumerate(self.storage.lines(self.folder + METADATA))
+        lines = enumerate(self.storage.lines(self.folder + METADATA, _MOST_LINE))
         chosen_lines = (line for line in lines if wanted is None or line[0] in wanted)
         while some := list(islice(chosen_lines, _AT_ONCE)):
-            read = self.storage.reader([self.folder + image_name(line) for line, _ in some])
+            names = [self.folder + image_name(line) for line, _ in some]
+            read = self.storage.reader(names, _most_png(self._widest_px))
             for line, text in some:
                 yield self._row(line, text, labels, seen, read)
         more = [] if labels is None or wanted is not None else [name for name in labels if name not in seen]
@@ -120,10 +138,10 @@ class FolderPart:
     def _row(self, line: int, text: str, labels: dict[str, str] | None, seen: set[str], read: Read) -> Row:
         where = f"{METADATA} line {line + 1}"
         try:
-            parsed = json.loads(text)
+            parsed = parse_json(text)
             name = str(parsed["file_name"])
             facts = facts_from(parsed)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             name, facts = "", None
         label, boxes, glyphs, problems = checked(facts, where)
         found = _NUMBER.search(name)
@@ -138,7 +156,7 @@ class FolderPart:
                 problems.append(
                     ("label", f"{self.name(number)}: {LABELS} {said}, {METADATA} says {label[:80]}")
                 )
-        image, problem = _read_image(read, self.folder + image_name(number))
+        image, problem = _read_image(read, self.folder + image_name(number), self._widest_px)
         if problem:
             problems.append(("file", f"{self.name(number)}: {problem}"))
         return Row(number, label, image, boxes, glyphs, problems)
@@ -150,7 +168,7 @@ def _read_labels(storage: Storage, path: str, name: str, problems: list[Problem]
         problems.append(("file", f"{name}: missing"))
         return None
     labels: dict[str, str] = {}
-    rows = csv.reader(storage.lines(path))
+    rows = csv.reader(storage.lines(path, _MOST_LINE))
     try:
         next(rows, None)
         for row in rows:
@@ -166,28 +184,30 @@ def _read_labels(storage: Storage, path: str, name: str, problems: list[Problem]
     return labels
 
 
-def _read_image(read: Read, name: str) -> tuple[UInt8Array | None, str]:
+def _read_image(read: Read, name: str, widest_px: int) -> tuple[UInt8Array | None, str]:
     try:
         data = read(name)
     except FormatError as error:
         return None, f"cannot be read ({error.problem.rpartition(': ')[2]})"
     if data is None:
         return None, "missing"
-    image = decode_png(data)
+    image = decode_png(data, widest_px)
     if image is None:
-        image, problem = _decode_any(data)  # another program may have saved the same pixels anew
+        image, problem = _decode_any(data, widest_px)  # another program may have saved the same pixels anew
         if image is None or problem:
             return image, problem
     return (image, "") if len(image) == SIDE else (None, f"{len(image)} px high, not {SIDE}")
 
 
-def _decode_any(data: bytes) -> tuple[UInt8Array | None, str]:
+def _decode_any(data: bytes, widest_px: int) -> tuple[UInt8Array | None, str]:
     from PIL import Image
 
     if data.startswith(b"\x89PNG") and b"IEND" not in data[-12:]:
         return None, "damaged or cut off"  # Pillow would forgive it
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            if picture.width * picture.height > 4 * SIDE * (widest_px + 1):
+                return None, f"{picture.width} × {picture.height} px, too large"
             if picture.mode != "L":
                 return None, f"expected 8-bit greyscale, found the mode {picture.mode}"
             return np.asarray(picture), ""
@@ -206,14 +226,15 @@ def _at_hand(recipe: Recipe, digest: str, glyphs_at_hand: OpenGlyphs) -> GlyphSe
 def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
     """A dataset with its manifest."""
     manifest = finished_manifest(storage)
-    name, recipe = storage.where(), Recipe.from_dict(manifest["recipe"])
+    name, recipe = storage.where(), manifest.recipe
     folder = storage.root if isinstance(storage, LocalStorage) else None
-    glyphs = _at_hand(recipe, manifest["source"]["digest"], glyphs_at_hand)
+    glyphs = _at_hand(recipe, manifest.digest, glyphs_at_hand)
     parts: list[Part] = []
     problems: list[Problem] = []
-    for part, place in zip(recipe.parts(), places_of(manifest), strict=True):
-        if manifest["format"] != "folder":
-            parts.append(StoredPart(DatasetPart(part, place, FORMATS[manifest["format"]], storage)))
+    _need_most_shards(storage, manifest)
+    for part, place in zip(recipe.parts(), manifest.places, strict=True):
+        if manifest.format != "folder":
+            parts.append(StoredPart(DatasetPart(part, place, manifest.form, storage)))
         elif storage.exists(place.folder + METADATA):
             parts.append(FolderPart(storage, place.folder, place.folder, part.split, part, len(part)))
         else:
@@ -223,6 +244,20 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
     if not parts:
         raise FormatError(f"{name}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew")
     return Subject(name, "dataset", parts, recipe, problems, folder, glyphs)
+
+
+def _need_most_shards(storage: Storage, manifest: Manifest) -> None:
+    """Refuse a dataset that lacks so much that looking at it would be naming what is missing."""
+    promised = sum(place.shards for place in manifest.places)
+    if promised <= _MOST_MISSING:
+        return
+    names = storage.files()
+    there = sum(len(manifest.form.shards_there(storage, place, names)) for place in manifest.places)
+    if promised - there > _MOST_MISSING:
+        raise FormatError(
+            f"{storage.where()}: {promised - there:,} of its {promised:,} shards are missing",
+            hint="run the same `digitseq batch` command again to write them",
+        )
 
 
 def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
@@ -274,8 +309,8 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
         inside = isinstance(part, FolderPart) and (subject.folder or folder) / part.folder == folder
         if inside and path.stem.isdigit():
             name = image_name(int(path.stem))
-            with (folder / METADATA).open(encoding="utf-8", errors="replace") as file:
-                lines = [line for line, text in enumerate(file) if f'"{name}"' in text]
+            texts = LocalStorage(folder).lines(METADATA, _MOST_LINE)
+            lines = [line for line, text in enumerate(texts) if f'"{name}"' in text]
             for row in part.rows(np.array(lines[:1], np.int64)):
                 one = PicturePart(path, part.split, part.recipe, row)
                 return replace(
@@ -284,15 +319,14 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
     return None
 
 
-def _is_stored(folder: Path, manifest: dict[str, Any]) -> bool:
+def _is_stored(folder: Path, manifest: Manifest) -> bool:
     """Whether files of a dataset that keeps many images in one file are there."""
-    names = (name for place in places_of(manifest) for name in FORMATS[manifest["format"]].files(place))
-    return manifest["format"] != "folder" and any((folder / name).is_file() for name in names)
+    return manifest.format != "folder" and any(map(manifest.owns, LocalStorage(folder).files()))
 
 
 def _without_recipe(path: Path, folder: str, prefix: str, split: str) -> FolderPart:
     storage = LocalStorage(path)
-    count = sum(1 for _ in storage.lines(folder + METADATA))
+    count = sum(1 for _ in storage.lines(folder + METADATA, _MOST_LINE))
     return FolderPart(storage, folder, prefix, split, None, count)
 
 
@@ -353,14 +387,14 @@ def open_recipe(recipe: Recipe, name: str, open_glyphs: OpenGlyphs) -> Subject:
 
 def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
     try:
-        with interruptible():  # it may be a pipe
-            data = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        data = parse_json(read_input(path, MOST_BYTES))
+    except ValueError as error:
         raise FormatError(f"{path}: not JSON ({error})") from error
     if path.name == MANIFEST and isinstance(data, dict):
-        manifest = read_manifest(LocalStorage(path.parent)) or {"parts": []}
-        folders = [path.parent / part["folder"] for part in manifest["parts"]]
-        if any((folder / METADATA).is_file() for folder in folders) or _is_stored(path.parent, manifest):
+        manifest = read_manifest(LocalStorage(path.parent))
+        folders = [] if manifest is None else [path.parent / part.folder for part in manifest.parts]
+        is_stored = manifest is not None and _is_stored(path.parent, manifest)
+        if is_stored or any((folder / METADATA).is_file() for folder in folders):
             return _open_folder(path.parent, glyphs_at_hand)
     recipe = data.get("recipe", data) if isinstance(data, dict) else data
     return open_recipe(Recipe.from_dict(recipe), str(path), open_glyphs)

@@ -1,6 +1,5 @@
 """A single picture, with the recipe that it carries or without."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,8 +10,11 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.dataset.drawing import draw_batches
 from digitseq.errors import DigitSeqError, FormatError
+from digitseq.folder import open_regular
+from digitseq.inputs import IMAGE_FORMATS
 from digitseq.inspection.promise import promise
 from digitseq.inspection.subject import OpenGlyphs, Problem, Row, Subject
+from digitseq.parsed import parse_json
 from digitseq.recipe import Recipe
 
 _MOST_PIXELS = 28 * 1_000_000
@@ -63,11 +65,11 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
         row = Row(0, "", pixels, [], [], [])
         return Subject(str(path), "image", [PicturePart(path, "all", None, row)], None)
     try:
-        recipe = Recipe.from_dict(json.loads(text["recipe"]))
+        recipe = Recipe.from_dict(parse_json(text["recipe"]))
         if not len(recipe):
             raise ValueError("it has no images")
         label = promise(recipe, np.zeros(1, np.int64)).labels[0]
-    except (ValueError, RecursionError, DigitSeqError) as error:
+    except (ValueError, DigitSeqError) as error:
         raise FormatError(f"{path}: its recipe is damaged ({error})") from error
     problems: list[Problem] = []
     boxes, glyphs, drawn = [], [], None
@@ -102,7 +104,7 @@ def _read_picture(path: Path) -> tuple[UInt8Array, dict[str, str]]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as picture:
+        with open_regular(path) as file, Image.open(file, formats=IMAGE_FORMATS) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
                 raise FormatError(f"{path}: {picture.width}×{picture.height} is too large to look at")
             return np.asarray(picture.convert("L")), getattr(picture, "text", {})

@@ -1,26 +1,33 @@
 """Predictions of a model: read from CSV or JSONL, and matched with the images."""
 
 import csv
-import io
 import json
+from array import array
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from io import TextIOWrapper
+from itertools import chain, count
 from math import isfinite, isnan
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 from digitseq.checks import counted, home_path, short
 from digitseq.errors import FormatError, system_errors
+from digitseq.folder import open_regular
+from digitseq.inputs import open_input
 from digitseq.inspection.table import Table
-from digitseq.interrupts import interruptible
 
 _NAMES = ("filename", "file_name", "file", "image", "path", "name")
 _INDEX = ("index", "idx", "id", "number", "", "unnamed: 0")  # the last two are how pandas writes its own
 _TEXTS = ("prediction", "predictions", "predicted", "pred", "predicted_text", "text", "output")
 _CONFIDENCES = ("confidence", "score", "probability", "prob", "conf")
 _LONGEST = 10_000  # characters of one prediction
+_LONGEST_LINE = 1 << 17  # characters
+_PIECE = 1 << 16
+_MOST_PIPED = 1 << 32  # bytes, on the disk
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Entry(NamedTuple):
     confidence: float | None
 
 
-def entries_of(predictions: Given) -> tuple[str, list[Entry]]:
+def entries_of(predictions: Given) -> tuple[str, Iterable[Entry]]:
     """
     Predictions as somebody has them.
 
@@ -77,7 +84,7 @@ def entries_of(predictions: Given) -> tuple[str, list[Entry]]:
         FormatError: something in it is not a prediction.
     """
     if isinstance(predictions, str | Path):
-        return str(predictions), parse_predictions(home_path(predictions))
+        return str(predictions), PredictionsFile(home_path(predictions))
     pairs = predictions.items() if isinstance(predictions, Mapping) else enumerate(predictions)
     entries = [
         _entry(f"predictions, image {short(key)}", place, isinstance(key, int), key, text, None)
@@ -87,30 +94,76 @@ def entries_of(predictions: Given) -> tuple[str, list[Entry]]:
     return "predictions", entries
 
 
-def parse_predictions(path: Path) -> list[Entry]:
+class PredictionsFile:
     """
-    A file of predictions: CSV with a header, or one JSON object a line.
+    A file of predictions: CSV with a header, or one JSON object per line.
 
-    Args:
-        path: the file.
-
-    Raises:
-        FormatError: it is not such a file; the sentence names the line.
+    It is read line by line, each time that somebody goes through it, so its length does not matter.
     """
-    with system_errors(FormatError, f"{path} cannot be read"), interruptible():
-        data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FormatError(f"{path}, line {line}: not UTF-8 (byte 0x{data[error.start]:02x})") from None
-    if not text.strip():
-        raise FormatError(f"{path}: empty; {_EXPECTED}")
-    rows = _json_rows(path, text) if _is_json(path, text) else _csv_rows(path, text)
-    entries = [_entry(f"{path}, line {line}", line, *row) for line, *row in rows]
-    if not entries:
-        raise FormatError(f"{path}: no predictions, only a header")
-    return entries
+
+    def __init__(self, path: Path) -> None:
+        """
+        Open it, and make sure that all of it can be read.
+
+        Args:
+            path: a regular file or a pipe.
+
+        Raises:
+            FormatError: it is not such a file; the sentence names the line.
+        """
+        import tempfile
+
+        self._path = path
+        with system_errors(FormatError, f"{path} cannot be read"), open_input(path) as file:
+            self._spool: IO[bytes] | None = None
+            if not file.seekable():  # a pipe can be read once
+                spool = tempfile.TemporaryFile()  # noqa: SIM115 - kept
+                size = 0
+                while piece := file.read(_PIECE):
+                    size += spool.write(piece)
+                    if size > _MOST_PIPED:
+                        raise FormatError(f"{path}: expected at most {_MOST_PIPED:,} bytes from a pipe")
+                self._spool = spool
+        if not sum(1 for _ in self):
+            raise FormatError(f"{path}: no predictions, only a header")
+
+    def __iter__(self) -> Iterator[Entry]:
+        """
+        Its lines.
+
+        Raises:
+            FormatError: one of them is not a prediction; the sentence names it.
+        """
+        with ExitStack() as stack:
+            if self._spool is None:
+                with system_errors(FormatError, f"{self._path} cannot be read"):
+                    file: IO[bytes] = stack.enter_context(open_regular(self._path))
+            else:
+                file = self._spool
+                file.seek(0)
+            start = file.read(_PIECE)
+            file.seek(0)
+            if not start.removeprefix(BOM_UTF8).strip():
+                raise FormatError(f"{self._path}: empty; {_EXPECTED}")
+            text = TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+            stack.callback(text.detach)  # the file is not the wrapper's to close
+            lines = _lines(self._path, text)
+            read = _json_rows if _is_json(self._path, start) else _csv_rows
+            for line, *row in read(self._path, lines):
+                yield _entry(f"{self._path}, line {line}", line, *row)
+
+
+def _lines(path: Path, text: TextIOWrapper) -> Iterator[str]:
+    """Lines of a file, which are UTF-8 and not endless."""
+    for number in count(1):
+        line = text.readline(_LONGEST_LINE)
+        if not line:
+            return
+        if len(line) == _LONGEST_LINE:
+            raise FormatError(f"{path}, line {number}: the line is longer than {_LONGEST_LINE:,} characters")
+        if not line.isascii() and (wrong := next((c for c in line if "\udc80" <= c <= "\udcff"), "")):
+            raise FormatError(f"{path}, line {number}: not UTF-8 (byte 0x{ord(wrong) - 0xDC00:02x})")
+        yield line.removeprefix("\ufeff") if number == 1 else line
 
 
 def match_predictions(
@@ -131,18 +184,18 @@ def match_predictions(
     images = _Images(table)
     texts: list[str | None] = [None] * len(table)
     confidences: list[float | None] = [None] * len(table)
-    lines: dict[int, int] = {}
+    lines = array("q", bytes(8 * len(table)))
     for entry in entries:
         image = images.find(entry.where, entry.key)
         if image is None:
             continue
-        if image in lines:
+        if lines[image]:
             raise FormatError(
                 f"{entry.where}: {table.name(image)} has a prediction already, in line {lines[image]}"
             )
         lines[image], texts[image], confidences[image] = entry.line, entry.text, entry.confidence
-    if (lacking := len(table) - len(lines)) and not (partial and lines):
-        first = next((table.name(image) for image in range(len(table)) if image not in lines), "")
+    if (lacking := lines.count(0)) and not (partial and lacking < len(table)):
+        first = next((table.name(image) for image in range(len(table)) if not lines[image]), "")
         raise FormatError(
             f"{name}: {lacking:,} of {counted(len(table), 'image')} without a prediction, the first {first}",
             hint="--split names the split they are for; --partial scores those that are there",
@@ -155,16 +208,16 @@ Cells = tuple[int, bool, Any, Any, Any]
 """Line, whether the image is told by its index, name or index, prediction, confidence."""
 
 
-def _is_json(path: Path, text: str) -> bool:
+def _is_json(path: Path, start: bytes) -> bool:
     if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
         return True
-    return path.suffix.lower() not in (".csv", ".tsv") and text.lstrip().startswith("{")
+    return path.suffix.lower() not in (".csv", ".tsv") and start.removeprefix(BOM_UTF8).lstrip()[:1] == b"{"
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[Cells]:
-    head = text.split("\n", 1)[0]
+def _csv_rows(path: Path, lines: Iterator[str]) -> Iterator[Cells]:
+    head = next(lines, "")
     delimiter = max(",\t;", key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([head], lines), delimiter=delimiter, strict=True)
     line = 1
     try:
         header = [cell.strip() for cell in next(reader)]
@@ -189,13 +242,13 @@ def _csv_rows(path: Path, text: str) -> Iterator[Cells]:
         raise FormatError(f"{path}, line {line}: not CSV ({error})") from None
 
 
-def _json_rows(path: Path, text: str) -> Iterator[Cells]:
-    for line, part in enumerate(text.split("\n"), 1):
+def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[Cells]:
+    for line, part in enumerate(lines, 1):
         if not part.strip():
             continue
         found = None
         with suppress(ValueError, RecursionError):
-            found = json.loads(part)
+            found = json.loads(part)  # pandas and Python write NaN
         if not isinstance(found, dict):
             hint = "pandas writes such a file with to_json(orient='records', lines=True)"
             raise FormatError(

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import short
-from digitseq.dataset.formats.format import SHARD
 from digitseq.dataset.formats.found import Facts, Found, sample_key
+from digitseq.dataset.formats.shard import SHARD
 from digitseq.dataset.reading import DatasetPart
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE
@@ -44,7 +45,7 @@ class StoredPart:
     def image(self, number: int) -> UInt8Array | None:
         """The pixels of one image, as stored."""
         try:
-            return self.part.found(number).image()
+            return self.part.found(number).image(self.part.place.widest_px)
         except (FormatError, IndexError):
             return None
 
@@ -52,10 +53,7 @@ class StoredPart:
         """All images, or some."""
         self._leftovers.clear()
         wanted = range(len(self)) if chosen is None else chosen.tolist()
-        shards: dict[int, list[int]] = {}
-        for number in wanted:
-            shards.setdefault(number // SHARD, []).append(number)
-        for shard, numbers in shards.items():
+        for shard, numbers in groupby(wanted, lambda number: number // SHARD):
             found, reason = self._found(shard)
             for number in numbers:
                 if number % SHARD < len(found):
@@ -81,7 +79,7 @@ class StoredPart:
         label, boxes, glyphs, problems = checked(found.facts, found.where)
         if found.problem:
             problems = [("metadata", f"{found.where}: {found.problem}")]
-        image = found.image()
+        image = found.image(self.part.place.widest_px)
         if image is None or len(image) != SIDE:
             problems.append(("file", f"{found.where}: damaged or cut off"))
             image = None

@@ -126,7 +126,7 @@ def gather(subject: Subject, limit: int | None, progress: Progress | None = None
     total = sum(map(len, subject.parts))
     many = min(total, limit or total)
     gathering = _Gathering(many)
-    every, first = spread(total, many), 0
+    every, first = spread(total, many if many < total else 0), 0
     for number, part in enumerate(subject.parts):
         chosen = None
         if many < total:

@@ -18,9 +18,11 @@ from PIL import Image
 
 from digitseq import DigitSequences, Recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.errors import ArgumentError, FormatError, OutputError
+from digitseq.folder import Folder
 from digitseq.glyphs.glyphset import GlyphSet
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
+from tests.held import held
 from tests.server import wait_until
 
 # --- The layout -----------------------------------------------------------------------------------------
@@ -266,11 +268,9 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
 
 
 def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path) -> None:
-    from filelock import FileLock
-
     out = tmp_path / "out"
     out.mkdir()
-    with FileLock(out / ".digitseq.lock"), pytest.raises(OutputError, match="another digitseq is writing"):
+    with held(out / ".digitseq.lock"), pytest.raises(OutputError, match="another digitseq is writing"):
         write_dataset(_recipe(count=3), out, workers=1)
     write_dataset(_recipe(count=3), out, workers=1)
     assert ".digitseq.lock" not in _tree(out)
@@ -341,7 +341,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path, bank: Path) -> 
 
 
 def test_a_run_that_was_killed_before_it_began_is_no_stranger(tmp_path: Path) -> None:
-    for name in (".partial-1-x", ".digitseq.lock"):
+    for name in (".partial-1-0123456789ab", ".digitseq.lock"):
         (tmp_path / name).write_text("")
     write_dataset(_recipe(count=3), tmp_path, workers=1)
     assert list(verify_dataset(tmp_path)) == []
@@ -351,15 +351,15 @@ def test_a_kill_while_replacing_can_be_followed_by_another_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_dataset(_recipe(count=5), tmp_path, workers=1)
-    unlink, removed = Path.unlink, []
+    remove, removed = Folder.remove, []
 
-    def killed(path: Path, missing_ok: bool = False) -> None:
-        if path.suffix == ".png" and (removed.append(path) or len(removed) > 2):  # type: ignore[func-returns-value]
+    def killed(folder: Folder, name: str) -> None:
+        if name.endswith(".png") and (removed.append(name) or len(removed) > 2):  # type: ignore[func-returns-value]
             raise KeyboardInterrupt
-        unlink(path, missing_ok)
+        remove(folder, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", killed)
+        patch.setattr(Folder, "remove", killed)
         with pytest.raises(KeyboardInterrupt):
             write_dataset(_recipe(count=7), tmp_path, workers=1, force=True)
     with pytest.raises(OutputError, match="another recipe"):

@@ -124,7 +124,7 @@ def test_a_part_that_was_killed_is_written_again_and_finished_by_a_command(tmp_p
     (out / "images/002/002007.png").write_bytes(b"")
     for name in ("labels.csv", "metadata.jsonl"):
         (out / name).unlink()
-    (out / ".partial-1-x").write_text("")
+    (out / ".partial-1-0123456789ab").write_text("")
     for part in (1, 2, 3):
         write_dataset(wanted, out, part=(part, 3), workers=1)
     assert _tree(out) == _tree(tmp_path / "whole")

@@ -28,6 +28,8 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.formats.format import Format
+from digitseq.dataset.formats.shard import Place
 from digitseq.dataset.storage import open_storage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe
@@ -41,10 +43,14 @@ def _recipe(**fields: Any) -> Recipe:
     return recipe(**{"length": (2, 4), "image_width": 110, "count": 1_200} | fields)
 
 
+def _files(form: Format, place: Place) -> list[str]:
+    return sorted(form.common_files(place) + form.shard_files(place, 0))
+
+
 def _objects(url: str) -> dict[str, bytes]:
     storage = open_storage(url)
     names = sorted(storage.files())
-    read = storage.reader(names)
+    read = storage.reader(names, 1 << 24)
     return {name: read(name) or b"" for name in names}
 
 
@@ -98,7 +104,7 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
     assert (label, image.tobytes()) == (live[1], live[0].tobytes())
     report = inspect_dataset(bucket, split="test")
     assert (report.faults, len(report.table)) == (0, 20)
-    file = sorted(FORMATS[name].files(read_dataset(bucket).parts["train"].place))[-1]
+    file = _files(FORMATS[name], read_dataset(bucket).parts["train"].place)[-1]
     open_storage(bucket).put(file, b"damaged")
     assert any(f"{bucket}/{file}" in problem for problem in verify_dataset(bucket))
     write_dataset(wanted, bucket, workers=1)

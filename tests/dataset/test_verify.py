@@ -31,7 +31,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def _flip_a_pixel(path: Path) -> None:
-    image = decode_png(path.read_bytes())
+    image = decode_png(path.read_bytes(), 180)
     assert image is not None
     changed = np.array(image)
     changed[13, 77] ^= 1

@@ -17,6 +17,7 @@ import pytest
 from digitseq import SourceWarning, fetch_mnist, generate_numbers_sequence, load_glyphs
 from digitseq.errors import ArgumentError, CacheError, DigitSeqWarning, FetchError
 from digitseq.glyphs import download, fetch, mnist, sources
+from tests.held import held
 from tests.server import Mirror, serve, wait_until
 
 _QUICK = download.Patience(first_byte_s=0.5, stall_s=0.5, file_s=1.0)
@@ -89,7 +90,7 @@ def test_originals_that_are_here_need_no_network(
     assert load_glyphs("auto").name == "mnist"
     glyphs = cache / "mnist-v1" / "glyphs.npy"
     glyphs.write_bytes(glyphs.read_bytes()[:1000])
-    with pytest.warns(DigitSeqWarning, match=r"was damaged \(mmap length is greater"):
+    with pytest.warns(DigitSeqWarning, match=r"was damaged \(glyphs\.npy: cut off"):
         fetch_mnist()
     assert load_glyphs("mnist").is_intact()
 
@@ -244,11 +245,9 @@ def test_auto_is_decided_once_in_a_process(mnist_files: Path, cache: Path) -> No
 def test_auto_waits_only_so_long_for_another_process(
     mirror: Mirror, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from filelock import FileLock
-
     cache.mkdir()
     with (
-        FileLock(cache / "mnist.lock"),
+        held(cache / "mnist.lock"),
         pytest.warns(SourceWarning, match="another digitseq is fetching it and is not done"),
     ):
         assert load_glyphs("auto").name == "builtin"
@@ -261,8 +260,6 @@ def test_a_failure_under_the_lock_is_not_repeated_by_those_who_waited(
     mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten processes that start at once without a network must not wait for it one after the other."""
-    from filelock import FileLock
-
     mirror.manner = "missing"
     cache.mkdir()
     note = cache / "mnist-unreachable.json"
@@ -274,7 +271,7 @@ def test_a_failure_under_the_lock_is_not_repeated_by_those_who_waited(
         return asked[-1]
 
     monkeypatch.setattr(fetch, "failed_lately", failed_in_the_meantime)
-    with FileLock(cache / "other.lock"), pytest.warns(SourceWarning, match="a moment ago"):
+    with held(cache / "other.lock"), pytest.warns(SourceWarning, match="a moment ago"):
         assert load_glyphs("auto").name == "builtin"
     assert asked == [False, True]
     assert not mirror.requests
@@ -367,7 +364,7 @@ def test_a_fetch_killed_half_way_leaves_nothing_and_the_next_one_finishes(
 ) -> None:
     mirror.manner = "dripping"
     process = _start("fetch-mnist", mirror=mirror.url, cwd=in_folder)
-    wait_until(lambda: any(path.stat().st_size for path in (cache / "downloads").glob("tmp*")))
+    wait_until(lambda: any(path.stat().st_size for path in (cache / "downloads").glob(".partial-*")))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (cache / "mnist-v1").exists()
@@ -375,14 +372,14 @@ def test_a_fetch_killed_half_way_leaves_nothing_and_the_next_one_finishes(
     process = _start("fetch-mnist", mirror=mirror.url, cwd=in_folder)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output.strip()) == (0, str(cache / "mnist-v1")), errors
-    assert not list((cache / "downloads").glob("tmp*"))
+    assert not list((cache / "downloads").glob(".partial-*"))
     assert len(load_glyphs("mnist", "all")) == 70_000
 
 
 def test_ctrl_c_while_fetching_ends_with_130(mirror: Mirror, cache: Path, in_folder: Path) -> None:
     mirror.manner = "stalled"
     process = _start("fetch-mnist", mirror=mirror.url, cwd=in_folder)
-    wait_until(lambda: any(path.stat().st_size for path in (cache / "downloads").glob("tmp*")))
+    wait_until(lambda: any(path.stat().st_size for path in (cache / "downloads").glob(".partial-*")))
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=10)
     assert (process.returncode, output, errors) == (
@@ -391,7 +388,7 @@ def test_ctrl_c_while_fetching_ends_with_130(mirror: Mirror, cache: Path, in_fol
         "note: fetching MNIST (12 MB, once)\n"
         "stopped: downloaded files are kept; run the same command again to resume\n",
     )
-    assert not list((cache / "downloads").glob("tmp*"))
+    assert not list((cache / "downloads").glob(".partial-*"))
 
 
 @pytest.mark.parametrize("limit_bytes", [1_000_000, 20_000_000])  # the download, the parsed glyphs

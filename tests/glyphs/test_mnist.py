@@ -94,7 +94,7 @@ def test_a_damaged_cache_is_told_and_renewed(
         if name != "manifest.json":
             with pytest.raises(CacheError, match="damaged"):
                 load_glyphs("mnist")
-        told = pytest.warns(DigitSeqWarning, match=rf"repaired: {name} is missing")
+        told = pytest.warns(DigitSeqWarning, match=rf"damaged \({name} is missing\)")
         with told if name != "manifest.json" else nullcontext():
             fetch.fetch(from_dir=mnist_files)
         assert len(cache_module.open_glyphs(cache / "mnist-v1") or ()) == 70_000

@@ -411,7 +411,7 @@ def _move(copy: Path, split: str, number: int, first: int, px: int) -> None:
     """Move the digits of an image from one on, and their boxes with them."""
     path = copy / f"{split}/images/000/{number:06d}.png" if split else copy / f"images/000/{number:06d}.png"
     metadata = path.parents[2] / "metadata.jsonl"
-    image = decode_png(path.read_bytes())
+    image = decode_png(path.read_bytes(), 1_000)
     assert image is not None
     boxes = json.loads(metadata.read_text().splitlines()[number])["objects"]["bbox"]
     moved = np.zeros_like(image)

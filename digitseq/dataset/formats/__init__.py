@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from digitseq.checks import choice
 from digitseq.dataset.formats.folder import Folder
-from digitseq.dataset.formats.format import Format, Shard, Written, as_note
+from digitseq.dataset.formats.format import Format
 from digitseq.dataset.formats.lmdb import Lmdb
 from digitseq.dataset.formats.npz import Npz
 from digitseq.dataset.formats.parquet import Parquet
+from digitseq.dataset.formats.shard import Shard, Written, as_note
 from digitseq.dataset.formats.webdataset import WebDataset
 from digitseq.extras import require
 

@@ -1,14 +1,16 @@
 """The format ``folder``: 1,000 PNG files a folder, labels as CSV, as JSONL, and for other readers."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, png_encoder
+from digitseq.dataset.formats.format import Checker, Format, png_encoder
 from digitseq.dataset.formats.found import Found
 from digitseq.dataset.formats.lines import (
     LABELS,
@@ -21,12 +23,15 @@ from digitseq.dataset.formats.lines import (
     yolo_lines,
     yolo_settings,
 )
+from digitseq.dataset.formats.shard import SHARD, Place, Shard, Written
 from digitseq.errors import FormatError, OutputError, system_errors
 
 if TYPE_CHECKING:
     from digitseq.dataset.storage import Storage
 
 _SETTINGS = "data.yaml"
+_NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.(?P<end>png|txt)")
+_MOST_DIGITS = 16  # of the number of an image
 Content = TypeVar("Content")
 
 
@@ -39,14 +44,30 @@ class Folder(Format):
         """Where the files of a split are."""
         return f"{split}/" if several else ""
 
-    def files(self, place: Place) -> Iterator[str]:
-        """Names of all files of a split."""
-        for kind in line_files(place):
-            yield place.folder + kind.name
-        for number in range(place.images):
-            yield place.folder + image_name(number)
-            if "yolo" in place.labels:
-                yield place.folder + _yolo_name(number)
+    def common_files(self, place: Place) -> list[str]:
+        """Names of the files of labels."""
+        return [place.folder + kind.name for kind in line_files(place)]
+
+    def shard_files(self, place: Place, shard: int) -> list[str]:
+        """Names of the images of a shard, and of YOLO's files about them."""
+        numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
+        kinds = (image_name, _yolo_name) if "yolo" in place.labels else (image_name,)
+        return [place.folder + name(number) for number in numbers for name in kinds]
+
+    def shard_of(self, place: Place, name: str) -> int | None:
+        """Which shard a file belongs to, by its name; None if it is none's."""
+        found = _NUMBERED.fullmatch(name.removeprefix(place.folder))
+        if found is None or len(found["number"]) > _MOST_DIGITS:
+            return None
+        number = int(found["number"])
+        kind = image_name if found["end"] == "png" else _yolo_name
+        is_kind = kind is image_name or "yolo" in place.labels
+        own = is_kind and number < place.images and place.folder + kind(number) == name
+        return number // SHARD if own else None
+
+    def sections(self, place: Place) -> int:
+        """How many sections the lines of a shard have."""
+        return sum(len(kind.sections) for kind in line_files(place))
 
     def whole_files(self, places: list[Place]) -> dict[str, bytes]:
         """Files that the whole dataset has once."""
@@ -76,6 +97,7 @@ class Folder(Format):
             ((image_name(s.number), s) for s in samples()),
             lambda sample: encode(sample.image),
             lambda data, sample: not Found("", data).difference(sample),
+            place.most_png,
         )
         if texts:
             _put_missing(
@@ -84,6 +106,7 @@ class Folder(Format):
                 iter(texts),
                 lambda text: text,
                 lambda data, text: data == text,
+                place.most_facts,
             )
         sections = lines.sections()
         lengths = tuple(map(len, sections))
@@ -119,7 +142,7 @@ class Folder(Format):
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """The images of a shard, as they were found; one that is missing has no data."""
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
-        read = storage.reader([place.folder + image_name(number) for number in numbers])
+        read = storage.reader([place.folder + image_name(number) for number in numbers], place.most_png)
         for number in numbers:
             yield self.found_one(storage, place, number, read)
 
@@ -133,25 +156,31 @@ class Folder(Format):
         """One image; ``read`` has it already, perhaps."""
         name = place.folder + image_name(number)
         try:
-            data = (read or storage.read)(name)
+            data = storage.read(name, place.most_png) if read is None else read(name)
         except FormatError as error:
-            return Found(storage.where(name), None, None, error.problem.rsplit(": ", 1)[1])
+            return Found(
+                storage.where(name), None, None, error.problem.removeprefix(storage.where(name)).lstrip(" :")
+            )
         return Found(storage.where(name), data, None, "missing" if data is None else "")
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """All labels of a split."""
         where = storage.where(place.folder + LABELS)
-        if (data := storage.read(place.folder + LABELS)) is None:
+        if not storage.exists(place.folder + LABELS):
             raise FormatError(f"{where}: missing")
+        rows = csv.reader(storage.lines(place.folder + LABELS, place.most_facts))
         try:
-            rows = list(csv.reader(data.decode("utf-8", "replace").splitlines()))[1:]
+            next(rows, None)
+            labels = tuple(row[1] if len(row) == 2 else None for row in islice(rows, place.images + 1))
         except csv.Error as error:
             raise FormatError(f"{where}: not CSV ({error})") from error
-        if len(rows) != place.images or any(len(row) != 2 for row in rows):
+        texts = tuple(label for label in labels if label is not None)
+        if len(labels) != place.images or len(texts) != len(labels):
+            found = "more" if len(labels) > place.images else f"{len(labels):,}"
             raise FormatError(
-                f"{where}: expected {counted(place.images, 'row')} of file name and label, got {len(rows)}"
+                f"{where}: expected {counted(place.images, 'row')} of file name and label, found {found}"
             )
-        return tuple(row[1] for row in rows)
+        return texts
 
     def checking(self, storage: "Storage", place: Place) -> Checker:
         """What checks the files that hold something of all images."""
@@ -168,7 +197,8 @@ class _FolderChecker(LineChecker):
         yield from super().check(sample)
         if "yolo" in self._place.labels:
             name = self._place.folder + _yolo_name(sample.number)
-            if (data := self._storage.read(name)) is not None and data != yolo_lines(sample):
+            data = self._storage.read(name, self._place.most_facts)
+            if data is not None and data != yolo_lines(sample):
                 yield f"{self._storage.where(name)}: not the boxes of its image"
 
 
@@ -183,6 +213,7 @@ def _put_missing(
     files: Iterator[tuple[str, Content]],
     encode: Callable[[Content], bytes],
     is_right: Callable[[bytes, Content], bool],
+    most: int,
 ) -> tuple[int, int]:
     """
     Write a folder of files, or those that are missing or wrong in it.
@@ -193,6 +224,7 @@ def _put_missing(
         files: name in the split, and what is to be in the file.
         encode: that → bytes.
         is_right: whether a file's bytes are that.
+        most: how many bytes a file can have.
 
     Returns:
         How many files were written, and their bytes.
@@ -201,13 +233,14 @@ def _put_missing(
     if not (there := storage.names(folder)):
         new = ((name.rsplit("/", 1)[1], encode(content)) for name, content in files)
         return len(shard.recipe), storage.put_folder(folder, new)
-    read = storage.reader([f"{folder}/{name}" for name in sorted(there)])
+    read = storage.reader([f"{folder}/{name}" for name in sorted(there)], most)
     for name, content in files:
         path = shard.place.folder + name
         if name.rsplit("/", 1)[1] in there:
-            data = read(path)
-            if data is not None and is_right(data, content):
-                continue
+            with suppress(FormatError):  # too long, or something else than a file, which cannot be replaced
+                data = read(path)
+                if data is not None and is_right(data, content):
+                    continue
         data = encode(content)
         storage.put(path, data)
         written, size = written + 1, size + len(data)

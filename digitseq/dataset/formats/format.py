@@ -1,165 +1,26 @@
-"""
-What a format of datasets is, and what all formats share: shards, going on after a break, comparing.
+"""What a format of datasets is, and what all formats share: going on after a break, comparing."""
 
-A shard is 1,000 images, whatever the format and the number of workers. It needs nothing but its recipe and
-its number, so any process can write it, in any order.
-"""
-
-import json
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitseq.arrays import UInt8Array
 from digitseq.checks import counted
-from digitseq.dataset.drawing import Sample, draw_batches, pixel_digest
+from digitseq.dataset.drawing import Sample
 from digitseq.dataset.formats.found import Found, label_of, sample_key
+from digitseq.dataset.formats.shard import SHARD, Place, Shard, Written
 from digitseq.dataset.png import compressor, encode_png
 from digitseq.errors import FormatError
-from digitseq.glyphs.cache import stored_split
-from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.recipe import Recipe
 
 if TYPE_CHECKING:
-    from hashlib import _Hash as HASH
-
     from digitseq.dataset.storage import Storage
-    from digitseq.glyphs.sources import GlyphsAnywhere
 
-SHARD = 1_000
-"""Images a shard."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """
-    One split of a dataset as files.
-
-    Attributes:
-        split: its name.
-        folder: where its files are, with a "/" behind it, or nothing.
-        images: how many images it has.
-        longest: how many digits its longest label can have.
-        labels: further files of labels, for the format ``folder``.
-        sha256: of the one file that holds all images, where a format has one and it is finished; or nothing.
-    """
-
-    split: str
-    folder: str
-    images: int
-    longest: int
-    labels: tuple[str, ...] = ()
-    sha256: str = ""
-
-    @property
-    def stem(self) -> str:
-        """What the names of its files begin with; "all" is reserved by Hugging Face."""
-        return file_stem(self.split)
-
-    @property
-    def shards(self) -> int:
-        """How many shards."""
-        return -(-self.images // SHARD)
-
-    def size(self, shard: int) -> int:
-        """How many images a shard has."""
-        return min(SHARD, self.images - shard * SHARD)
-
-
-def file_stem(split: str) -> str:
-    """What the names of a split's files begin with; "all" is reserved by Hugging Face."""
-    return "train" if split == "all" else split
-
-
-@dataclass(frozen=True)
-class Shard:
-    """
-    One shard to write.
-
-    Attributes:
-        format: name of the format.
-        place: the split that it belongs to.
-        number: its number in the split.
-        recipe: the recipe of its images alone.
-        glyphs: the stored glyphs, or the glyphs themselves for a worker in the same process.
-        storage: where to write.
-        png_level: as `compressor` takes it.
-        notes: a folder for a note about it; "" where somebody waits for what it comes to.
-    """
-
-    format: str
-    place: Place
-    number: int
-    recipe: Recipe
-    glyphs: "Path | GlyphSet | GlyphsAnywhere"
-    storage: "Storage"
-    png_level: int
-    notes: str = ""
-
-    def note_of(self, notes: str) -> str:
-        """The name of the note about it, in a folder."""
-        return f"{notes}/{self.place.split}-{self.number:06d}"
-
-    def drawn(self, state: "HASH") -> Iterator[Sample]:
-        """Its images one by one; each is added to the digest."""
-        glyphs = self.glyphs
-        if isinstance(glyphs, Path):
-            glyphs = stored_split(glyphs, self.recipe.split)
-        for batch in draw_batches(self.recipe, glyphs.choose(self.recipe.split)):
-            for sample in batch.samples(self.number * SHARD):
-                pixel_digest(state, sample.label, sample.image)
-                yield sample
-
-
-@dataclass(frozen=True)
-class Written:
-    """
-    What a shard came to.
-
-    Attributes:
-        images: how many images it has.
-        written: how many of them were written; the others were there, whole.
-        size_bytes: bytes of the files written.
-        digest: SHA-256 of its labels, widths and pixels.
-        lines: what stands about its images in files about all of them; empty once it is handed over.
-        sections: how many bytes of that belong to which file.
-        scratch: the file in which it was handed over; "" if there is nothing.
-    """
-
-    images: int
-    written: int
-    size_bytes: int
-    digest: bytes
-    lines: bytes = b""
-    sections: tuple[int, ...] = ()
-    scratch: str = ""
-
-
-# --- Formats --------------------------------------------------------------------------------------------
-
-
-def as_note(done: Written) -> bytes:
-    """What a shard came to, as a file for those who put the parts of a dataset together later."""
-    facts = {"images": done.images, "digest": done.digest.hex(), "sections": done.sections}
-    return json.dumps(facts).encode() + b"\n" + done.lines
-
-
-def from_note(data: bytes) -> tuple[Written, bytes] | None:
-    """What a shard came to, and its lines; None if the file is damaged."""
-    try:
-        facts, _, lines = data.partition(b"\n")
-        found = json.loads(facts)
-        sections = tuple(map(int, found["sections"]))
-        if sum(sections) != len(lines):
-            return None
-        return Written(int(found["images"]), 0, 0, bytes.fromhex(found["digest"]), b"", sections), lines
-    except (ValueError, KeyError, TypeError):
-        return None
+_FEW_SHARDS = 3  # in a row, whose files are named one by one if they are missing
+_MOST_DIGITS = 16  # of the number of a shard
 
 
 class Format(ABC):
@@ -182,16 +43,75 @@ class Format(ABC):
         return ""
 
     @abstractmethod
-    def files(self, place: Place) -> Iterator[str]:
-        """Names of all files of a split."""
+    def shard_files(self, place: Place, shard: int) -> list[str]:
+        """Names of the files that hold the images of a shard."""
 
-    def passing(self, place: Place) -> Iterator[str]:
-        """Names of files that may be there for a while."""
-        return iter(())
+    @abstractmethod
+    def shard_of(self, place: Place, name: str) -> int | None:
+        """Which shard a file belongs to, by its name; None if it is not one of `shard_files`."""
+
+    def common_files(self, place: Place) -> list[str]:
+        """Names of the files of a split that hold something of all its images."""
+        return []
+
+    def is_passing(self, place: Place, name: str) -> bool:
+        """Whether a file, by its name, is one that may be there for a while."""
+        return False
+
+    def shards_there(self, storage: "Storage", place: Place, names: Iterable[str]) -> list[int]:
+        """
+        The shards of which there is anything, in order.
+
+        Args:
+            storage: where the files are.
+            place: the split.
+            names: the names of all files.
+        """
+        return sorted({shard for name in names if (shard := self.shard_of(place, name)) is not None})
+
+    def stretches(self, storage: "Storage", place: Place, names: Iterable[str]) -> Iterator[int | range]:
+        """
+        All shards in order: each by itself, but those in a row of which nothing is there as one range.
+
+        A manifest can promise more shards than could be looked for one by one.
+
+        Args:
+            storage: where the files are.
+            place: the split.
+            names: the names of all files.
+        """
+        after = 0
+        for shard in (*self.shards_there(storage, place, names), place.shards):
+            if shard - after > _FEW_SHARDS:
+                yield range(after, shard)
+            else:
+                yield from range(after, shard)
+            if shard < place.shards:
+                yield shard
+            after = shard + 1
+
+    def owns(self, place: Place, name: str) -> bool:
+        """Whether a file, by its name, belongs to a split or is on its way to it."""
+        return (
+            self.shard_of(place, name) is not None
+            or name in self.common_files(place)
+            or self.is_passing(place, name)
+        )
+
+    def file_count(self, place: Place) -> int:
+        """How many files a split has."""
+        full, rest = divmod(place.images, SHARD)
+        count = full * len(self.shard_files(place, 0)) if full else 0
+        count += len(self.shard_files(place, full)) if rest else 0
+        return count + len(self.common_files(place))
 
     def whole_files(self, places: list[Place]) -> dict[str, bytes]:
         """Files that the whole dataset has once."""
         return {}
+
+    def sections(self, place: Place) -> int:
+        """How many sections the lines of a shard have, which are put together at the end."""
+        return 0
 
     # --- Writing ---
 
@@ -212,10 +132,6 @@ class Format(ABC):
     @abstractmethod
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         """Bytes that some images take."""
-
-    def digest(self, storage: "Storage", place: Place) -> str:
-        """SHA-256 of the file that holds all images of a split, if it is to be checked before it is read."""
-        return ""
 
     # --- Reading ---
 
@@ -253,6 +169,9 @@ class Checker:
         """What is wrong about an image."""
         yield from ()
 
+    def skip(self, images: int) -> None:
+        """Pass over some images."""
+
     def end(self) -> Iterator[str]:
         """What is wrong after the last one."""
         yield from ()
@@ -270,7 +189,7 @@ class FileShards(Format):
         """The file of a shard."""
 
     @abstractmethod
-    def decode(self, data: bytes, name: str) -> Iterator[Found]:
+    def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
         """
         The images in the file of a shard.
 
@@ -278,9 +197,16 @@ class FileShards(Format):
             FormatError: nothing can be read of it; the sentence goes on after the name of the file.
         """
 
-    def files(self, place: Place) -> Iterator[str]:
-        """Names of all files of a split."""
-        return (self.shard_file(place, shard) for shard in range(place.shards))
+    def shard_files(self, place: Place, shard: int) -> list[str]:
+        """The name of the file of a shard."""
+        return [self.shard_file(place, shard)]
+
+    def shard_of(self, place: Place, name: str) -> int | None:
+        """Which shard a file belongs to, by its name; None if it is none's."""
+        for digits in re.findall(r"[0-9]+", name.removeprefix(place.folder))[:1]:
+            number = int(digits) if len(digits) < _MOST_DIGITS else place.shards
+            return number if number < place.shards and self.shard_file(place, number) == name else None
+        return None
 
     def write(self, shard: Shard) -> Written:
         """Write a shard, unless it is there, whole."""
@@ -308,17 +234,21 @@ class FileShards(Format):
 
     def found_in(self, storage: "Storage", place: Place, shard: int, name: str) -> Iterator[Found]:
         """The images of a shard that lies under a name."""
-        data = storage.read(name)
+        data = storage.read(name, place.most_shard)
         if data is None:
             raise FormatError(f"{storage.where(name)}: missing")
         count = 0
         try:
-            for count, found in enumerate(self.decode(data, name), 1):
+            for count, found in enumerate(self.decode(data, place, shard), 1):
                 key = sample_key(shard * SHARD + count - 1)
                 problem = found.problem or ("" if found.where == key else f"expected it to be called {key}")
                 yield found._replace(where=f"{storage.where(name)}: {found.where}", problem=problem)
+                if count > place.size(shard):
+                    break
         except FormatError as error:
             raise FormatError(f"{storage.where(name)}: {error.problem}") from error
+        except MemoryError:
+            raise
         except Exception as error:  # libraries raise whatever damaged bytes lead them to
             reason = str(error).split("\n", 1)[0][:120] or type(error).__name__
             raise FormatError(f"{storage.where(name)}: damaged ({reason})") from error

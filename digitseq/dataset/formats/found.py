@@ -10,6 +10,9 @@ from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample
 from digitseq.dataset.png import decode_png
 from digitseq.errors import FormatError
+from digitseq.parsed import parse_json
+
+MORE_PX = 1_000  # an image of another width is told as such, up to here
 
 
 class Facts(NamedTuple):
@@ -38,10 +41,10 @@ class Found(NamedTuple):
     facts: Facts | None = None
     problem: str = ""
 
-    def image(self) -> UInt8Array | None:
-        """uint8 (28, width); None if it is damaged."""
+    def image(self, widest_px: int) -> UInt8Array | None:
+        """uint8 (28, width); None if it is damaged, or much larger than an image of this width."""
         if isinstance(self.data, bytes):
-            return decode_png(self.data)
+            return decode_png(self.data, widest_px)
         fits = isinstance(self.data, np.ndarray) and self.data.dtype == np.uint8 and self.data.ndim == 2
         return self.data if fits else None
 
@@ -53,7 +56,7 @@ class Found(NamedTuple):
             for name, there, wanted in zip(Facts._fields, self.facts, facts_of(sample), strict=True):
                 if there != wanted or type(there) is not type(wanted):
                     return f"{name}: expected {_shown(wanted)}, found {_shown(there)}"
-        image = self.image()
+        image = self.image(2 * sample.image.shape[1] + MORE_PX)
         if image is None:
             return "damaged or cut off, or not written by digitseq"
         if image.shape != sample.image.shape:
@@ -98,8 +101,8 @@ def facts_json(sample: Sample, name: str = "") -> str:
 def facts_in(data: bytes) -> Facts | None:
     """What `facts_json` wrote; None if it is something else."""
     try:
-        return facts_from(json.loads(data))
-    except (ValueError, RecursionError):
+        return facts_from(parse_json(data))
+    except ValueError:
         return None
 
 

@@ -4,24 +4,26 @@ The format ``lmdb``: one LMDB environment a split, with the keys that the CRNN f
 ``image-%09d`` (a PNG file), ``label-%09d`` and ``num-samples``, counted from 1 (github.com/bgshih/crnn,
 github.com/clovaai/deep-text-recognition-benchmark); ``json-%09d`` holds the boxes beside them.
 
+Written with the library, and read without it (`lmdb_pages`): the library maps what a stranger may have made.
+
 An environment has one writer. So the workers leave their shards as tar files beside it, and these are put
 into it in their order when all are there.
 """
 
-import hashlib
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitseq.checks import counted
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import SHARD, Checker, Format, Place, Shard, Written, file_stem, same
+from digitseq.dataset.formats.format import Checker, Format, same
 from digitseq.dataset.formats.found import Found, label_of, sample_key
+from digitseq.dataset.formats.lmdb_pages import Environment, LmdbError
+from digitseq.dataset.formats.shard import SHARD, Place, Shard, Written, file_stem
 from digitseq.dataset.formats.webdataset import Record, WebDataset, found_sample, records_in
 from digitseq.errors import FormatError, OutputError
 from digitseq.interrupts import check
@@ -49,14 +51,29 @@ class Lmdb(Format):
         """Where the files of a split are."""
         return f"{file_stem(split)}/"
 
-    def files(self, place: Place) -> Iterator[str]:
-        """Names of all files of a split."""
-        yield place.folder + _FILE
+    def common_files(self, place: Place) -> list[str]:
+        """Name of the environment."""
+        return [place.folder + _FILE]
 
-    def passing(self, place: Place) -> Iterator[str]:
-        """Names of files that may be there for a while."""
-        yield place.folder + "lock.mdb"  # made by readers that were not told that nobody writes
-        yield from self._tars.files(place)
+    def shard_files(self, place: Place, shard: int) -> list[str]:
+        """None: all images are in one file."""
+        return []
+
+    def shards_there(self, storage: "Storage", place: Place, names: Iterable[str]) -> list[int]:
+        """The shards of which the environment can hold anything, in order."""
+        with suppress(FormatError):
+            if (found := _values(storage, place, [])) is not None:
+                images = -(-found[1] // len(_keys(0)))
+                return list(range(min(place.shards, -(-images // SHARD))))
+        return [0] if place.shards else []
+
+    def shard_of(self, place: Place, name: str) -> int | None:
+        """None: all images are in one file."""
+        return None
+
+    def is_passing(self, place: Place, name: str) -> bool:
+        """Whether it is a shard on its way, or a file of readers that were not told that nobody writes."""
+        return name == f"{place.folder}lock.mdb" or self._tars.shard_of(place, name) is not None
 
     def write(self, shard: Shard) -> Written:
         """Leave a shard as a tar file, unless the environment has it, whole."""
@@ -73,8 +90,8 @@ class Lmdb(Format):
     def assembling(self, storage: "Storage", place: Place) -> Iterator[Callable[[Written, bytes], None]]:
         """Put the shards into a new environment, if there are any that the one that is there lacks."""
         yield lambda _done, _lines: None
-        there = storage.names(place.folder)
-        tars = [name for name in self._tars.files(place) if name.removeprefix(place.folder) in there]
+        names = (place.folder + name for name in storage.names(place.folder))
+        tars = sorted(name for name in names if self._tars.shard_of(place, name) is not None)
         if tars or self._count(storage, place) != place.images:
             with storage.building(place.folder + _FILE) as path:
                 _pack(path, (self._records(storage, place, shard) for shard in range(place.shards)))
@@ -83,19 +100,14 @@ class Lmdb(Format):
 
     def written_bytes(self, storage: "Storage", place: Place, by_shards: int) -> int:
         """The size of the environment, if there was anything new for it."""
-        with storage.local(place.folder + _FILE) as path:
-            return path.stat().st_size if by_shards and path is not None else 0
+        with storage.local(place.folder + _FILE) as file:
+            return os.fstat(file.fileno()).st_size if by_shards and file is not None else 0
 
     def _records(self, storage: "Storage", place: Place, shard: int) -> list[Record]:
         """A shard from its tar file, or from the environment that is there."""
-        if (data := storage.read(self._tars.shard_file(place, shard))) is not None:
+        if (data := storage.read(self._tars.shard_file(place, shard), place.most_shard)) is not None:
             return list(records_in(data))
         return _records_of(storage, place, shard) or []
-
-    def digest(self, storage: "Storage", place: Place) -> str:
-        """SHA-256 of the environment, so that none is mapped that has been changed."""
-        with storage.local(place.folder + _FILE) as path:
-            return "" if path is None else _sha256(path)
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         """Bytes that some images take."""
@@ -113,6 +125,15 @@ class Lmdb(Format):
         for record in records:
             found = found_sample(record)
             yield found._replace(where=f"{where}: {found.where}")
+
+    def found_one(self, storage: "Storage", place: Place, number: int) -> Found | None:
+        """One image."""
+        where = storage.where(place.folder + _FILE)
+        records = _some_records(storage, place, range(number, number + 1))
+        if records is None:
+            raise FormatError(f"{where}: missing")
+        found = found_sample(records[0])
+        return found._replace(where=f"{where}: {found.where}")
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """All labels of a split."""
@@ -177,16 +198,16 @@ def _keys(number: int) -> tuple[bytes, bytes, bytes]:
 
 def _records_of(storage: "Storage", place: Place, shard: int) -> list[Record] | None:
     """The images of a shard in an environment; None if there is none."""
-    numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
+    return _some_records(storage, place, range(shard * SHARD, shard * SHARD + place.size(shard)))
+
+
+def _some_records(storage: "Storage", place: Place, numbers: range) -> list[Record] | None:
+    """Some images in an environment; None if there is none."""
     found = _values(storage, place, [key for number in numbers for key in _keys(number)])
     if found is None:
         return None
     values = iter(found[0])
     return [Record(sample_key(number), next(values), next(values), next(values)) for number in numbers]
-
-
-_one_at_a_time = threading.Lock()  # a process may have an environment open once
-_checked: dict[str, object] = {}
 
 
 def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[bytes | None], int] | None:
@@ -195,42 +216,21 @@ def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[b
 
     Raises:
         FormatError: it is damaged.
-        OutputError: somebody else has it open in this process.
     """
-    import lmdb
-
     name = place.folder + _FILE
-    where = storage.where(name)
-    with _one_at_a_time, storage.local(name) as path:
-        if path is None:
+    most = max(place.most_png, place.most_facts)
+    with storage.local(name) as file:
+        if file is None:
             return None
-        # Its pages are mapped, and what is wrong in them or not there any more can end this process.
-        state = (storage.stamp(name), place.sha256)
-        if place.sha256 and _checked.get(where) != state:
-            if _sha256(path) != place.sha256:
-                raise FormatError(
-                    f"{where}: cut off, damaged or replaced (its SHA-256 is not {place.sha256[:12]}…)"
-                )
-            _checked[where] = state
         try:
-            with lmdb.open(os.fspath(path), subdir=False, readonly=True, lock=False) as environment:
-                expected = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-                if (size := path.stat().st_size) < expected:
-                    raise FormatError(f"{where}: cut off (expected {expected:,} bytes, found {size:,})")
-                with environment.begin() as transaction:
-                    return [transaction.get(key) for key in keys], environment.stat()["entries"]
-        except lmdb.Error as error:
-            if "already open" in str(error):
-                hint = "LMDB allows that once in a process; close the other"
-                raise OutputError(f"{where} is open elsewhere in this program", hint=hint) from error
-            raise FormatError(f"{where}: not an LMDB environment, or damaged ({error})") from error
-        except UnicodeError as error:
-            raise FormatError(f"{where}: LMDB cannot open a path that is not text ({error})") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            environment = Environment(file)
+            # In the order of the pages, so that each is read once.
+            found = {key: environment.get(key, most) for key in sorted(keys)}
+        except LmdbError as error:
+            raise FormatError(f"{storage.where(name)}: {error}") from error
+        except OSError as error:
+            raise FormatError(f"{storage.where(name)} cannot be read: {error.strerror}") from error
+    return [found[key] for key in keys], environment.entries
 
 
 def _pack(path: Path, shards: Iterable[list[Record]]) -> None:

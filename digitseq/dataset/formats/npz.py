@@ -7,16 +7,19 @@ Format: numpy's NEP 1 (.npy) in a zip file.
 import io
 import zipfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from digitseq.arrays import AnyArray
+from digitseq.arrays import AnyArray, UInt8Array
+from digitseq.checks import counted, short
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import SHARD, FileShards, Place
+from digitseq.dataset.formats.format import FileShards
 from digitseq.dataset.formats.found import Facts, Found, sample_key
+from digitseq.dataset.formats.shard import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE
+from digitseq.npy import read_array, read_exactly, read_header
 
 _NOBODY = -1
 """The writer of a line that not one writer wrote, and what fills up rows of boxes and glyphs."""
@@ -69,35 +72,64 @@ class Npz(FileShards):
                     member.write(array.reshape(-1).view(np.uint8).data)  # in one piece, not copied
         return out.getvalue()
 
-    def decode(self, data: bytes, name: str) -> Iterator[Found]:
-        """The images in the file of a shard."""
-        first = int(name.rsplit("-", 1)[1].removesuffix(".npz")) * SHARD
-        arrays = _arrays(data)
-        labels, lengths, widths = (arrays[part].tolist() for part in ("labels", "lengths", "widths"))
-        boxes, glyphs, writers = (arrays[part].tolist() for part in ("boxes", "glyphs", "writers"))
-        for row, (label, length, width) in enumerate(zip(labels, lengths, widths, strict=True)):
-            writer = None if writers[row] == _NOBODY else writers[row]
-            digits = [int(digit) for digit in label if digit in _DIGITS]
-            facts = Facts(label, boxes[row][:length], digits, glyphs[row][:length], writer)
-            problem = "" if length == len(label) else f"length: expected {len(label)}, found {length}"
-            yield Found(sample_key(first + row), arrays["images"][row, :, :width], facts, problem)
+    def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
+        """The images in the file of a shard; they are unpacked one by one."""
+        first, size = shard * SHARD, place.size(shard)
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            names = [info.filename for info in file.infolist()]
+            if sorted(names) != sorted(f"{name}.npy" for name in _NAMES):
+                shown = ", ".join(map(short, names[:10]))
+                raise FormatError(f"expected the arrays {', '.join(_NAMES)}, found {shown}")
+            with file.open("images.npy") as images:
+                shape = _image_shape(images, place, size)
+                others = (name for name in _NAMES if name != "images")
+                columns = {name: _column(file, name, place, size).tolist() for name in others}
+                for row in range(size):
+                    pixels = read_exactly(images, shape[0] * shape[1])
+                    yield _found(columns, row, first + row, np.frombuffer(pixels, np.uint8).reshape(shape))
+                if images.read(1):
+                    raise FormatError("there is more than its images")
 
 
 _DIGITS = frozenset("0123456789")
-_SHAPES = {"images": 3, "labels": 1, "lengths": 1, "widths": 1, "boxes": 3, "glyphs": 2, "writers": 1}
+_NAMES = ("images", "labels", "lengths", "widths", "boxes", "glyphs", "writers")
 
 
-def _arrays(data: bytes) -> dict[str, Any]:
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        if set(file.files) != set(_SHAPES):
-            raise FormatError(
-                f"expected the arrays {', '.join(_SHAPES)}, found {', '.join(file.files)[:200]}"
-            )
-        arrays = {name: file[name] for name in _SHAPES}
-    for name, dimensions in _SHAPES.items():
-        array = arrays[name]
-        wanted = np.uint8 if name == "images" else np.int32
-        fits = array.dtype.kind == "U" if name == "labels" else array.dtype == wanted
-        if array.ndim != dimensions or not fits or len(array) != len(arrays["images"]):
-            raise FormatError(f"{name} has the shape {array.shape} and the dtype {array.dtype}")
-    return arrays
+def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArray:
+    """One of the arrays beside the images."""
+    shape = [size, *{"boxes": (place.longest, 4), "glyphs": (place.longest,)}.get(name, ())]
+    kind, width = ("U", 4 * place.longest) if name == "labels" else ("i", 4)
+    try:
+        with file.open(f"{name}.npy") as member:
+            array = read_array(member, kind, shape, width * int(np.prod(shape, dtype=np.int64)))
+        if len(array) != size or (kind == "i" and array.dtype != np.int32):
+            raise ValueError(f"an array of the shape {array.shape} and the dtype {array.dtype}")
+    except ValueError as error:
+        raise FormatError(f"{name}: expected {counted(size, 'row')}, found {error}") from error
+    return array
+
+
+def _image_shape(file: IO[bytes], place: Place, size: int) -> tuple[int, int]:
+    """Height and width of the images."""
+    most = (size, SIDE, place.widest_px)
+    try:
+        shape = read_header(file, "u", most, size * SIDE * place.widest_px).shape
+    except ValueError as error:
+        raise FormatError(f"images: expected {counted(size, 'image')}, found {error}") from error
+    if shape[:2] != most[:2]:
+        raise FormatError(f"expected {counted(size, 'image')}, found {shape[0]:,}")
+    return shape[1], shape[2]
+
+
+def _found(columns: dict[str, list[Any]], row: int, number: int, pixels: UInt8Array) -> Found:
+    """An image, and what stands beside it."""
+    label, length, width, writer = (columns[name][row] for name in ("labels", "lengths", "widths", "writers"))
+    digits = [int(digit) for digit in label if digit in _DIGITS]
+    boxes, glyphs = columns["boxes"][row][:length], columns["glyphs"][row][:length]
+    facts = Facts(label, boxes, digits, glyphs, None if writer == _NOBODY else writer)
+    problem = ""
+    if length != len(label):
+        problem = f"length: expected {len(label)}, found {length}"
+    elif not 0 < width <= pixels.shape[1]:
+        problem = f"width: expected 1 to {pixels.shape[1]}, found {width}"
+    return Found(sample_key(number), pixels[:, :width], facts, problem)

@@ -9,9 +9,11 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from digitseq.checks import counted, short
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import FileShards, Place, png_encoder
+from digitseq.dataset.formats.format import FileShards, png_encoder
 from digitseq.dataset.formats.found import Found, facts_from, sample_key
+from digitseq.dataset.formats.shard import Place
 from digitseq.errors import FormatError
 
 if TYPE_CHECKING:
@@ -53,18 +55,51 @@ class Parquet(FileShards):
         pq.write_table(pa.table(columns, _schema()), out, compression="none", use_dictionary=False)
         return out.getvalue()
 
-    def decode(self, data: bytes, name: str) -> Iterator[Found]:
+    def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
         """The images in the file of a shard."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pq.read_table(pa.BufferReader(data), use_threads=False)
-        if not table.schema.equals(_schema()):
+        file = pq.ParquetFile(pa.BufferReader(data))
+        if not file.schema_arrow.equals(_schema()):
             raise FormatError("its columns are not those that digitseq writes")
+        _check_size(file.metadata, len(data), place, shard)
+        table = file.read(use_threads=False)
         for row in table.to_pylist():
             key = str(row["image"]["path"]).removesuffix(".png")
             facts = facts_from(row)
             yield Found(key, row["image"]["bytes"], facts, "" if facts else "a column has no value")
+
+
+_AS_WRITTEN = {"PLAIN", "RLE", "BIT_PACKED"}
+
+
+def _check_size(stated: "pyarrow.parquet.FileMetaData", size: int, place: Place, shard: int) -> None:
+    """
+    Make sure that a file does not become much larger when it is read.
+
+    digitseq neither compresses it nor uses dictionaries, with which a few bytes become as many as one likes.
+
+    Raises:
+        FormatError: it might.
+    """
+    if stated.num_rows != place.size(shard):
+        raise FormatError(f"expected {counted(place.size(shard), 'image')}, found {stated.num_rows:,}")
+    values = place.size(shard) * max(place.longest, 1) * 4  # the numbers of a box
+    for group in range(stated.num_row_groups):
+        for number in range(stated.num_columns):
+            column = stated.row_group(group).column(number)
+            if (
+                column.compression != "UNCOMPRESSED"
+                or not set(column.encodings) <= _AS_WRITTEN
+                or column.has_dictionary_page
+                or column.total_uncompressed_size > size
+                or column.num_values > values
+            ):
+                raise FormatError(
+                    f"the column {short(column.path_in_schema)} is not kept as digitseq writes it "
+                    "(no compression, no dictionary)"
+                )
 
 
 _FEATURES = {

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
+from digitseq.checks import short
 from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import FileShards, Place, png_encoder
+from digitseq.dataset.formats.format import FileShards, png_encoder
 from digitseq.dataset.formats.found import Found, facts_in, facts_json, sample_key
+from digitseq.dataset.formats.shard import Place
 from digitseq.errors import FormatError
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -47,7 +49,7 @@ class WebDataset(FileShards):
         out.write(bytes(-out.tell() % tarfile.RECORDSIZE))
         return out.getvalue()
 
-    def decode(self, data: bytes, name: str) -> Iterator[Found]:
+    def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
         """The images in the file of a shard."""
         return (found_sample(record) for record in records_in(data))
 
@@ -107,8 +109,16 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Names and contents in a tar file."""
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as file:
         for member in file:
-            if member.isfile() and (content := file.extractfile(member)) is not None:
-                yield member.name, content.read()
+            # A sparse file says to be as large as it likes; extended headers are not ours.
+            if (
+                member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+                and not member.pax_headers
+                and not member.sparse
+            ):
+                start = member.offset_data
+                yield member.name, data[start : start + member.size]
+            else:
+                raise FormatError(f"{short(member.name)} is not a plain file")
 
 
 def _header(name: str, size: int) -> bytes:

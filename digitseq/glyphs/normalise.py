@@ -1,0 +1,122 @@
+"""
+Pictures of single digits in MNIST's own form.
+
+The rule is MNIST's (LeCun and others: "The MNIST database of handwritten digits"): the ink fills a box of
+20×20, its centre of mass in the middle of 28×28.
+"""
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, IntArray, UInt8Array
+from digitseq.errors import SourceError
+from digitseq.glyphs.tiles import SIDE, measure_ink
+
+MOST_PIXELS = 1 << 22
+"""Of one picture of a digit: 2048 × 2048."""
+_BOX = 20  # MNIST's digits fill a 20×20 box …
+_CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
+_PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
+
+
+def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
+    """
+    Images of any one size as 28×28 glyphs.
+
+    28×28 images are taken byte for byte, unless the border of most of them is bright (its median above
+    127): that is dark ink on paper, and all are inverted. Other sizes go through `normalise`.
+
+    Args:
+        images: (n, height, width), integers 0 to 255, bool, or floats in [0, 1]; a colour axis of one channel
+            may stand first or last.
+        name: for messages.
+
+    Returns:
+        uint8 (n, 28, 28).
+
+    Raises:
+        SourceError: the shape or the values are others.
+    """
+    if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
+        images = images[:, 0] if images.shape[1] == 1 else images[..., 0]
+    if images.ndim != 3 or 0 in images.shape[1:]:
+        raise SourceError(f"{name}: expected images (n, height, width), got shape {images.shape}")
+    if images.shape[1] * images.shape[2] > MOST_PIXELS:
+        size = f"{images.shape[2]} × {images.shape[1]} px"
+        raise SourceError(f"{name}: expected pictures of at most {MOST_PIXELS:,} pixels, got {size}")
+    if images.dtype == np.bool_:
+        images = images.astype(np.uint8) * np.uint8(255)
+    elif images.dtype.kind == "f":
+        if not (np.isfinite(images).all() and images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
+            raise SourceError(
+                f"{name}: expected floating-point images in [0, 1]", hint="divide 0 to 255 by 255"
+            )
+        images = np.rint(images * 255).astype(np.uint8)
+    elif images.dtype.kind in "iu" and images.min(initial=0) >= 0 and images.max(initial=0) <= 255:
+        images = images.astype(np.uint8)
+    if images.dtype != np.uint8:
+        raise SourceError(
+            f"{name}: expected integers 0 to 255, bool or floating-point images, got {images.dtype}"
+        )
+    if images.shape[1:] == (SIDE, SIDE):
+        bright_paper = len(images) > 0 and np.median(_border_median(images)) > 127
+        return 255 - images if bright_paper else images
+    return (
+        np.stack([normalise(image, f"{name}: image {number}") for number, image in enumerate(images)])
+        if len(images)
+        else np.zeros((0, 28, 28), np.uint8)
+    )
+
+
+def _border_median(images: UInt8Array) -> IntArray:
+    top, left = images[:, [0, -1], :], images[:, 1:-1, [0, -1]]
+    border = np.concatenate([top.reshape(len(images), -1), left.reshape(len(images), -1)], axis=1)
+    median: IntArray = np.median(border, axis=1).astype(np.int64)
+    return median
+
+
+def normalise(image: UInt8Array, name: str) -> UInt8Array:
+    """
+    An image of any size in MNIST's form.
+
+    Ink is what differs from the paper (the median of the border), stretched to 255; what is then fainter
+    than 32 is paper. The ink's box is scaled, aspect kept, to fit 20×20 px, stretched again, and set down
+    with its centre of mass in the middle of 28×28, as NIST's digits were for MNIST (LeCun, Bottou, Bengio,
+    Haffner: "Gradient-based learning applied to document recognition", 1998).
+
+    Args:
+        image: uint8 (height, width), ink darker or brighter than the paper.
+        name: for messages.
+
+    Returns:
+        uint8 (28, 28), bright ink on black.
+
+    Raises:
+        SourceError: there is no ink.
+    """
+    from PIL import Image
+
+    paper = int(_border_median(image[None])[0])
+    contrast = np.abs(image.astype(np.int64) - paper)
+    ink = (contrast * 255 // max(int(contrast.max()), 1)).astype(np.uint8)
+    ink[ink < _PAPER] = 0
+    if not ink.any():
+        raise SourceError(f"{name} is blank; every glyph needs ink")
+    left, width, top, height = measure_ink(ink[None])[:, 0].tolist()
+    longer = max(width, height)
+    size = (max(1, round(width * _BOX / longer)), max(1, round(height * _BOX / longer)))
+    # Pillow's 8-bit resampling is fixed-point; BILINEAR covers all source pixels when it shrinks.
+    box = Image.fromarray(np.ascontiguousarray(ink[top : top + height, left : left + width]))
+    scaled = np.asarray(box.resize(size, Image.Resampling.BILINEAR)).astype(np.int64)
+    small = (scaled * 255 // max(int(scaled.max()), 1)).astype(
+        np.uint8
+    )  # a thin pen in a large image gets faint
+    mass = int(small.sum(dtype=np.int64))
+    glyph = np.zeros((SIDE, SIDE), np.uint8)
+    corner = []
+    for axis in (0, 1):
+        profile = small.sum(axis=1 - axis, dtype=np.int64)
+        moment = int(profile @ np.arange(len(profile), dtype=np.int64))
+        centre = (2 * moment + mass) // (2 * max(mass, 1))
+        corner.append(min(max(_CENTRE - centre, 0), SIDE - len(profile)))
+    glyph[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small
+    return glyph
