@@ -115,7 +115,11 @@ class Recipe:
         self._check_count()
 
     def _check_labels(self) -> None:
-        given = {"sequences": self.sequences, "length": self.length is not None, "pattern": self.pattern}
+        given = {
+            "sequences": self.sequences,
+            "length": self.length is not None,
+            "pattern": self.pattern is not None,
+        }
         kinds = [name for name, there in given.items() if there]
         if len(kinds) != 1:
             raise ArgumentError(
@@ -374,6 +378,8 @@ def _spacing_range(value: Any) -> tuple[int, int]:
 def _check_pattern(pattern: Any) -> None:
     allowed = "0123456789" + ANY_DIGIT
     wrong = [p for p in range(len(pattern)) if pattern[p] not in allowed] if isinstance(pattern, str) else [0]
+    if pattern == "":
+        raise ArgumentError("pattern", "expected digits 0–9 and #, got an empty text")
     if wrong:
         where = f"{pattern[wrong[0]]!r} at position {wrong[0]} of " if isinstance(pattern, str) else ""
         raise ArgumentError("pattern", f"expected digits 0–9 and #, got {where}{short(pattern)}")

@@ -105,9 +105,11 @@ def _wrong_files(storage: Storage, manifest: Manifest, names: set[str]) -> Itera
 
 
 def _missing(storage: Storage, form: Format, place: Place, shards: range) -> str:
-    first = form.shard_files(place, shards[0])[0]
+    if not (files := form.shard_files(place, shards[0])):
+        (file,) = form.common_files(place)
+        return f"{storage.where(file)}: the images from number {shards[0] * SHARD:,} on are missing"
     last = form.shard_files(place, shards[-1])[-1]
-    return f"{storage.where(first)} to {storage.where(last)}: missing, with all between them"
+    return f"{storage.where(files[0])} to {storage.where(last)}: missing, with all between them"
 
 
 def _check_shard(

@@ -81,6 +81,8 @@ def _load(path: Path) -> GlyphSet:
         pieces = _npz(path)
     elif path.is_file():
         pieces = _idx_pairs({file.name: file for file in _siblings(path)}, path, used)
+    elif path.exists():
+        raise SourceError(f"{path} is no source: expected a regular file or a folder")
     else:
         raise SourceError(
             f"no source {str(path)!r}: it is neither mnist, builtin, auto nor a file or folder that exists"

@@ -1,0 +1,547 @@
+"""Files of strangers: what they say is not believed, and what they hold is bounded."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitseq import (
+    inspect_dataset,
+    load_glyphs,
+    read_dataset,
+    verify_dataset,
+    write_dataset,
+)
+from digitseq.dataset.formats.lmdb_pages import Environment, LmdbError
+from digitseq.errors import DigitSeqError, FormatError, OutputError, SourceError, printable
+from tests import fuzz
+from tests.dataset.libraries import library
+
+_RECIPE = fuzz.RECIPE
+_MOST_MB = 700  # of address space, beyond what the imports take
+
+
+# --- Mutated files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", fuzz.TARGETS, ids=lambda target: target.name.replace(" ", "-"))
+@pytest.mark.filterwarnings("ignore")
+def test_mutated_files_are_read_or_refused(target: fuzz.Target, tmp_path: Path) -> None:
+    """A few of each; `python -m tests.fuzz 20000` tries many."""
+    for name in ("parquet", "lmdb"):
+        if name in target.name:
+            library({"parquet": "pyarrow"}.get(name, name))
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    file = target.make(whole)
+    results = set()
+    for seed in range(25):
+        results.add(fuzz.try_one(target, whole, file, seed, tmp_path / "work"))
+        assert fuzz.most_memory() < fuzz.MOST_BYTES, seed
+    assert "refused" in results or target.name in ("coco", "metadata"), "the mutations do nothing"
+
+
+# --- Sizes ----------------------------------------------------------------------------------------------
+
+
+def _png(width: int, height: int, unpacked: int) -> bytes:
+    header = width.to_bytes(4) + height.to_bytes(4) + b"\x08\0\0\0\0"
+    packer = zlib.compressobj(9)
+    body = b"".join(packer.compress(bytes(1 << 24)) for _ in range(unpacked >> 24)) + packer.flush()
+    return fuzz._png((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
+
+
+def _bomb_png(out: Path) -> None:
+    (out / "images/000/000000.png").write_bytes(_png(1 << 15, 1 << 15, 1 << 30))
+
+
+def _bomb_png_of_the_right_size(out: Path) -> None:
+    (out / "images/000/000000.png").write_bytes(_png(130, 28, 1 << 30))
+
+
+def _bomb_count(out: Path) -> None:
+    manifest = json.loads((out / "dataset.json").read_text())
+    manifest["recipe"]["count"] = manifest["images"] = manifest["parts"][0]["images"] = 10**12
+    (out / "dataset.json").write_text(json.dumps(manifest))
+
+
+def _bomb_npz(out: Path) -> None:
+    (file,) = out.glob("*.npz")
+    with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            if name != "images.npy":
+                archive.writestr(name, data)
+        with archive.open("images.npy", "w", force_zip64=True) as member:
+            head = {"descr": "|u1", "fortran_order": False, "shape": (7, 28, 1 << 22)}
+            np.lib.format.write_array_header_1_0(member, head)
+            for _ in range(7 * 28):
+                member.write(bytes(1 << 22))
+
+
+def _bomb_parquet(out: Path) -> None:
+    pq, pa = library("pyarrow.parquet"), library("pyarrow")
+    (file,) = out.rglob("*.parquet")
+    table = pq.read_table(file)
+    row = table.slice(0, 1).to_pylist()[0] | {"label": "0" * 100_000}
+    many = pa.Table.from_pylist([row], schema=table.schema)
+    pq.write_table(pa.concat_tables([many] * 50_000), file, use_dictionary=True)
+
+
+def _bomb_tar(out: Path) -> None:
+    (file,) = out.glob("*.tar")
+    with tarfile.open(file, "w", format=tarfile.GNU_FORMAT) as archive:
+        member = tarfile.TarInfo("000000000.png")
+        member.size = 0
+        member.type = tarfile.GNUTYPE_SPARSE
+        header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+        header[483:495] = b"77777777777\0"  # how large it becomes
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header)
+        archive.fileobj.write(bytes(header))
+
+
+_BOMBS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "png": ("folder", _bomb_png),
+    "png of the right size": ("folder", _bomb_png_of_the_right_size),
+    "count": ("folder", _bomb_count),
+    "count of tars": ("webdataset", _bomb_count),
+    "count of npz": ("npz", _bomb_count),
+    "count of lmdb": ("lmdb", _bomb_count),
+    "npz": ("npz", _bomb_npz),
+    "parquet": ("parquet", _bomb_parquet),
+    "sparse tar": ("webdataset", _bomb_tar),
+}
+_READ = """
+import resource, sys
+import numpy, PIL.Image
+from digitseq import *
+import digitseq.api.datasets, digitseq.dataset.verify, digitseq.inspection.table
+from digitseq.errors import DigitSeqError
+from tests.test_untrusted import _limited
+_limited()
+recipe = Recipe(**{recipe!r})
+for attempt in (
+    lambda: [print(problem[:200]) for problem in verify_dataset("out")],
+    lambda: inspect_dataset("out"),
+    lambda: read_dataset("out").parts["train"][0],
+    lambda: read_dataset("out").parts["train"].labels,
+    lambda: write_dataset(recipe, "out", workers=1),
+    lambda: write_dataset(recipe, "out", workers=1, force=True),
+    lambda: list(verify_dataset("out")) == [] or sys.exit("it is not whole"),
+):
+    try:
+        attempt()
+    except DigitSeqError as error:
+        print(type(error).__name__, error)
+"""
+
+
+def _limited() -> None:
+    """Give this process so much more address space, and no more."""
+    resource = pytest.importorskip("resource")
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    most = used + _MOST_MB * 1_000_000
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is limited with Linux's means")
+@pytest.mark.parametrize("name", _BOMBS)
+def test_no_file_of_a_dataset_unpacks_to_more_than_the_recipe_says(name: str, tmp_path: Path) -> None:
+    """Small files that say to be, or become, gigabytes. Then the dataset is written anew, over them."""
+    form, bomb = _BOMBS[name]
+    library({"parquet": "pyarrow", "lmdb": "lmdb"}.get(form, "numpy"))
+    out = tmp_path / "out"
+    write_dataset(_RECIPE, out, workers=1, format=form)
+    bomb(out)
+    recipe = _RECIPE.to_dict() | {"splits": ()}
+    del recipe["format"]
+    done = subprocess.run(
+        [sys.executable, "-c", _READ.format(recipe=recipe)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert len(done.stdout) > 50, "nothing was found"
+
+
+def _bomb_idx(folder: Path) -> Path:
+    images, labels = folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte"
+    with gzip.open(images, "wb", 9) as file:
+        file.write(b"\0\0\x08\x03" + (3_000_000).to_bytes(4) + (28).to_bytes(4) * 2)
+        for _ in range(100):
+            file.write(bytes(1 << 24))
+    labels.write_bytes(b"\0\0\x08\x01" + (3_000_000).to_bytes(4) + bytes(3_000_000))
+    return folder
+
+
+def _bomb_class_folder(folder: Path) -> Path:
+    (folder / "3").mkdir()
+    (folder / "3/a.png").write_bytes(_png(1 << 15, 1 << 15, 1 << 30))
+    return folder
+
+
+def _bomb_own_npz(folder: Path) -> Path:
+    with (
+        zipfile.ZipFile(folder / "own.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("images.npy", "w", force_zip64=True) as member,
+    ):
+        head = {"descr": "|u1", "fortran_order": False, "shape": (1_200_000, 28, 28)}
+        np.lib.format.write_array_header_1_0(member, head)
+        for _ in range(57):
+            member.write(bytes(1 << 24))
+    return folder / "own.npz"
+
+
+def _huge_header(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "own.npz", "w") as archive:
+        head = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 28, 28), }\n"
+        archive.writestr("images.npy", b"\x93NUMPY\x01\0" + len(head).to_bytes(2, "little") + head)
+    return folder / "own.npz"
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is limited with Linux's means")
+@pytest.mark.parametrize("make", [_bomb_idx, _bomb_class_folder, _bomb_own_npz, _huge_header])
+def test_no_source_unpacks_to_more_than_is_stated(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy, PIL.Image, digitseq.glyphs.files\n"
+        "from tests.test_untrusted import _limited\n_limited()\n"
+        "from digitseq import load_glyphs\nfrom digitseq.errors import SourceError\n"
+        "try: load_glyphs(sys.argv[1], 'all')\nexcept SourceError as error: print(error)\n"
+        "else: sys.exit('read')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(make(tmp_path))],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert str(tmp_path) in done.stdout
+
+
+def test_three_million_predictions_take_little_memory(tmp_path: Path) -> None:
+    """Rows are read one by one; these are all of images that are not there but the last."""
+    from digitseq.inspection.predictions import PredictionsFile
+
+    path = tmp_path / "predictions.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "prediction"])
+        writer.writerows((number, "0042") for number in range(300_000))
+    fuzz.begin_memory()
+    assert sum(1 for _ in PredictionsFile(path)) == 300_000
+    assert fuzz.most_memory() < 20_000_000
+
+
+def test_too_little_memory_is_one_line(tmp_path: Path) -> None:
+    code = (
+        "import sys, digitseq.api.pictures, digitseq.api.datasets\n"
+        "def fail(*_, **__): raise MemoryError\n"
+        "digitseq.api.pictures.make_recipe = fail\n"
+        "import digitseq.api; digitseq.api.make_recipe = fail\n"
+        "from digitseq.cli import main\nsys.argv = ['digitseq', 'generate', '12']\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: there is not enough memory")
+
+
+# --- Kinds of files -------------------------------------------------------------------------------------
+
+
+def _with_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("folder", "dataset.json"),
+        ("folder", "images/000/000003.png"),
+        ("folder", "labels.csv"),
+        ("folder", "metadata.jsonl"),
+        ("webdataset", "train-000000.tar"),
+        ("npz", "train-000000.npz"),
+    ],
+)
+def test_a_named_pipe_in_the_place_of_a_file_is_an_error_and_nobody_waits(
+    tmp_path: Path,
+    kind: str,
+    name: str,
+) -> None:
+    write_dataset(_RECIPE, tmp_path, workers=1, format=kind)
+    _with_pipe(tmp_path / name)
+    told: list[str] = []
+
+    def attempt(what: Callable[[], object]) -> None:
+        try:
+            found = what()
+        except DigitSeqError as error:
+            told.append(str(error))
+        else:
+            told.extend(map(str, found if isinstance(found, list) else []))
+
+    for what in (
+        lambda: list(verify_dataset(tmp_path)),
+        lambda: inspect_dataset(tmp_path),
+        lambda: read_dataset(tmp_path).parts["train"][3],
+        lambda: write_dataset(_RECIPE, tmp_path, workers=1),
+        lambda: write_dataset(_RECIPE.changed(seed=2), tmp_path, workers=1, force=True),
+    ):
+        thread = threading.Thread(target=attempt, args=(what,), daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive(), "somebody waits for the other end"
+    assert any("a named pipe" in text for text in told), told
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["3/a.png", "train-images-idx3-ubyte", "own.npz"])
+def test_a_named_pipe_is_no_source(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    path = tmp_path / name if name.endswith("npz") else tmp_path
+    with pytest.raises(SourceError):
+        load_glyphs(path, "all")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "generate 12 --source /dev/zero",
+        "batch out -n 3 --sequences /dev/zero",
+        "batch out --recipe /dev/zero",
+        "verify /dev/zero",
+        "inspect /dev/zero",
+        "inspect data --predictions /dev/zero",
+    ],
+)
+def test_a_device_is_no_input(tmp_path: Path, argv: str) -> None:
+    write_dataset(_RECIPE, tmp_path / "data", workers=1)
+    done = subprocess.run(
+        [sys.executable, "-m", "digitseq", *argv.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("error: /dev/zero")
+    assert "Traceback" not in done.stderr
+
+
+def test_only_stated_formats_of_images_are_opened(tmp_path: Path) -> None:
+    """Pillow takes a file for what its content says, and starts Ghostscript for PostScript."""
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3/a.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n%%EndComments\nshowpage\n"
+    )
+    with pytest.raises(FormatError, match="cannot be read as an image"):
+        load_glyphs(tmp_path, "all")
+    with pytest.raises(FormatError, match="not an image"):
+        inspect_dataset(tmp_path / "3/a.png")
+    for suffix in ("png", "jpg", "webp", "tiff", "gif", "bmp"):
+        (tmp_path / "3/a.png").unlink(missing_ok=True)
+        Image.fromarray(np.tile(np.arange(40, dtype=np.uint8) * 6, (30, 1))).save(tmp_path / f"3/b.{suffix}")
+        assert len(load_glyphs(tmp_path, "all")) == 1
+        (tmp_path / f"3/b.{suffix}").unlink()
+        from digitseq.glyphs.sources import _opened
+
+        _opened.clear()
+
+
+# --- Types and numbers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": {"augment": "heavier"}},
+        {"recipe": {"augment": 5}},
+        {"recipe": {"augment": {"rotate": "x"}}},
+        {"recipe": {"spacing_range": [1, "2"]}},
+        {"parts": [{"folder": "", "split": "train", "images": 7, "pixels": 5}]},
+        {"parts": [{"folder": "", "split": "train", "images": True}]},
+        {"parts": {}},
+        {"format": "\ud800"},
+        {"format": ["folder"]},
+        {"version": 1.0},
+        {"version": True},
+        {"source": {"name": 5, "digest": "x"}},
+        {"labels": "paddle"},
+        {"labels": [["paddle"]]},
+        {"pixels": "0" * 63},
+        {"recipe": None},
+    ],
+    ids=lambda change: json.dumps(change)[:50],
+)
+def test_a_manifest_is_parsed_once_with_one_error(tmp_path: Path, change: dict[str, Any]) -> None:
+    write_dataset(_RECIPE, tmp_path, workers=1)
+    manifest = json.loads((tmp_path / "dataset.json").read_text())
+    for name, value in change.items():
+        both = isinstance(value, dict) and isinstance(manifest[name], dict)
+        manifest[name] = manifest[name] | value if both else value
+    (tmp_path / "dataset.json").write_text(json.dumps(manifest))
+    for attempt in (
+        lambda: list(verify_dataset(tmp_path)),
+        lambda: inspect_dataset(tmp_path),
+        lambda: read_dataset(tmp_path),
+        lambda: write_dataset(_RECIPE, tmp_path, workers=1),
+    ):
+        with pytest.raises(FormatError, match=r"dataset\.json: ") as told:
+            attempt()
+        assert str(told.value).isprintable()
+
+
+def _edit(field: str, value: Any) -> Callable[[bytes], bytes]:
+    def edit(note: bytes) -> bytes:
+        first, head, lines = note.split(b"\n", 2)
+        return b"\n".join([first, json.dumps(json.loads(head) | {field: value}).encode(), lines])
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        _edit("images", 999),
+        _edit("images", float("inf")),
+        _edit("digest", "00" * 32),
+        _edit("digest", "0"),
+        _edit("sections", [1, 2]),
+        lambda note: note[:-1],
+        lambda note: note.replace(b"images/000", b"images/001", 1),
+        lambda _: b"",
+    ],
+)
+def test_a_changed_note_about_a_shard_is_not_believed(tmp_path: Path, edit: Callable[[bytes], bytes]) -> None:
+    recipe = _RECIPE.changed(count=1_001)
+    write_dataset(recipe, tmp_path, workers=1, part=(1, 2))
+    (note,) = (tmp_path / ".digitseq-notes").glob("*/train-*")
+    note.write_bytes(edit(note.read_bytes()))
+    with pytest.raises(OutputError, match=r"train-000000: missing or damaged"):
+        write_dataset(recipe, tmp_path, workers=1, part=(2, 2))
+    write_dataset(recipe, tmp_path, workers=1)
+    assert list(verify_dataset(tmp_path)) == []
+
+
+# --- LMDB -----------------------------------------------------------------------------------------------
+
+
+def test_an_environment_is_read_as_the_library_reads_it(tmp_path: Path) -> None:
+    lmdb = library("lmdb")
+    chance = random.Random(5)
+    values = {
+        b"%s-%d" % (chance.choice((b"a", b"image", b"z" * 200)), n): chance.randbytes(n * 7 % 9_000)
+        for n in range(3_000)
+    }
+    with lmdb.open(str(tmp_path / "x.mdb"), subdir=False, lock=False, map_size=1 << 27) as environment:
+        for part in range(3):
+            with environment.begin(write=True) as transaction:
+                for key in list(values)[part::3]:
+                    transaction.put(key, values[key])
+        with environment.begin(write=True) as transaction:
+            for key in list(values)[::7]:
+                transaction.delete(key)
+                del values[key]
+    with (tmp_path / "x.mdb").open("rb") as file:
+        found = Environment(file)
+        assert found.entries == len(values)
+        for key, value in values.items():
+            assert found.get(key, 9_000) == value
+        for key in (b"", b"a", b"image-5000", b"zzz", b"\xff" * 300):
+            assert found.get(key, 9_000) is None
+        key = max(values, key=lambda key: len(values[key]))
+        with pytest.raises(LmdbError, match="expected at most 10"):
+            found.get(key, 10)
+
+
+def test_an_empty_environment_has_nothing(tmp_path: Path) -> None:
+    lmdb = library("lmdb")
+    with lmdb.open(str(tmp_path / "x.mdb"), subdir=False, lock=False, map_size=1 << 20):
+        pass
+    with (tmp_path / "x.mdb").open("rb") as file:
+        assert Environment(file).get(b"x", 10) is None
+
+
+# --- Terminals ------------------------------------------------------------------------------------------
+
+_EVIL = "\x1b]0;owned\x07\x1b[31m\x9b2J‮\x7f"
+
+
+def test_foreign_text_is_escaped_and_cut() -> None:
+    assert printable("a\x1b[31mb\nc‮\ud800\x9b") == r"a\x1b[31mb\nc\u202e\ud800\x9b"
+    assert len(printable("x" * 100_000)) < 2_100
+    assert printable("ünïcødé 文字 🎉") == "ünïcødé 文字 🎉"
+    assert str(FormatError(f"{_EVIL}: x", hint=_EVIL)).isprintable()
+
+
+def test_nothing_foreign_reaches_the_terminal_as_it_is(tmp_path: Path) -> None:
+    """File names, labels, manifests, members of archives, predictions, sequences."""
+    write_dataset(_RECIPE, tmp_path / "data", workers=1)
+    write_dataset(_RECIPE, tmp_path / "tars", workers=1, format="webdataset")
+    (tmp_path / f"data/{_EVIL}").write_text("x")
+    metadata = tmp_path / "data/metadata.jsonl"
+    lines = metadata.read_text().splitlines()
+    lines[0] = json.dumps(json.loads(lines[0]) | {"label": _EVIL})
+    lines[1] = json.dumps(json.loads(lines[1]) | {"file_name": _EVIL})
+    metadata.write_text("\n".join(lines))
+    labels = tmp_path / "data/labels.csv"
+    labels.write_text(labels.read_text().replace("000002.png,", f"000002.png,{_EVIL}"))
+    tar = tmp_path / "tars/train-000000.tar"
+    with tarfile.open(tar, "w") as archive:
+        archive.addfile(tarfile.TarInfo(_EVIL + ".png"))
+    manifest = json.loads((tmp_path / "data/dataset.json").read_text())
+    (tmp_path / "evil.json").write_text(json.dumps(manifest | {"format": _EVIL}))
+    (tmp_path / "p.csv").write_text(f"filename,prediction\n{_EVIL},{_EVIL}\n")
+    (tmp_path / "s.txt").write_text(f"{_EVIL}\n")
+    (tmp_path / "3").mkdir()
+    (tmp_path / f"3/{_EVIL}.png").write_bytes(b"x")
+    for argv in (
+        "verify data", "verify tars", "inspect data", "inspect tars", "batch out --recipe evil.json",
+        "inspect data --predictions p.csv", "batch out --sequences s.txt", "generate 12 --source .",
+        f"generate 12 --source {_EVIL}", f"verify {_EVIL}", f"generate {_EVIL}",
+        f"batch out --length {_EVIL} -n 1",
+        f"inspect {_EVIL}", f"batch out -n 1 --length 1 --{_EVIL}",
+    ):  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "digitseq", *argv.split(" ")],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        wrong = {character for character in said if not character.isprintable() and character != "\n"}
+        assert not wrong, (argv, wrong, said)
+        assert "Traceback" not in said
+        assert done.returncode in (0, 1, 2), argv
