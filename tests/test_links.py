@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -106,29 +106,27 @@ def test_no_link_in_a_dataset_leads_out_of_it(tmp_path: Path, name: str) -> None
     before = _tree(home)
     write_dataset(_RECIPE, whole, workers=1, **_FORMATS[name])  # type: ignore[arg-type]
     names = [path.relative_to(whole).as_posix() for path in whole.rglob("*")]
-    for number in (0, 1):
-        for linked in (*names, *_PASSING, f".digitseq-notes/{'0' * 16}", ".digitseq-notes/part-1-of-1.lock"):
-            file = home / Path(linked).name
-            targets = [home, home / "letter.txt", home / "empty", tmp_path / "absent"]
-            for target in [*targets, file] if file.exists() else targets:
-                shutil.rmtree(out, ignore_errors=True)
-                if number or linked in names:
-                    shutil.copytree(whole, out)
-                _link(out / linked, target)
-                refused = []
-                for attempt in _everything(out, **_FORMATS[name]):
-                    try:
-                        attempt()
-                    except DigitSeqError as error:
-                        refused.append(str(error))
-                    assert _tree(home) == before, (linked, target)
-                assert not (tmp_path / "absent").exists(), linked
-                if linked in names:
-                    assert any(f"{out / linked}" in text and "a link" in text for text in refused), (
-                        linked,
-                        target,
-                        refused,
-                    )
+    passing = (*_PASSING, f".digitseq-notes/{'0' * 16}", ".digitseq-notes/part-1-of-1.lock")
+    places = [*((linked, True) for linked in (*names, *passing)), *((linked, False) for linked in passing)]
+    targets = cycle([home, home / "letter.txt", home / "empty", tmp_path / "absent", None])
+    for linked, is_written in places:
+        for target in islice(targets, 2):
+            target = target or home / Path(linked).name
+            shutil.rmtree(out, ignore_errors=True)
+            if is_written:
+                shutil.copytree(whole, out)
+            _link(out / linked, target)
+            refused = []
+            for attempt in _everything(out, **_FORMATS[name]):
+                try:
+                    attempt()
+                except DigitSeqError as error:
+                    refused.append(str(error))
+                assert _tree(home) == before, (linked, target)
+            assert not (tmp_path / "absent").exists(), linked
+            if linked in names:
+                named = any(f"{out / linked}" in text and "a link" in text for text in refused)
+                assert named, (linked, target, refused)
 
 
 def test_a_dataset_below_a_link_is_the_users_own_choice(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ One PUT is atomic there: an object is seen whole or not at all, so nothing is wr
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from digitseq.errors import DigitSeqError, ExtraError, FormatError, OutputError
 from digitseq.extras import import_problem, require
 from digitseq.folder import is_partial, partial_name
 
+_AT_ONCE = 32  # requests, where the library does not send several by itself
+_MD5 = re.compile(r"[0-9a-f]{32}")
 _fetched: dict[str, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
 _MOST_SCRATCH = 1 << 30
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
@@ -102,10 +106,17 @@ class RemoteStorage(Storage):
     def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
         """Write the files of a new folder, many at a time where the file system can. Bytes written."""
         system, path = self._place
-        content = {f"{path}/{name}/{file}": data for file, data in files}
+        content = [(f"{path}/{name}/{file}", data) for file, data in files]
         with self._told(OutputError, name, "written"):
-            system.pipe(content)
-        return sum(map(len, content.values()))
+            _pipe(system, content)
+        return sum(len(data) for _, data in content)
+
+    def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write some objects, many at a time."""
+        system, path = self._place
+        content = [(f"{path}/{name}", data) for name, data in files]
+        with self._told(OutputError, "", "written"):
+            _pipe(system, content)
 
     def put_scratch(self, name: str, data: bytes) -> str:
         """Write an object for `take_scratch`; returns its name."""
@@ -163,6 +174,17 @@ class RemoteStorage(Storage):
             return {str(name).rstrip("/").rsplit("/", 1)[-1] for name in found} - {""}
         return set()
 
+    def checksums(self, folder: str) -> dict[str, str]:
+        """MD5 of the objects in a folder: S3 tells it as their ETag, but not of all kinds of objects."""
+        system, path = self._place
+        with self._told(OutputError, folder, "read"), suppress(FileNotFoundError):
+            found = system.ls(f"{path}/{folder}".rstrip("/"), detail=True)
+            tags = {
+                str(info["name"]).rsplit("/", 1)[-1]: str(info.get("ETag", "")).strip('"') for info in found
+            }
+            return {name: tag for name, tag in tags.items() if _MD5.fullmatch(tag)}
+        return {}
+
     def files(self) -> set[str]:
         """Names of all objects."""
         system, path = self._place
@@ -181,11 +203,7 @@ class RemoteStorage(Storage):
         system, path = self._place
         content: dict[str, bytes | None] = {}
         with self._told(FormatError, names[0] if names else "", "read"):
-            wanted = [f"{path}/{name}" for name in names]
-            count = len(names)
-            found = (
-                system.cat_ranges(wanted, [0] * count, [most + 1] * count, on_error="return") if names else []
-            )
+            found = _cat(system, [f"{path}/{name}" for name in names], most + 1)
             for name, data in zip(names, found, strict=True):
                 if isinstance(data, Exception) and not isinstance(data, FileNotFoundError):
                     raise FormatError(f"{self.where(name)} cannot be read: {data}")
@@ -287,3 +305,32 @@ class RemoteStorage(Storage):
         except Exception as error:
             reason = str(error).strip() or type(error).__name__
             raise kind(f"{self.where(name)} cannot be {done}: {reason}") from error
+
+
+def _pipe(system: Any, content: list[tuple[str, bytes]]) -> None:
+    """Write objects, many at a time."""
+    if system.async_impl:
+        system.pipe(dict(content))
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for _ in threads.map(lambda pair: system.pipe_file(*pair), content):
+            pass
+
+
+def _cat(system: Any, paths: list[str], most: int) -> list[bytes | Exception]:
+    """The content of objects, at most so many bytes of each, or why there is none; many at a time."""
+    if not paths:
+        return []
+    if system.async_impl:
+        ends = [most] * len(paths)
+        found: list[bytes | Exception] = system.cat_ranges(paths, [0] * len(paths), ends, on_error="return")
+        return found
+
+    def read(path: str) -> bytes | Exception:
+        try:
+            return bytes(system.cat_file(path, start=0, end=most))
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return list(threads.map(read, paths))

@@ -87,6 +87,11 @@ class Storage(ABC):
             Bytes written.
         """
 
+    def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write some files, each whole or not at all; many at a time where that is quicker."""
+        for name, data in files:
+            self.put(name, data)
+
     @abstractmethod
     def put_scratch(self, name: str, data: bytes) -> str:
         """
@@ -135,6 +140,10 @@ class Storage(ABC):
         Raises:
             FormatError: it cannot be read, is longer, or is not a regular file.
         """
+
+    def checksums(self, folder: str) -> dict[str, str]:
+        """MD5 (hex) of the files in a folder, as far as the storage tells it with their names."""
+        return {}
 
     def reader(self, names: Sequence[str], most: int) -> Callable[[str], bytes | None]:
         """What reads some files: where fetching them together is quicker, they are fetched now."""

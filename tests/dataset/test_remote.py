@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -307,3 +308,41 @@ def test_without_fsspec_urls_name_the_extra_and_paths_need_none(
             write_dataset(_recipe(count=5), url, workers=1)
     write_dataset(_recipe(count=5), tmp_path / "out", workers=1)
     assert list(verify_dataset(tmp_path / "out")) == []
+
+
+def test_a_rerun_on_s3_does_not_ask_for_what_the_listing_tells(bucket: str, server: Server) -> None:
+    write_dataset(_recipe(count=1_200), bucket, workers=1)
+    before = server.answered
+    assert write_dataset(_recipe(count=1_200), bucket, workers=1).written == 0
+    assert server.answered - before < 100
+    open_storage(bucket).put("images/000/000007.png", b"damaged")
+    open_storage(bucket).remove("images/001/001100.png")
+    assert write_dataset(_recipe(count=1_200), bucket, workers=1).written == 2
+    assert list(verify_dataset(bucket)) == []
+
+
+def test_objects_are_written_and_read_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the library of the storage sends one request after the other."""
+    memory = library("fsspec.implementations.memory").MemoryFileSystem
+    url, inside, most = "memory://many", Counter[str](), Counter[str]()
+
+    def watched(name: str) -> Callable[..., Any]:
+        real = getattr(memory, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            inside[name] += 1
+            most[name] = max(most[name], inside[name])
+            time.sleep(0.001)
+            try:
+                return real(*args, **options)
+            finally:
+                inside[name] -= 1
+
+        return call
+
+    for name in ("pipe_file", "cat_file"):
+        monkeypatch.setattr(memory, name, watched(name))
+    write_dataset(_recipe(count=200), url, workers=1)
+    assert most["pipe_file"] > 4
+    assert list(verify_dataset(url)) == []
+    assert most["cat_file"] > 4

@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from hashlib import sha256
+from hashlib import md5, sha256
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _SETTINGS = "data.yaml"
 _NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.(?P<end>png|txt)")
 _MOST_DIGITS = 16  # of the number of an image
+_AT_ONCE = 250  # images
 Content = TypeVar("Content")
 
 
@@ -202,6 +203,10 @@ class _FolderChecker(LineChecker):
                 yield f"{self._storage.where(name)}: not the boxes of its image"
 
 
+def _md5(data: bytes) -> str:
+    return md5(data, usedforsecurity=False).hexdigest()
+
+
 def _yolo_name(number: int) -> str:
     """Where YOLO looks for the boxes of an image: beside images/, in labels/."""
     return f"labels/{number // SHARD:03d}/{number:06d}.txt"
@@ -233,15 +238,24 @@ def _put_missing(
     if not (there := storage.names(folder)):
         new = ((name.rsplit("/", 1)[1], encode(content)) for name, content in files)
         return len(shard.recipe), storage.put_folder(folder, new)
-    read = storage.reader([f"{folder}/{name}" for name in sorted(there)], most)
-    for name, content in files:
-        path = shard.place.folder + name
-        if name.rsplit("/", 1)[1] in there:
+    known = storage.checksums(folder)
+    missing: list[tuple[str, bytes]] = []
+    while some := list(islice(files, _AT_ONCE)):
+        doubtful: list[tuple[str, Content]] = []
+        for name, content in some:
+            file = name.rsplit("/", 1)[1]
+            if file not in there:
+                missing.append((shard.place.folder + name, encode(content)))
+            elif file not in known or _md5(encode(content)) != known[file]:
+                doubtful.append((shard.place.folder + name, content))
+        read = storage.reader([path for path, _ in doubtful], most)
+        for path, content in doubtful:
+            data = None
             with suppress(FormatError):  # too long, or something else than a file, which cannot be replaced
                 data = read(path)
-                if data is not None and is_right(data, content):
-                    continue
-        data = encode(content)
-        storage.put(path, data)
-        written, size = written + 1, size + len(data)
+            if data is None or not is_right(data, content):
+                missing.append((path, encode(content)))
+        storage.put_all(missing)
+        written, size = written + len(missing), size + sum(len(data) for _, data in missing)
+        missing.clear()
     return written, size
