@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Known vulnerabilities in the oldest supported versions of our dependencies, where the data can be reached.
+# Known vulnerabilities in the oldest supported versions of our dependencies; skipped if offline.
 #
 # Usage: audit.sh PYTHON, one that has these versions installed.
 set -euo pipefail

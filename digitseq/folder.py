@@ -94,7 +94,7 @@ def wrong_kind(number: int, kind: str, path: str | Path) -> OSError:
     """The error about something that is not a regular file."""
     if kind == "a directory":
         return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    wanted = "expected a file or folder of its own" if kind == "a link" else "expected a regular file"
+    wanted = "expected an actual file or folder" if kind == "a link" else "expected a regular file"
     return OSError(number, f"it is {kind}, {wanted}", os.fspath(path))
 
 
@@ -210,7 +210,7 @@ class Folder:
             FileExistsError: it is not.
         """
         try:
-            # A hard link is the one move that fails, in one step, where a file is.
+            # Making a hard link is the only atomic step that fails if the name is taken.
             os.link(self._at(partial), self._at(name), src_dir_fd=self._handle, dst_dir_fd=self._handle)
         except FileExistsError:
             raise
@@ -298,7 +298,7 @@ class Folder:
 
         Args:
             owner: whose; "" for everybody's, when nobody is writing here.
-            files: the names in a folder that is not whole yet. Files of other names stay, and so does it.
+            files: names in a half-written folder. Files with other names stay, and so does the folder.
         """
         for name in self.names():
             if not is_partial(name, owner) or (found := self.stat(name)) is None:

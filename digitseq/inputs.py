@@ -51,5 +51,5 @@ def read_input(path: Path, most: int) -> bytes:
         while len(data) <= most and (piece := file.read(_PIECE)):
             data += piece
     if len(data) > most:
-        raise FormatError(f"{path}: expected at most {counted(most, 'byte')}, and it is longer")
+        raise FormatError(f"{path}: expected at most {counted(most, 'byte')}, found more")
     return bytes(data)

@@ -1,7 +1,7 @@
 """
-Locks between processes: files, as long as the file system can lock them.
+Locks between processes: files, if the file system can lock them.
 
-Not a library's: those open the file by its path, follow links or cut off what they find there.
+No library is used: they open the file by its path, follow links or truncate what they find there.
 """
 
 import os

@@ -97,7 +97,7 @@ def read_array(
 
 def read_exactly(file: IO[bytes], size: int) -> bytearray:
     """
-    So many bytes, growing with what really comes.
+    Exactly ``size`` bytes, in a buffer that grows only with what arrives.
 
     Raises:
         ValueError: there are fewer.

@@ -12,7 +12,7 @@ def parse_json(data: bytes | str) -> Any:
     The value of a JSON text, by RFC 8259: without NaN and Infinity, which Python would take.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not JSON.
 
     >>> parse_json(b'{"a": 1}')
     {'a': 1}
@@ -39,7 +39,7 @@ class Fields:
             what: what to call it in a message.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is not an object.
         """
         if not isinstance(value, Mapping):
             raise ValueError(f"{what}: expected an object with named fields, found {short(value)}")

@@ -13,8 +13,8 @@ from digitseq.checks import as_int, choice, counted, integer, integers, short
 from digitseq.errors import ArgumentError
 
 MAX_DIGITS = 65_536
-SIDE_PX = 28
 """Most digits in one sequence: as many as the randomness contract has positions."""
+SIDE_PX = 28
 MAX_WIDTH_PX = 1_000_000
 """Widest image, px: a typing mistake must not allocate terabytes."""
 
@@ -170,7 +170,7 @@ class Recipe:
         """
         if self.lengths is not None:
             low, high = self.lengths
-            return sum(10**digits for digits in range(low, high + 1))
+            return int((10 ** (high + 1) - 10**low) // 9)  # the sum of a geometric series
         if self.pattern is not None:
             return int(10 ** self.pattern.count(ANY_DIGIT))
         return len(set(self.sequences))

@@ -80,7 +80,7 @@ class Tree:
 
     def files(self) -> Iterator[str]:
         """
-        Names of all that is below it and no folder, links among it.
+        Names of everything below it that is not a folder, links included.
 
         Raises:
             OSError: a folder cannot be read.

@@ -1,5 +1,5 @@
 """
-Files of strangers: every reader of digitseq, with files that are mutated by somebody who knows their format.
+Files from strangers: every reader of digitseq, with files mutated by somebody who knows their format.
 
 `python -m tests.fuzz 20000` tries so many files, with 500 MB and 20 s each. A second argument is a seed.
 What is neither read nor refused with an error of digitseq is a fault, and is named with its seed.

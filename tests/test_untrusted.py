@@ -1,4 +1,4 @@
-"""Files of strangers: what they say is not believed, and what they hold is bounded."""
+"""Files from strangers: what they say is not believed, and what they hold is bounded."""
 
 import csv
 import gzip
@@ -164,7 +164,7 @@ def _limited() -> None:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is limited with Linux's means")
 @pytest.mark.parametrize("name", _BOMBS)
 def test_no_file_of_a_dataset_unpacks_to_more_than_the_recipe_says(name: str, tmp_path: Path) -> None:
-    """Small files that say to be, or become, gigabytes. Then the dataset is written anew, over them."""
+    """Small files that claim to be gigabytes, or unpack to them. Then the dataset is written over them."""
     form, bomb = _BOMBS[name]
     library({"parquet": "pyarrow", "lmdb": "lmdb"}.get(form, "numpy"))
     out = tmp_path / "out"
@@ -242,8 +242,8 @@ def test_no_source_unpacks_to_more_than_is_stated(make: Callable[[Path], Path], 
     assert str(tmp_path) in done.stdout
 
 
-def test_three_million_predictions_take_little_memory(tmp_path: Path) -> None:
-    """Rows are read one by one; these are all of images that are not there but the last."""
+def test_the_number_of_predictions_does_not_matter_to_the_memory(tmp_path: Path) -> None:
+    """Rows are read one by one, so memory does not grow with the length of the file."""
     from digitseq.inspection.predictions import PredictionsFile
 
     path = tmp_path / "predictions.csv"

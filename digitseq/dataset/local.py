@@ -209,7 +209,7 @@ class LocalStorage(Storage):
         return None
 
     def lines(self, name: str, most: int) -> Iterator[str]:
-        r"""Lines of a text file, each with its "\n", at most so many bytes; none if there is no file."""
+        r"""Lines of a text file, each with its "\n" and at most ``most`` bytes; none if there is no file."""
         try:
             with self._tree.open(name) as file:
                 yield from text_lines(file, most)
@@ -284,7 +284,7 @@ def _place_folder(above: Folder, partial: str, name: str) -> None:
     except OSError:
         if above.stat(name) is None:
             raise
-        # Somebody else wrote it meanwhile: a worker that was given up for lost. The files are the same.
+        # A worker that was thought dead has written it in the meantime. The files are the same.
         with above.folder(partial) as new, above.folder(name) as there:
             for file in new.names():
                 new.move(file, there)

@@ -32,7 +32,7 @@ UNFINISHED = ".digitseq-unfinished.json"
 NOTES = ".digitseq-notes"
 _BEGUN = b'{\n "format": "'  # of every manifest of ours
 MOST_BYTES = 1 << 27
-"""A manifest is no longer; it is as long as the sequences that it lists."""
+"""Most bytes of a manifest; its length depends on the sequences that it lists."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Manifest:
         """
         data = dumps(self.to_dict(), indent=1).encode() + b"\n"
         if len(data) > MOST_BYTES:
-            problem = f"expected as many as {MOST_BYTES:,} bytes of JSON can hold, got {len(data):,} bytes"
+            problem = f"expected at most {MOST_BYTES:,} bytes of JSON, got {len(data):,} bytes"
             raise ArgumentError("sequences", problem, hint="write several datasets")
         return data
 

@@ -17,7 +17,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, bit depth, colour type, compression, filter, interlace
 _LENGTH = struct.Struct(">I")
 _END = b"\0\0\0\0IEND\xaeB`\x82"
-_MOST_ROWS = 112  # four times 28: an image that is too high is told as such
+_MOST_ROWS = 112  # four times 28, so that an image that is too tall is reported as such
 FAST = 0
 """The level that is fastest on this machine."""
 

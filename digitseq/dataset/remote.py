@@ -231,7 +231,7 @@ class RemoteStorage(Storage):
         return None
 
     def lines(self, name: str, most: int) -> Iterator[str]:
-        r"""Lines of a text file, each with its "\n", at most so many bytes; none if there is no file."""
+        r"""Lines of a text file, each with its "\n" and at most ``most`` bytes; none if there is no file."""
         import io
 
         system, path = self._place

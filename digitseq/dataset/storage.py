@@ -164,7 +164,7 @@ class Storage(ABC):
 
         Args:
             name: the file.
-            most: how many bytes of a line are read; what a longer one has beyond that is passed over.
+            most: how many bytes of a line are read; the rest of a longer line is skipped.
         """
 
     @abstractmethod
@@ -232,4 +232,4 @@ def text_lines(file: IO[bytes], most: int) -> Iterator[str]:
 
 def too_long(where: str, most: int) -> FormatError:
     """The error about a file that is longer than it can be."""
-    return FormatError(f"{where}: expected at most {counted(most, 'byte')}, and it is longer")
+    return FormatError(f"{where}: expected at most {counted(most, 'byte')}, found more")

@@ -86,13 +86,13 @@ def verify_dataset(
         yield from checker.end()
         digests.append(state.hexdigest())
         if digests[-1] != entry.pixels:
-            yield f"{storage.where(entry.folder)}: its pixels have not the digest that {MANIFEST} says"
+            yield f"{storage.where(entry.folder)}: pixel digest differs from {MANIFEST}"
     if sha256("".join(digests).encode()).hexdigest() != manifest.pixels:
         yield f"{storage.where(MANIFEST)}: the digest of all pixels is not {manifest.pixels[:12]}…"
 
 
 def _wrong_files(storage: Storage, manifest: Manifest, names: set[str]) -> Iterator[str]:
-    """Sentences about files of all images that are missing or changed, and files that do not belong there."""
+    """Sentences about shared files that are missing or changed, and files that do not belong there."""
     form, whole = manifest.form, manifest.form.whole_files(manifest.places)
     common = {MANIFEST, *whole, *(name for place in manifest.places for name in form.common_files(place))}
     yield from (f"{storage.where(name)}: missing" for name in sorted(common - names))

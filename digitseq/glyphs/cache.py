@@ -37,7 +37,7 @@ _MANIFEST = "manifest.json"
 _FILES = ("glyphs.npy", "ink.npy", "origin.npy", "writers.npy")
 _MOST_MANIFEST = 1 << 20  # bytes
 MOST_GLYPHS = 1 << 24
-"""Glyphs of one source; their number is in 32 bits, and all of them in memory."""
+"""Most glyphs of one source: they are numbered in 32 bits, and all are held in memory."""
 _PIECE = 1 << 14
 _DRAWN = 1 << 10  # glyphs drawn between two reports of progress
 

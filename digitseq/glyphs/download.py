@@ -55,7 +55,7 @@ class Arriving:
 
         Raises:
             MirrorError: it is more than the original has.
-            WriteError: the system refuses: the fault of the cache, where all else is that of the network.
+            WriteError: the file cannot be written. This blames the cache; all else blames the network.
         """
         self.received += len(data)
         if self.received > self._original.gz_bytes:
@@ -209,7 +209,7 @@ class Download:
                 requests.get(self._url, stream=True, timeout=timeout, headers=headers) as response,
             ):
                 response.raise_for_status()
-                # As it comes: a server that says "Content-Encoding: gzip" of a .gz file means the file.
+                # Not decoded: a server that sends a .gz file as "Content-Encoding: gzip" means the file.
                 for chunk in response.raw.stream(_PIECE, decode_content=False):
                     if self._abandoned:
                         raise MirrorError("abandoned")

@@ -187,7 +187,7 @@ def _read_image(file: Path) -> UInt8Array:
     with open_regular(file) as opened:
         data = opened.read(_MOST_FILE + 1)
     if len(data) > _MOST_FILE:
-        raise FormatError(f"{file}: expected at most {_MOST_FILE:,} bytes, and it is longer")
+        raise FormatError(f"{file}: expected at most {_MOST_FILE:,} bytes, found more")
     try:
         with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:

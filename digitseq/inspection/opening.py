@@ -247,7 +247,7 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
 
 
 def _need_most_shards(storage: Storage, manifest: Manifest) -> None:
-    """Refuse a dataset that lacks so much that looking at it would be naming what is missing."""
+    """Refuse a dataset that lacks so many shards that a report would be mostly a list of them."""
     promised = sum(place.shards for place in manifest.places)
     if promised <= _MOST_MISSING:
         return

@@ -19,7 +19,7 @@ from digitseq.errors import FormatError
 if TYPE_CHECKING:
     from digitseq.dataset.storage import Storage
 
-_FEW_SHARDS = 3  # in a row, whose files are named one by one if they are missing
+_FEW_SHARDS = 3  # missing in a row: up to this many are still named one by one
 _MOST_DIGITS = 16  # of the number of a shard
 
 
@@ -55,7 +55,7 @@ class Format(ABC):
         return []
 
     def is_passing(self, place: Place, name: str) -> bool:
-        """Whether a file, by its name, is one that may be there for a while."""
+        """Whether a file, by its name, is a temporary one."""
         return False
 
     def shards_there(self, storage: "Storage", place: Place, names: Iterable[str]) -> list[int]:
@@ -71,7 +71,7 @@ class Format(ABC):
 
     def stretches(self, storage: "Storage", place: Place, names: Iterable[str]) -> Iterator[int | range]:
         """
-        All shards in order: each by itself, but those in a row of which nothing is there as one range.
+        All shards in order: each by itself, but a long run of wholly missing shards as one range.
 
         A manifest can promise more shards than could be looked for one by one.
 

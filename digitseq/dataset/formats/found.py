@@ -12,7 +12,7 @@ from digitseq.dataset.png import decode_png
 from digitseq.errors import FormatError
 from digitseq.parsed import parse_json
 
-MORE_PX = 1_000  # an image of another width is told as such, up to here
+MORE_PX = 1_000  # an image of the wrong width is reported as such, up to this much extra
 
 
 class Facts(NamedTuple):

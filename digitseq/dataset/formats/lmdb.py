@@ -4,7 +4,8 @@ The format ``lmdb``: one LMDB environment a split, with the keys that the CRNN f
 ``image-%09d`` (a PNG file), ``label-%09d`` and ``num-samples``, counted from 1 (github.com/bgshih/crnn,
 github.com/clovaai/deep-text-recognition-benchmark); ``json-%09d`` holds the boxes beside them.
 
-Written with the library, and read without it (`lmdb_pages`): the library maps what a stranger may have made.
+Written with the lmdb library but read without it (`lmdb_pages`): the library maps the file into memory,
+and a crafted file can then end the process.
 
 An environment has one writer. So the workers leave their shards as tar files beside it, and these are put
 into it in their order when all are there.
@@ -72,7 +73,7 @@ class Lmdb(Format):
         return None
 
     def is_passing(self, place: Place, name: str) -> bool:
-        """Whether it is a shard on its way, or a file of readers that were not told that nobody writes."""
+        """Whether it is a shard not yet in the environment, or a lock file that a reader has made."""
         return name == f"{place.folder}lock.mdb" or self._tars.shard_of(place, name) is not None
 
     def write(self, shard: Shard) -> Written:

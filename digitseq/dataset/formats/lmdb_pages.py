@@ -62,7 +62,7 @@ class Environment:
         self._branches: dict[int, tuple[list[bytes], list[int]]] = {}
 
     def _newest(self) -> tuple[int, int, int, int]:
-        """Page size, entries, depth and root of the newest of the two states that an environment keeps."""
+        """Page size, entries, depth and root of the newer of the two states that an environment keeps."""
         page_size = self._meta(0, 0)[1]
         _, page_size, entries, depth, root = max(self._meta(place, page_size) for place in (0, page_size))
         return page_size, entries, depth, root
@@ -90,7 +90,7 @@ class Environment:
 
     def _bytes(self, offset: int, size: int) -> bytes:
         if offset + size > self._size:
-            raise LmdbError("cut off or damaged (a page lies behind the end of the file)")
+            raise LmdbError("cut off or damaged (a page lies beyond the end of the file)")
         self._file.seek(offset)
         data = self._file.read(size)
         if len(data) < size:

@@ -88,7 +88,7 @@ class Npz(FileShards):
                     pixels = read_exactly(images, shape[0] * shape[1])
                     yield _found(columns, row, first + row, np.frombuffer(pixels, np.uint8).reshape(shape))
                 if images.read(1):
-                    raise FormatError("there is more than its images")
+                    raise FormatError("images: data follows the last image")
 
 
 _DIGITS = frozenset("0123456789")

@@ -78,10 +78,10 @@ def _check_size(stated: "pyarrow.parquet.FileMetaData", size: int, place: Place,
     """
     Make sure that a file does not become much larger when it is read.
 
-    digitseq neither compresses it nor uses dictionaries, with which a few bytes become as many as one likes.
+    digitseq uses neither compression nor dictionaries; with those, a few bytes can unpack to any size.
 
     Raises:
-        FormatError: it might.
+        FormatError: it could become much larger.
     """
     if stated.num_rows != place.size(shard):
         raise FormatError(f"expected {counted(place.size(shard), 'image')}, found {stated.num_rows:,}")

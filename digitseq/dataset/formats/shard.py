@@ -106,7 +106,7 @@ class Shard:
         glyphs: the stored glyphs, or the glyphs themselves for a worker in the same process.
         storage: where to write.
         png_level: as `compressor` takes it.
-        notes: a folder for a note about it; "" where somebody waits for what it comes to.
+        notes: a folder for a note about it; "" if the caller waits for the result.
     """
 
     format: str
@@ -136,14 +136,14 @@ class Shard:
 @dataclass(frozen=True)
 class Written:
     """
-    What a shard came to.
+    Result of writing one shard.
 
     Attributes:
         images: how many images it has.
         written: how many of them were written; the others were there, whole.
         size_bytes: bytes of the files written.
         digest: SHA-256 of its labels, widths and pixels.
-        lines: what stands about its images in files about all of them; empty once it is handed over.
+        lines: its share of the files about all images; empty once it is handed over.
         sections: how many bytes of that belong to which file.
         scratch: the file in which it was handed over; "" if there is nothing.
     """
@@ -158,7 +158,7 @@ class Written:
 
 
 def as_note(done: Written) -> bytes:
-    """What a shard came to, as a file for those who put the parts of a dataset together later."""
+    """The result of a shard as a file, for the run that later puts the parts of a dataset together."""
     facts = {"images": done.images, "digest": done.digest.hex(), "sections": done.sections}
     body = json.dumps(facts).encode() + b"\n" + done.lines
     return sha256(body).hexdigest().encode() + b"\n" + body
@@ -166,7 +166,7 @@ def as_note(done: Written) -> bytes:
 
 def from_note(data: bytes, shard: Shard, count: int) -> tuple[Written, bytes] | None:
     """
-    What a shard came to, and its lines.
+    The result of a shard, and its lines.
 
     Args:
         data: what `as_note` gave.

@@ -109,7 +109,7 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Names and contents in a tar file."""
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as file:
         for member in file:
-            # A sparse file says to be as large as it likes; extended headers are not ours.
+            # A sparse file can claim any size; digitseq writes no extended headers.
             if (
                 member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
                 and not member.pax_headers
