@@ -100,7 +100,7 @@ def change_json(data: bytes, chance: random.Random) -> bytes:
         elif kind == 2 and isinstance(holder[key], int):
             holder[key] = chance.choice((*_NUMBERS, -1, 10**12, 10**15, 10**400))
         else:
-            holder[key] = chance.choice(_STRANGE)
+            holder[key] = copy.deepcopy(chance.choice(_STRANGE))
     text = json.dumps(value)
     if chance.random() < 0.05:
         text = text.replace(":", ":" + "[" * 50_000, 1)
