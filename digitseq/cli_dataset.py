@@ -311,7 +311,7 @@ def _show_outline(outline: dict[str, Any], as_json: bool) -> None:
     terminal.out(f"images   {outline['images']:,} ({splits})")
     terminal.out(f"width    {outline['width']}")
     terminal.out(f"labels   {', '.join(outline['labels'])}{', …' if outline['images'] > 5 else ''}")
-    terminal.out(f"source   {outline['source']}")
+    terminal.out(f"source   {printable(outline['source'])}")
     terminal.out(f"seed     {outline['seed']}")
     terminal.out(f"format   {outline['format']}")
     terminal.out(

@@ -32,11 +32,9 @@ def printable(text: str, most: int = 2_000) -> str:
     >>> printable("a\x1b[31mb")
     'a\\x1b[31mb'
     """
-    if len(text) > most:
-        text = f"{text[: most // 2]} … {text[-most // 2 :]}"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
 
 
 class DigitSeqError(Exception):

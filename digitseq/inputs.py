@@ -39,7 +39,7 @@ def read_input(path: Path, most: int) -> bytes:
     The content of a file that a user names.
 
     Args:
-        path: a regular file or a pipe.
+        path: a regular file.
         most: how many bytes it can have.
 
     Raises:
@@ -47,7 +47,7 @@ def read_input(path: Path, most: int) -> bytes:
         OSError: it is something else, or the system refuses.
     """
     data = bytearray()
-    with open_input(path) as file:
+    with open_regular(path) as file:
         while len(data) <= most and (piece := file.read(_PIECE)):
             data += piece
     if len(data) > most:

@@ -7,6 +7,7 @@ numpy itself makes room for whatever a header promises before it looks at the da
 from collections.abc import Sequence
 from math import prod
 from typing import IO, Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 
@@ -93,6 +94,18 @@ def read_array(
     array = np.frombuffer(read_exactly(file, header.size), header.dtype)
     array = array.reshape(header.shape[::-1]).T if header.is_fortran else array.reshape(header.shape)
     return array.astype(header.dtype.newbyteorder("="), copy=False)
+
+
+def check_members(archive: ZipFile) -> None:
+    """
+    Make sure that members of an archive are unpacked piece by piece.
+
+    Raises:
+        ValueError: one is packed in a way that Python unpacks at once, whatever its size.
+    """
+    for member in archive.infolist():
+        if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            raise ValueError(f"{short(member.filename)} is packed in another way than numpy does it")
 
 
 def read_exactly(file: IO[bytes], size: int) -> bytearray:

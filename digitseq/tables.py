@@ -75,7 +75,8 @@ def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
             _show_mistake(console, mistakes[image])
         else:
             text = Text.assemble(
-                (report.table.labels[image], "bold"), (f"  {report.table.name(image)}", "dim")
+                (printable(report.table.labels[image]), "bold"),
+                (f"  {printable(report.table.name(image))}", "dim"),
             )
             console.print(Text("  ").append_text(text), highlight=False, soft_wrap=True)
 

@@ -168,6 +168,24 @@ def test_a_half_written_file_of_ours_is_no_stranger_and_another_of_its_name_is(t
     assert not partial.exists()
 
 
+def test_notes_that_are_not_ours_are_kept(tmp_path: Path) -> None:
+    place = tmp_path / ".digitseq-notes" / "0123456789abcdef"
+    place.mkdir(parents=True)
+    for name in ("train-123456", "all-123456789", "diary"):
+        (place / name).write_text("dear diary")
+    write_dataset(_RECIPE, tmp_path, workers=1)
+    assert {path.read_text() for path in place.iterdir()} == {"dear diary"}
+    assert len(list(place.iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["dataset.json", ".digitseq-unfinished.json"])
+def test_force_keeps_a_file_that_is_no_manifest_of_ours(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"name": "other data"}')
+    with pytest.raises(OutputError, match="something else"):
+        write_dataset(_RECIPE, tmp_path, workers=1, force=True)
+    assert (tmp_path / name).read_text() == '{"name": "other data"}'
+
+
 @pytest.mark.parametrize("content", ["", "mine"])
 def test_a_lock_is_an_empty_file_of_its_own(tmp_path: Path, content: str) -> None:
     letter = tmp_path / "letter"

@@ -64,13 +64,12 @@ def test_what_is_ignored_from_the_start_stays_ignored(stage: Stage) -> None:
     [
         ["generate", "-"],
         ["batch", "out", "--sequences", "pipe"],
-        ["verify", "pipe"],
-        ["inspect", "pipe.json"],
+        ["inspect", "data", "--predictions", "pipe"],
     ],
 )
 def test_ctrl_c_is_heard_while_a_pipe_is_waited_for(command: list[str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    os.mkfifo(tmp_path / "pipe.json")
+    write_dataset(make_recipe(length=2, count=3, seed=1, source="builtin"), tmp_path / "data", workers=1)
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "digitseq", *command],

@@ -213,6 +213,13 @@ def _bomb_own_npz(folder: Path) -> Path:
     return folder / "own.npz"
 
 
+def _bzip2_npz(folder: Path) -> Path:
+    _bomb_own_npz(folder)
+    with zipfile.ZipFile(folder / "own.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("images.npy", bytes(1 << 27))
+    return folder / "own.npz"
+
+
 def _huge_header(folder: Path) -> Path:
     with zipfile.ZipFile(folder / "own.npz", "w") as archive:
         head = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 28, 28), }\n"
@@ -221,7 +228,7 @@ def _huge_header(folder: Path) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is limited with Linux's means")
-@pytest.mark.parametrize("make", [_bomb_idx, _bomb_class_folder, _bomb_own_npz, _huge_header])
+@pytest.mark.parametrize("make", [_bomb_idx, _bomb_class_folder, _bomb_own_npz, _bzip2_npz, _huge_header])
 def test_no_source_unpacks_to_more_than_is_stated(make: Callable[[Path], Path], tmp_path: Path) -> None:
     code = (
         "import sys, numpy, PIL.Image, digitseq.glyphs.files\n"
@@ -356,6 +363,13 @@ def test_a_device_is_no_input(tmp_path: Path, argv: str) -> None:
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith("error: /dev/zero")
     assert "Traceback" not in done.stderr
+
+
+def test_a_source_has_a_limited_number_of_images() -> None:
+    from digitseq.glyphs.normalise import MOST_IMAGES, as_glyphs
+
+    with pytest.raises(SourceError, match="at most 1,000,000 images, got 1,000,001"):
+        as_glyphs(np.broadcast_to(np.uint8(1), (MOST_IMAGES + 1, 2, 2)), "x")
 
 
 def test_only_stated_formats_of_images_are_opened(tmp_path: Path) -> None:
@@ -500,6 +514,7 @@ _EVIL = "\x1b]0;owned\x07\x1b[31m\x9b2J‮\x7f"
 def test_foreign_text_is_escaped_and_cut() -> None:
     assert printable("a\x1b[31mb\nc‮\ud800\x9b") == r"a\x1b[31mb\nc\u202e\ud800\x9b"
     assert len(printable("x" * 100_000)) < 2_100
+    assert len(printable("\x1b" * 5_000)) < 2_100
     assert printable("ünïcødé 文字 🎉") == "ünïcødé 文字 🎉"
     assert str(FormatError(f"{_EVIL}: x", hint=_EVIL)).isprintable()
 

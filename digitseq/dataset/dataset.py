@@ -14,7 +14,7 @@ from pathlib import Path
 
 from digitseq.checks import choice, counted
 from digitseq.dataset.formats import open_format
-from digitseq.dataset.formats.shard import Place, Shard, Written, from_note
+from digitseq.dataset.formats.shard import Place, Shard, Written, from_note, is_note
 from digitseq.dataset.job import Engine, Job, Shards
 from digitseq.dataset.manifest import (
     MANIFEST,
@@ -145,7 +145,7 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
                 pass
     found = known_manifest(storage)
     _sweep(storage, [*job.places, *(found.places if found else ())])
-    _forget_notes(storage)  # all shards are looked at again
+    _forget_notes(job)  # all shards are looked at again
     if force and found and not found.is_same(job.manifest):
         _clear(storage, found)
     _begin(job)
@@ -273,7 +273,7 @@ def _finish(job: Job, progress: Progress | None) -> Summary:
                     raise
         else:
             storage.touch(MANIFEST)  # as for a whole run in which nothing was missing
-        _forget_notes(storage)
+        _forget_notes(job)
         _sweep(storage, job.places)
         manifest = read_manifest(storage)
         return Summary(storage.where(), len(job.recipe), 0, 0, manifest.pixels if manifest else "")
@@ -303,12 +303,18 @@ _NOTES_NAME = re.compile(r"[0-9a-f]{16}")
 _NOTE_NAME = re.compile(r"(train|validation|test|all)-[0-9]{6,}")
 
 
-def _forget_notes(storage: Storage) -> None:
+def _forget_notes(job: Job) -> None:
     """Remove the notes about shards, and nothing else that may lie beside them."""
+    storage, most = job.storage, max((place.most_note for place in job.places), default=0)
     for folder in filter(_NOTES_NAME.fullmatch, storage.names(NOTES)):
         for name in storage.names(f"{NOTES}/{folder}"):
-            if _NOTE_NAME.fullmatch(name) or is_partial(name):
-                storage.remove(f"{NOTES}/{folder}/{name}")
+            note = f"{NOTES}/{folder}/{name}"
+            with suppress(FormatError):  # too long, or no regular file: not ours
+                is_named = _NOTE_NAME.fullmatch(name) is not None
+                # One of this very dataset may be damaged; of another one, only its content tells.
+                is_own = f"{NOTES}/{folder}" == job.notes or is_note(storage.read(note, most) or b"")
+                if (is_named and is_own) or is_partial(name):
+                    storage.remove(note)
         storage.remove_empty(f"{NOTES}/{folder}")
     storage.remove_empty(NOTES)
 

@@ -6,6 +6,7 @@ another recipe is refused.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from json import dumps
@@ -341,7 +342,7 @@ def refuse_others(storage: Storage, found: Manifest | None, manifest: Manifest, 
     """
     if found is None:
         # What a run leaves that was killed before it said what it was going to write.
-        if strangers := storage.strangers((NOTES, UNFINISHED, *((MANIFEST,) if force else ())), _BEGUN):
+        if strangers := storage.strangers(_begun(storage, force), manifest.to_json()):
             raise OutputError(
                 f"{storage.where()} holds something else ({strangers[0]}) and is kept as it is",
                 hint="name an empty folder",
@@ -351,6 +352,16 @@ def refuse_others(storage: Storage, found: Manifest | None, manifest: Manifest, 
             f"{storage.where()} holds a dataset of {_difference(found, manifest)}",
             hint="name another folder, or replace it with --force (force=True)",
         )
+
+
+def _begun(storage: Storage, force: bool) -> list[str]:
+    """What a run may leave that was killed early; with ``force``, also manifests of ours that are damaged."""
+    names = [NOTES]
+    for name in (MANIFEST, UNFINISHED) if force else ():
+        with suppress(FormatError):
+            if (storage.read(name, MOST_BYTES) or b"").startswith(_BEGUN):
+                names.append(name)
+    return names
 
 
 def _difference(found: Manifest, manifest: Manifest) -> str:

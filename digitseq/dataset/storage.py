@@ -16,7 +16,6 @@ from digitseq.errors import FormatError
 from digitseq.folder import is_partial
 
 LOCK = ".digitseq.lock"
-_MOST_BEGUN = 1 << 27  # bytes
 
 
 def is_url(out: object) -> bool:
@@ -208,15 +207,14 @@ class Storage(ABC):
 
         Args:
             ours: names of files that are.
-            begun: how a file begins that is ours, too, if it is only half-written.
+            begun: what a file would hold that is ours, too, if only its beginning has been written.
         """
 
         def is_begun(name: str) -> bool:
             if not is_partial(name):
                 return False
             with suppress(FormatError):
-                data = self.read(name, _MOST_BEGUN) or b""
-                return data.startswith(begun) or begun.startswith(data)
+                return begun.startswith(self.read(name, len(begun)) or b"")
             return False
 
         return sorted(name for name in self.names() - {LOCK, *ours} if not is_begun(name))

@@ -23,7 +23,7 @@ from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
 from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
 from digitseq.inputs import IMAGE_FORMATS
-from digitseq.npy import read_array
+from digitseq.npy import check_members, read_array
 
 PARTS = ("train", "validation", "test")
 _PART_WORDS = {
@@ -271,6 +271,7 @@ def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list
 def _npz(path: Path) -> list[Piece]:
     try:
         with open_regular(path) as file, ZipFile(file) as archive:
+            check_members(archive)
             names = [name.removesuffix(".npy") for name in archive.namelist()]
             arrays = _arrays(archive)
     except MemoryError:

@@ -11,6 +11,8 @@ from digitseq.arrays import AnyArray, IntArray, UInt8Array
 from digitseq.errors import SourceError
 from digitseq.glyphs.tiles import SIDE, measure_ink
 
+MOST_IMAGES = 1_000_000
+"""Of one file: EMNIST has 814,255 in all."""
 MOST_PIXELS = 1 << 22
 """Of one picture of a digit: 2048 × 2048."""
 _BOX = 20  # MNIST's digits fill a 20×20 box …
@@ -40,6 +42,8 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
         images = images[:, 0] if images.shape[1] == 1 else images[..., 0]
     if images.ndim != 3 or 0 in images.shape[1:]:
         raise SourceError(f"{name}: expected images (n, height, width), got shape {images.shape}")
+    if len(images) > MOST_IMAGES:
+        raise SourceError(f"{name}: expected at most {MOST_IMAGES:,} images, got {len(images):,}")
     if images.shape[1] * images.shape[2] > MOST_PIXELS:
         size = f"{images.shape[2]} × {images.shape[1]} px"
         raise SourceError(f"{name}: expected pictures of at most {MOST_PIXELS:,} pixels, got {size}")

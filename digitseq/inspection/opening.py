@@ -38,7 +38,7 @@ from digitseq.inspection.stored import StoredPart, checked
 from digitseq.inspection.subject import OpenGlyphs, Part, Problem, Row, Subject
 from digitseq.parsed import parse_json
 from digitseq.plan import check_recipe
-from digitseq.recipe import MAX_WIDTH_PX, SPLITS, Recipe
+from digitseq.recipe import MAX_DIGITS, MAX_WIDTH_PX, SPLITS, Recipe
 
 _SHARDS = (".tar", ".parquet", ".npz", ".mdb")
 _MOST_LINE = 1 << 25  # bytes of a line: the longest label has 65,536 digits
@@ -108,6 +108,11 @@ class FolderPart:
         return _read_image(read, self.folder + image_name(number), self._widest_px)[0]
 
     @property
+    def _most_line(self) -> int:
+        longest = MAX_DIGITS if self.recipe is None else self.recipe.longest
+        return Place("", "", 0, longest).most_facts
+
+    @property
     def _widest_px(self) -> int:
         return MAX_WIDTH_PX if self.recipe is None else self.recipe.widest_px
 
@@ -115,9 +120,17 @@ class FolderPart:
         """All images, or some."""
         wanted = None if chosen is None else set(chosen.tolist())
         self._leftovers.clear()
-        labels = _read_labels(self.storage, self.folder + LABELS, f"{self.prefix}{LABELS}", self._leftovers)
+        labels = _read_labels(
+            self.storage,
+            self.folder + LABELS,
+            f"{self.prefix}{LABELS}",
+            self._leftovers,
+            self.count + 1,
+            self._most_line,
+        )
         seen: set[str] = set()
-        lines = enumerate(self.storage.lines(self.folder + METADATA, _MOST_LINE))
+        texts = self.storage.lines(self.folder + METADATA, self._most_line)
+        lines = enumerate(islice(texts, self.count + 1))
         chosen_lines = (line for line in lines if wanted is None or line[0] in wanted)
         while some := list(islice(chosen_lines, _AT_ONCE)):
             names = [self.folder + image_name(line) for line, _ in some]
@@ -162,16 +175,18 @@ class FolderPart:
         return Row(number, label, image, boxes, glyphs, problems)
 
 
-def _read_labels(storage: Storage, path: str, name: str, problems: list[Problem]) -> dict[str, str] | None:
-    """File name → label; None if there is no such file."""
+def _read_labels(
+    storage: Storage, path: str, name: str, problems: list[Problem], count: int, most_line: int
+) -> dict[str, str] | None:
+    """File name → label of so many images and one more; None if there is no such file."""
     if not storage.exists(path):
         problems.append(("file", f"{name}: missing"))
         return None
     labels: dict[str, str] = {}
-    rows = csv.reader(storage.lines(path, _MOST_LINE))
+    rows = csv.reader(storage.lines(path, most_line))
     try:
         next(rows, None)
-        for row in rows:
+        for row in islice(rows, count):
             if len(row) != 2 or row[0] in labels:
                 found = ",".join(row)[:80]
                 problems.append(

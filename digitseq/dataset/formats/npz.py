@@ -19,7 +19,7 @@ from digitseq.dataset.formats.found import Facts, Found, sample_key
 from digitseq.dataset.formats.shard import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE
-from digitseq.npy import read_array, read_exactly, read_header
+from digitseq.npy import check_members, read_array, read_exactly, read_header
 
 _NOBODY = -1
 """The writer of a line that not one writer wrote, and what fills up rows of boxes and glyphs."""
@@ -76,6 +76,7 @@ class Npz(FileShards):
         """The images in the file of a shard; they are unpacked one by one."""
         first, size = shard * SHARD, place.size(shard)
         with zipfile.ZipFile(io.BytesIO(data)) as file:
+            check_members(file)
             names = [info.filename for info in file.infolist()]
             if sorted(names) != sorted(f"{name}.npy" for name in _NAMES):
                 shown = ", ".join(map(short, names[:10]))

@@ -164,6 +164,12 @@ def as_note(done: Written) -> bytes:
     return sha256(body).hexdigest().encode() + b"\n" + body
 
 
+def is_note(data: bytes) -> bool:
+    """Whether a file is a note about a shard, whichever: its first line is the SHA-256 of the rest."""
+    digest, _, body = data.partition(b"\n")
+    return sha256(body).hexdigest().encode() == digest
+
+
 def from_note(data: bytes, shard: Shard, count: int) -> tuple[Written, bytes] | None:
     """
     The result of a shard, and its lines.
@@ -176,10 +182,9 @@ def from_note(data: bytes, shard: Shard, count: int) -> tuple[Written, bytes] | 
     Returns:
         None if the file is damaged, or of another shard.
     """
-    digest, _, body = data.partition(b"\n")
-    if sha256(body).hexdigest().encode() != digest:
+    if not is_note(data):
         return None
-    head, _, lines = body.partition(b"\n")
+    _, head, lines = data.split(b"\n", 2)
     try:
         facts = Fields(parse_json(head), "note")
         images = len(shard.recipe)
