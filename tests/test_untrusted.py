@@ -498,6 +498,18 @@ def test_an_environment_is_read_as_the_library_reads_it(tmp_path: Path) -> None:
             found.get(key, 10)
 
 
+def test_values_are_not_longer_than_the_file_together(tmp_path: Path) -> None:
+    """A thousand keys could name the same pages; here one key is asked for as often."""
+    lmdb = library("lmdb")
+    options = {"subdir": False, "lock": False, "map_size": 1 << 20}
+    with lmdb.open(str(tmp_path / "x.mdb"), **options) as environment, environment.begin(write=True) as put:
+        put.put(b"a", bytes(40_000))
+    with (tmp_path / "x.mdb").open("rb") as file:
+        assert dict(Environment(file).get_all([b"a", b"b"], 40_000)) == {b"a": bytes(40_000), b"b": None}
+        with pytest.raises(LmdbError, match="overlap"):
+            list(Environment(file).get_all([b"a"] * 1_000, 40_000))
+
+
 def test_an_empty_environment_has_nothing(tmp_path: Path) -> None:
     lmdb = library("lmdb")
     with lmdb.open(str(tmp_path / "x.mdb"), subdir=False, lock=False, map_size=1 << 20):

@@ -226,7 +226,7 @@ def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[b
         try:
             environment = Environment(file)
             # In the order of the pages, so that each is read once.
-            found = {key: environment.get(key, most) for key in sorted(keys)}
+            found = dict(environment.get_all(sorted(keys), most))
         except LmdbError as error:
             raise FormatError(f"{storage.where(name)}: {error}") from error
         except OSError as error:

@@ -139,6 +139,21 @@ class Environment:
         found = leaf[1].get(key)
         return None if found is None else self._value(leaf[0], found, most)
 
+    def get_all(self, keys: list[bytes], most: int) -> Iterator[tuple[bytes, bytes | None]]:
+        """
+        The values of some keys, as `get` gives them; together no more than the file has bytes.
+
+        Raises:
+            LmdbError: also if there are more, because several keys share their value.
+        """
+        room = self._size
+        for key in keys:
+            value = self.get(key, most)
+            room -= len(value or b"")
+            if room < 0:
+                raise LmdbError("damaged (values overlap)")
+            yield key, value
+
     def _branch(self, number: int) -> tuple[list[bytes], list[int]]:
         """The keys of a branch page, and the pages that begin with them."""
         if number not in self._branches:
@@ -186,10 +201,3 @@ class Environment:
         if stated != number or not flags & _OVERFLOW:
             raise LmdbError(f"damaged (page {number})")
         return self._bytes(number * self._page_size + _PAGE.size, size)
-
-
-def values(file: IO[bytes], keys: list[bytes], most: int) -> Iterator[bytes | None]:
-    """The values of some keys in an environment, as `Environment.get` gives them."""
-    environment = Environment(file)
-    for key in keys:
-        yield environment.get(key, most)
