@@ -359,7 +359,8 @@ def _begun(storage: Storage, force: bool) -> list[str]:
     names = [NOTES]
     for name in (MANIFEST, UNFINISHED) if force else ():
         with suppress(FormatError):
-            if (storage.read(name, MOST_BYTES) or b"").startswith(_BEGUN):
+            data = storage.read(name, MOST_BYTES)
+            if data is not None and (not data or data.startswith(_BEGUN)):
                 names.append(name)
     return names
 
