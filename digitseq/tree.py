@@ -9,7 +9,6 @@ Where the system can, files are opened relative to their folder (POSIX openat), 
 in the way between the look and the act.
 """
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from digitseq.folder import Folder, open_regular, opened, wrong_kind
+from digitseq.folder import Folder, opened
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,9 @@ class Tree:
         Raises:
             OSError: there is none, something else is there, or a link is on the way.
         """
-        *folders, file = name.split("/")
-        place = os.fspath(self.root)
-        for folder in folders:
-            place = os.path.join(place, folder)  # noqa: PTH118 - called for every image
-            if os.path.islink(place):  # noqa: PTH114 - as above
-                raise wrong_kind(errno.ELOOP, "a link", place)
-        return open_regular(os.path.join(place, file), links=False)  # noqa: PTH118 - as above
+        folder, _, file = name.rpartition("/")
+        with self.folder(folder) as inside:
+            return inside.open(file)
 
     def is_file(self, name: str) -> bool:
         """

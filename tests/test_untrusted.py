@@ -153,6 +153,19 @@ for attempt in (
 """
 
 
+def _run(code: str, *argv: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run Python code that can import these tests."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *argv],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 def _limited() -> None:
     """Give this process so much more address space, and no more."""
     resource = pytest.importorskip("resource")
@@ -172,15 +185,7 @@ def test_no_file_of_a_dataset_unpacks_to_more_than_the_recipe_says(name: str, tm
     bomb(out)
     recipe = _RECIPE.to_dict() | {"splits": ()}
     del recipe["format"]
-    done = subprocess.run(
-        [sys.executable, "-c", _READ.format(recipe=recipe)],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = _run(_READ.format(recipe=recipe), cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert len(done.stdout) > 50, "nothing was found"
 
@@ -237,14 +242,7 @@ def test_no_source_unpacks_to_more_than_is_stated(make: Callable[[Path], Path], 
         "try: load_glyphs(sys.argv[1], 'all')\nexcept SourceError as error: print(error)\n"
         "else: sys.exit('read')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(make(tmp_path))],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = _run(code, str(make(tmp_path)), cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert str(tmp_path) in done.stdout
 

@@ -190,23 +190,17 @@ class LocalStorage(Storage):
     @contextmanager
     def local(self, name: str) -> Iterator[IO[bytes] | None]:
         """A file on this machine, open; None if there is none."""
-        try:
-            with system_errors(FormatError, f"{self.root / name} cannot be read"):
-                file = self._tree.open(name) if self.exists(name) else None
-        except FileNotFoundError:
-            file = None
+        file = None
+        with (
+            system_errors(FormatError, f"{self.root / name} cannot be read"),
+            suppress(FileNotFoundError, NotADirectoryError),
+        ):
+            file = self._tree.open(name)
         if file is None:
             yield None
             return
         with file:
             yield file
-
-    def stamp(self, name: str) -> object:
-        """What changes when a file is replaced; None if there is none."""
-        with suppress(OSError):
-            found = (self.root / name).lstat()
-            return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
-        return None
 
     def lines(self, name: str, most: int) -> Iterator[str]:
         r"""Lines of a text file, each with its "\n" and at most ``most`` bytes; none if there is no file."""

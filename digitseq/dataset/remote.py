@@ -222,7 +222,7 @@ class RemoteStorage(Storage):
             raise too_long(self.where(name), most)
         return data
 
-    def stamp(self, name: str) -> object:
+    def _stamp(self, name: str) -> object:
         """What changes when a file is replaced; None if there is none."""
         system, path = self._place
         with self._told(FormatError, name, "read"), suppress(FileNotFoundError):
@@ -245,7 +245,7 @@ class RemoteStorage(Storage):
     @contextmanager
     def local(self, name: str) -> Iterator[IO[bytes] | None]:
         """A file on this machine, open; None if there is none. The last one is kept for the next time."""
-        stamp, key = self.stamp(name), self.where(name)
+        stamp, key = self._stamp(name), self.where(name)
         if stamp is None:
             yield None
             return

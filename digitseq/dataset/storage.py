@@ -153,10 +153,6 @@ class Storage(ABC):
         """A file on this machine, open; None if there is none."""
 
     @abstractmethod
-    def stamp(self, name: str) -> object:
-        """What changes when a file is replaced; None if there is none."""
-
-    @abstractmethod
     def lines(self, name: str, most: int) -> Iterator[str]:
         r"""
         Lines of a text file, each with its "\n"; none if there is no file.
