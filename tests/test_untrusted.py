@@ -117,6 +117,19 @@ def _bomb_tar(out: Path) -> None:
         archive.fileobj.write(bytes(header))
 
 
+def _bomb_png_in_a_tar(out: Path) -> None:
+    """A file of its own is too short for such a picture; in a shard there is room."""
+    (file,) = out.glob("*.tar")
+    with tarfile.open(file) as archive:
+        members = [(member, archive.extractfile(member)) for member in archive]
+        contents = [(member, b"" if data is None else data.read()) for member, data in members]
+    with tarfile.open(file, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for member, data in contents:
+            bomb = _png(130, 28, 1 << 30) if member.name == "000000000.png" else data
+            member.size = len(bomb)
+            archive.addfile(member, io.BytesIO(bomb))
+
+
 _BOMBS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "png": ("folder", _bomb_png),
     "png of the right size": ("folder", _bomb_png_of_the_right_size),
@@ -126,6 +139,7 @@ _BOMBS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "count of lmdb": ("lmdb", _bomb_count),
     "npz": ("npz", _bomb_npz),
     "parquet": ("parquet", _bomb_parquet),
+    "png in a tar": ("webdataset", _bomb_png_in_a_tar),
     "sparse tar": ("webdataset", _bomb_tar),
 }
 _READ = """
