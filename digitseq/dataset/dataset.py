@@ -113,15 +113,17 @@ def write_dataset(
         choice("labels", name, LABEL_FILES)
     storage = open_storage(out).owned()
     look = known_manifest if force else found_manifest
-    # Where something is without a manifest, another part may have begun since: look once more.
-    found = look(storage) or (look(storage) if storage.names() else None)
+    # Another part may begin at any moment, and writes its manifest first: what was here before that, and
+    # is without a manifest, is not ours. It may also end, when one manifest takes the place of the other.
+    names = storage.names()
+    found = look(storage) or look(storage)
     own = found is not None and found.is_of(recipe, glyphs)
     if format is None:
         format = found.format if found is not None and own else "folder"  # noqa: A001
     if found is not None and own and found.format == format:
         labels = [*found.labels, *labels]
     manifest = make_manifest(recipe, glyphs, open_format(format), labels)
-    refuse_others(storage, found, manifest, force)
+    refuse_others(storage, names, found, manifest, force)
     _refuse_to_replace(storage, found, manifest)
     job = Job(recipe, storage, glyphs, manifest, png_level)
     if finish:

@@ -327,12 +327,15 @@ def known_manifest(storage: Storage) -> Manifest | None:
         return None
 
 
-def refuse_others(storage: Storage, found: Manifest | None, manifest: Manifest, force: bool) -> None:
+def refuse_others(
+    storage: Storage, names: set[str], found: Manifest | None, manifest: Manifest, force: bool
+) -> None:
     """
     Keep what is not ours to write over.
 
     Args:
         storage: where a dataset is to be written.
+        names: what was at its top before the manifest was read. What came later is of another part.
         found: the manifest that is there, if there is one.
         manifest: that of what is to be written.
         force: a dataset of another recipe may be replaced.
@@ -342,7 +345,7 @@ def refuse_others(storage: Storage, found: Manifest | None, manifest: Manifest, 
     """
     if found is None:
         # What a run leaves that was killed before it said what it was going to write.
-        if strangers := storage.strangers(_begun(storage, force), manifest.to_json()):
+        if strangers := storage.strangers(names, _begun(storage, force), manifest.to_json()):
             raise OutputError(
                 f"{storage.where()} holds something else ({strangers[0]}) and is kept as it is",
                 hint="name an empty folder",

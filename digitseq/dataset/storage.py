@@ -197,11 +197,12 @@ class Storage(ABC):
             OutputError: one is at work.
         """
 
-    def strangers(self, ours: Iterable[str], begun: bytes) -> list[str]:
+    def strangers(self, names: set[str], ours: Iterable[str], begun: bytes) -> list[str]:
         """
-        What lies at the top and is not ours.
+        Which of the names at the top are not of files of ours.
 
         Args:
+            names: what was there.
             ours: names of files that are.
             begun: what a file would hold that is ours, too, if only its beginning has been written.
         """
@@ -213,7 +214,7 @@ class Storage(ABC):
                 return begun.startswith(self.read(name, len(begun)) or b"")
             return False
 
-        return sorted(name for name in self.names() - {LOCK, *ours} if not is_begun(name))
+        return sorted(name for name in names - {LOCK, *ours} if not is_begun(name))
 
 
 def text_lines(file: IO[bytes], most: int) -> Iterator[str]:

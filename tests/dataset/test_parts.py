@@ -91,25 +91,35 @@ def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path) 
         assert _tree(out) == _tree(tmp_path / "whole")
 
 
-def test_a_part_that_begins_while_another_does_is_no_stranger(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("other", "moments"), [((1, 2), 8), (None, 5)], ids=["part", "whole"])
+def test_a_part_that_begins_at_any_moment_of_another_is_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: tuple[int, int] | None, moments: int
 ) -> None:
-    from digitseq.dataset.manifest import found_manifest as look
+    """
+    The other one does all its work before the n-th time that this one looks at the folder.
 
-    wanted, out, asked = _recipe(count=2_000), tmp_path / "out", 0
+    From the sixth on this one is at work, and a run of the whole dataset would be refused.
+    """
+    wanted = _recipe(count=2_000)
+    moment = looks = 0
 
-    def slow(storage: Any) -> Any:
-        """The other part begins when this one has looked."""
-        nonlocal asked
-        asked += 1
-        found = look(storage)
-        if asked == 1:
-            write_dataset(wanted, out, part=(1, 2), workers=1)
-        return found
+    def watched(look: Any) -> Any:
+        def watching(self: LocalStorage, *args: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            if looks == moment:
+                write_dataset(wanted, out, part=other, workers=1)
+            return look(self, *args)
 
-    monkeypatch.setattr("digitseq.dataset.dataset.found_manifest", slow)
-    assert write_dataset(wanted, out, part=(2, 2), workers=1).missing == 0
-    assert list(verify_dataset(out)) == []
+        return watching
+
+    for name in ("names", "read"):
+        monkeypatch.setattr(LocalStorage, name, watched(getattr(LocalStorage, name)))
+    for moment in range(1, moments + 1):
+        looks, out = 0, tmp_path / f"{moment}"
+        assert write_dataset(wanted, out, part=(2, 2), workers=1).missing == 0
+        assert looks > moment
+        assert list(verify_dataset(out)) == []
 
 
 def test_a_part_that_was_killed_is_written_again_and_finished_by_a_command(tmp_path: Path) -> None:
