@@ -13,11 +13,14 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from digitseq import (
@@ -28,6 +31,7 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.dataset.formats.lmdb_pages import Environment, LmdbError
+from digitseq.dataset.formats.parquet_pages import values_in_pages
 from digitseq.errors import DigitSeqError, FormatError, OutputError, SourceError, printable
 from tests import fuzz
 from tests.dataset.libraries import library
@@ -104,6 +108,28 @@ def _bomb_parquet(out: Path) -> None:
     pq.write_table(pa.concat_tables([many] * 50_000), file, use_dictionary=True)
 
 
+def _bomb_parquet_with_a_lying_footer(out: Path) -> None:
+    """A hundred million values in a few bytes of runs; the footer says that they are a few hundred."""
+    pq, pa = library("pyarrow.parquet"), library("pyarrow")
+    (file,) = out.rglob("*.parquet")
+    table = pq.read_table(file)
+    rows, many = table.to_pylist(), 100_000_000
+    column = pa.concat_arrays(
+        [
+            pa.ListArray.from_arrays(pa.array([0, many], pa.int32()), pa.nulls(many, pa.int32())),
+            pa.array([row["glyphs"] for row in rows[1:]], pa.list_(pa.int32())),
+        ]
+    )
+    table = table.set_column(table.schema.get_field_index("glyphs"), table.schema.field("glyphs"), column)
+    pq.write_table(table, file, compression="none", use_dictionary=False, write_statistics=False)
+    total = many + sum(len(row["glyphs"]) for row in rows[1:])
+    data = file.read_bytes()
+    true = bytes([total * 2 >> shift & 127 | 128 for shift in (0, 7, 14)] + [total * 2 >> 21])
+    at = data.rindex(true)
+    file.write_bytes(data[:at] + b"\xc8\x81\x80\x00" + data[at + 4 :])  # 100, as a number as long
+    assert pq.ParquetFile(file).metadata.row_group(0).column(5).num_values == 100
+
+
 def _bomb_tar(out: Path) -> None:
     (file,) = out.glob("*.tar")
     with tarfile.open(file, "w", format=tarfile.GNU_FORMAT) as archive:
@@ -139,6 +165,7 @@ _BOMBS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "count of lmdb": ("lmdb", _bomb_count),
     "npz": ("npz", _bomb_npz),
     "parquet": ("parquet", _bomb_parquet),
+    "parquet with a lying footer": ("parquet", _bomb_parquet_with_a_lying_footer),
     "png in a tar": ("webdataset", _bomb_png_in_a_tar),
     "sparse tar": ("webdataset", _bomb_tar),
 }
@@ -202,6 +229,35 @@ def test_no_file_of_a_dataset_unpacks_to_more_than_the_recipe_says(name: str, tm
     done = _run(_READ.format(recipe=recipe), cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert len(done.stdout) > 50, "nothing was found"
+    assert "memory" not in done.stdout
+
+
+def test_only_pages_of_parquet_that_cannot_grow_are_read(tmp_path: Path) -> None:
+    pa, pq = library("pyarrow"), library("pyarrow.parquet")
+    table = pa.table({"a": [1] * 1_000})
+
+    def pages(**options: Any) -> int:
+        pq.write_table(table, tmp_path / "a.parquet", **{"compression": "none", "use_dictionary": False} | options)
+        data = (tmp_path / "a.parquet").read_bytes()
+        column = pq.ParquetFile(pa.BufferReader(data)).metadata.row_group(0).column(0)
+        start = column.dictionary_page_offset or column.data_page_offset
+        return values_in_pages(data, start, column.total_compressed_size)
+
+    for options in ({}, {"data_page_version": "2.0"}, {"write_statistics": False}, {"data_page_size": 64}):
+        assert pages(**options) == 1_000
+    for options, found in (
+        ({"use_dictionary": True}, "not of data"),
+        ({"compression": "gzip"}, "compressed"),
+        ({"column_encoding": {"a": "DELTA_BINARY_PACKED"}}, "encoding"),
+    ):
+        with pytest.raises(ValueError, match=found):
+            pages(**options)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_as_page_headers_are_one_error(data: bytes) -> None:
+    with suppress(ValueError):
+        values_in_pages(data, 0, len(data))
 
 
 def _bomb_idx(folder: Path) -> Path:

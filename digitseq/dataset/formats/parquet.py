@@ -13,6 +13,7 @@ from digitseq.checks import counted, short
 from digitseq.dataset.drawing import Sample
 from digitseq.dataset.formats.format import FileShards, png_encoder
 from digitseq.dataset.formats.found import Found, facts_from, sample_key
+from digitseq.dataset.formats.parquet_pages import values_in_pages
 from digitseq.dataset.formats.shard import Place
 from digitseq.errors import FormatError
 
@@ -63,7 +64,7 @@ class Parquet(FileShards):
         file = pq.ParquetFile(pa.BufferReader(data))
         if not file.schema_arrow.equals(_schema()):
             raise FormatError("its columns are not those that digitseq writes")
-        _check_size(file.metadata, len(data), place, shard)
+        _check_size(file.metadata, data, place, shard)
         table = file.read(use_threads=False)
         for row in table.to_pylist():
             key = str(row["image"]["path"]).removesuffix(".png")
@@ -71,10 +72,7 @@ class Parquet(FileShards):
             yield Found(key, row["image"]["bytes"], facts, "" if facts else "a column has no value")
 
 
-_AS_WRITTEN = {"PLAIN", "RLE", "BIT_PACKED"}
-
-
-def _check_size(stated: "pyarrow.parquet.FileMetaData", size: int, place: Place, shard: int) -> None:
+def _check_size(stated: "pyarrow.parquet.FileMetaData", data: bytes, place: Place, shard: int) -> None:
     """
     Make sure that a file does not become much larger when it is read.
 
@@ -85,21 +83,26 @@ def _check_size(stated: "pyarrow.parquet.FileMetaData", size: int, place: Place,
     """
     if stated.num_rows != place.size(shard):
         raise FormatError(f"expected {counted(place.size(shard), 'image')}, found {stated.num_rows:,}")
-    values = place.size(shard) * max(place.longest, 1) * 4  # the numbers of a box
-    for group in range(stated.num_row_groups):
-        for number in range(stated.num_columns):
-            column = stated.row_group(group).column(number)
-            if (
-                column.compression != "UNCOMPRESSED"
-                or not set(column.encodings) <= _AS_WRITTEN
-                or column.has_dictionary_page
-                or column.total_uncompressed_size > size
-                or column.num_values > values
-            ):
-                raise FormatError(
-                    f"the column {short(column.path_in_schema)} is not kept as digitseq writes it "
-                    "(no compression, no dictionary)"
-                )
+    columns = [
+        stated.row_group(group).column(number)
+        for group in range(stated.num_row_groups)
+        for number in range(stated.num_columns)
+    ]
+    most = place.size(shard) * max(place.longest, 1) * 4  # the numbers of a box
+    size = 0
+    for column in columns:
+        name = short(column.path_in_schema)
+        size += column.total_compressed_size
+        try:
+            if column.compression != "UNCOMPRESSED" or column.has_dictionary_page:
+                raise ValueError("it is compressed")
+            values = values_in_pages(data, column.data_page_offset, column.total_compressed_size)
+            if values != column.num_values or values > most or size > len(data):
+                raise ValueError("it has more values than there can be")
+        except ValueError as error:
+            raise FormatError(
+                f"the column {name} is not kept as digitseq writes it (no compression, no dictionary): {error}"
+            ) from error
 
 
 _FEATURES = {
