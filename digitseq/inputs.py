@@ -15,6 +15,8 @@ from digitseq.interrupts import interruptible
 _PIECE = 1 << 16
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
 """What Pillow may take a file for. It knows others, some of which start programs."""
+MOST_IMAGE = 1 << 26
+"""Most bytes of an image file."""
 
 
 @contextmanager

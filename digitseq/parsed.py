@@ -6,19 +6,35 @@ from typing import Any, NoReturn
 
 from digitseq.checks import as_int, short
 
+MOST_VALUES = 2_000_000
+"""Most values of a JSON text. One of three bytes can take a hundred bytes of memory."""
+
+
+def count_values(text: str) -> int:
+    """
+    At most how many values a JSON text has.
+
+    >>> count_values('{"a": [1, 2]}')
+    4
+    """
+    return 1 + sum(text.count(mark) for mark in ",[{")
+
 
 def parse_json(data: bytes | str) -> Any:
     """
     The value of a JSON text, by RFC 8259: without NaN and Infinity, which Python would take.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or has more than `MOST_VALUES` values.
 
     >>> parse_json(b'{"a": 1}')
     {'a': 1}
     """
+    text = data if isinstance(data, str) else data.decode("utf-8-sig")
+    if (values := count_values(text)) > MOST_VALUES:
+        raise ValueError(f"expected at most {MOST_VALUES:,} values, found {values:,}")
     try:
-        return json.loads(data, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 120
 _LONGEST_LINE = MAX_DIGITS + 1_000  # bytes
-_MOST_SEQUENCES = 1 << 27  # bytes: what dataset.json can hold
+_MOST_SEQUENCES = 1 << 25  # bytes: what dataset.json can hold
 
 # --- Options that several commands have -----------------------------------------------------------------
 

@@ -231,20 +231,21 @@ def change_npz(data: bytes, chance: random.Random) -> bytes:
     if chance.random() < 0.1:
         del members[name]
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    method = chance.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+    with zipfile.ZipFile(packed, "w", method) as archive:
         for key, value in members.items():
             archive.writestr(key, value)
     return packed.getvalue()
 
 
 def change_parquet(data: bytes, chance: random.Random) -> bytes:
-    """Write it anew: compressed, with dictionaries, with other values, or with many more rows."""
+    """Write it anew: compressed, with dictionaries, with other values, many more rows, or a lying footer."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pq.read_table(pa.BufferReader(data))
     column = chance.choice(table.column_names)
-    kind = chance.randrange(5)
+    kind = chance.randrange(6)
     if kind == 0:
         table = table.slice(0, chance.randrange(8))
     elif kind == 1:
@@ -255,13 +256,22 @@ def change_parquet(data: bytes, chance: random.Random) -> bytes:
         table = pa.Table.from_pylist(row * 7, schema=table.schema)
     elif kind == 3:
         table = table.drop_columns([column])
+    elif kind == 4:
+        rows = table.to_pylist()
+        rows[0]["glyphs"] = [None] * 5_000_000
+        table = pa.Table.from_pylist(rows, schema=table.schema)
     else:
         nulls = pa.nulls(len(table), table.schema.field(column).type)
         table = table.set_column(table.column_names.index(column), table.schema.field(column), nulls)
     out = io.BytesIO()
     compression = chance.choice(("none", "zstd", "gzip"))
     pq.write_table(table, out, compression=compression, use_dictionary=chance.random() < 0.5)
-    return out.getvalue()
+    changed = bytearray(out.getvalue())
+    footer = int.from_bytes(changed[-8:-4], "little")
+    for _ in range(chance.choice((0, 0, 1, 3))):
+        place = chance.randrange(8, footer + 8)
+        changed[-place] = chance.choice((0, 1, 127, 128, 255, changed[-place] ^ 1))
+    return bytes(changed)
 
 
 def change_lmdb(data: bytes, chance: random.Random) -> bytes:

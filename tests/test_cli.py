@@ -607,3 +607,29 @@ def test_fetching_shows_progress_on_a_terminal_and_only_there(
 def test_fetch_mnist_imports_from_a_folder(mnist_files: Path, cache: Path, in_folder: Path) -> None:
     assert run("fetch-mnist", "--from", str(mnist_files)).returncode == 0
     assert json.loads(run("generate", "3", "--json", "--seed", "1").stdout)["source"] == "mnist"
+
+
+@pytest.mark.parametrize("target", ["file", "folder", "lost", "null"])
+def test_no_output_is_written_through_a_link_of_somebody_else(in_folder: Path, target: str) -> None:
+    """Every file that a command writes under a name that people can foresee, or that they give."""
+    run("batch", "data", "-n", "3", "--length", "2", "--seed", "1", "--source", "builtin")
+    home = in_folder / "home"
+    (home / "folder").mkdir(parents=True)
+    (home / "file").write_text("mine")
+    aim = Path("/dev/null") if target == "null" else home / target
+    for name, *command in (
+        ("35.png", "generate", "35", "--source", "builtin"),
+        ("own.png", "generate", "35", "--source", "builtin", "-o", "own.png"),
+        ("page.html", "inspect", "data", "--html", "page.html"),
+        ("sheet.png", "inspect", "data", "--sheet", "sheet.png"),
+    ):
+        for force in ([], ["--force"]):
+            Path(name).unlink(missing_ok=True)
+            Path(name).symlink_to(aim)
+            run(*command, *force)
+            if not force:
+                assert Path(name).readlink() == aim, name
+            if target == "folder" and name == "own.png":  # the user's own folder: a picture in it
+                (home / "folder/35.png").unlink()
+            assert sorted(path.name for path in home.rglob("*")) == ["file", "folder"], (name, force)
+            assert (home / "file").read_text() == "mine"

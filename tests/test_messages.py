@@ -364,7 +364,7 @@ _NEVER_ONE = {
     "{MAX_DIGITS} digits", "{expected} bytes", "{len(glyphs)} glyphs", "{len(sequence)} digits",
     "{len(strange)} predictions", "{len(text)} characters", "{lost} predictions",
     "{total} glyphs", "{total} images", "{MOST_PIXELS} pixels", "{size} bytes", "{MOST_BYTES} bytes",
-    "{_MOST_FILE} bytes", "{len(data)} bytes", "{_MOST_PIPED} bytes", "{_LONGEST_LINE} characters",
+    "{MOST_VALUES} values", "{len(data)} bytes", "{_MOST_PIPED} bytes", "{_LONGEST_LINE} characters",
     "{_MOST_SEQUENCES} bytes", "{promised} bytes", "{promised} shards", "{at_most} bytes",
     "{MOST_IMAGES} images",
     "{(last + 1) * stated} bytes",

@@ -84,6 +84,17 @@ def _bomb_count(out: Path) -> None:
     (out / "dataset.json").write_text(json.dumps(manifest))
 
 
+def _bomb_json(out: Path) -> None:
+    """Each of three bytes becomes a list."""
+    text = (out / "dataset.json").read_text().rstrip("\n}")
+    (out / "dataset.json").write_text(text + ', "more": [' + "[]," * 10_000_000 + "0]}")
+
+
+def _bomb_json_in_metadata(out: Path) -> None:
+    with (out / "metadata.jsonl").open("a") as file:
+        file.write('{"file_name": "images/000/000007.png", "more": [' + "[]," * 10_000_000 + "0]}\n")
+
+
 def _bomb_npz(out: Path) -> None:
     (file,) = out.glob("*.npz")
     with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
@@ -160,6 +171,8 @@ _BOMBS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "png": ("folder", _bomb_png),
     "png of the right size": ("folder", _bomb_png_of_the_right_size),
     "count": ("folder", _bomb_count),
+    "json": ("folder", _bomb_json),
+    "json in metadata": ("folder", _bomb_json_in_metadata),
     "count of tars": ("webdataset", _bomb_count),
     "count of npz": ("npz", _bomb_count),
     "count of lmdb": ("lmdb", _bomb_count),
@@ -237,19 +250,28 @@ def test_only_pages_of_parquet_that_cannot_grow_are_read(tmp_path: Path) -> None
     table = pa.table({"a": [1] * 1_000})
 
     def pages(**options: Any) -> int:
-        pq.write_table(table, tmp_path / "a.parquet", **{"compression": "none", "use_dictionary": False} | options)
+        pq.write_table(
+            table, tmp_path / "a.parquet", **{"compression": "none", "use_dictionary": False} | options
+        )
         data = (tmp_path / "a.parquet").read_bytes()
         column = pq.ParquetFile(pa.BufferReader(data)).metadata.row_group(0).column(0)
         start = column.dictionary_page_offset or column.data_page_offset
         return values_in_pages(data, start, column.total_compressed_size)
 
-    for options in ({}, {"data_page_version": "2.0"}, {"write_statistics": False}, {"data_page_size": 64}):
+    plain: list[dict[str, Any]] = [
+        {},
+        {"data_page_version": "2.0"},
+        {"write_statistics": False},
+        {"data_page_size": 64},
+    ]
+    for options in plain:
         assert pages(**options) == 1_000
-    for options, found in (
+    others: list[tuple[dict[str, Any], str]] = [
         ({"use_dictionary": True}, "not of data"),
         ({"compression": "gzip"}, "compressed"),
         ({"column_encoding": {"a": "DELTA_BINARY_PACKED"}}, "encoding"),
-    ):
+    ]
+    for options, found in others:
         with pytest.raises(ValueError, match=found):
             pages(**options)
 

@@ -8,7 +8,7 @@ from typing import IO
 
 import pytest
 
-from digitseq.wholefile import write_whole
+from digitseq.wholefile import is_stream, write_output, write_whole
 
 
 def _broken(file: IO[bytes]) -> None:
@@ -50,3 +50,25 @@ def test_files_have_the_rights_that_the_user_wants(in_folder: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE(Path("a").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_only_links_of_the_system_lead_to_devices_and_pipes(in_folder: Path) -> None:
+    os.mkfifo("pipe")
+    Path("link").symlink_to("pipe")
+    Path("null").symlink_to("/dev/null")
+    Path("lost").symlink_to("nothing")
+    Path("folder").mkdir()
+    found = [
+        is_stream(Path(name))
+        for name in ("pipe", "link", "null", "lost", "folder", "/dev/stdout", "/dev/null")
+    ]
+    assert found == [True, False, False, False, False, not Path("/dev/stdout").is_file(), True]
+    for name in ("link", "null", "lost"):
+        with pytest.raises(FileExistsError):
+            write_output(Path(name), lambda file: file.write(b"1"), new=True)
+        write_output(Path(name), lambda file: file.write(b"1"))
+        assert not Path(name).is_symlink()
+        assert Path(name).read_bytes() == b"1"
+    assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
+    assert not Path("nothing").exists()

@@ -1,5 +1,6 @@
 """Looking at images: reports, sheets, pages, comparisons."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,9 +9,8 @@ from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import at_hand, glyphs_for
-from digitseq.interrupts import interruptible
 from digitseq.recipe import Recipe
-from digitseq.wholefile import write_whole
+from digitseq.wholefile import is_stream, write_output
 
 if TYPE_CHECKING:  # loaded by the functions that need it
     from collections.abc import Callable, Iterable
@@ -277,7 +277,7 @@ def check_output(path: str | Path, kind: str, *, force: bool) -> None:
             raise OutputError(f"{path} cannot be written: its folder does not exist")
         if path.is_dir():
             raise OutputError(f"{path} cannot be written: it is a folder")
-        if path.is_file() and not force:
+        if os.path.lexists(path) and not is_stream(path) and not force:
             raise OutputError(f"{path} exists and is kept", hint="--force (force=True) replaces it")
 
 
@@ -289,9 +289,5 @@ def _write(report: "Report", path: Path, write: "Callable[[IO[bytes]], object]",
         inputs = [report.name, *([report.scores.name] if report.scores is not None else [])]
         if any(path.resolve() == Path(name).resolve() for name in inputs):
             raise OutputError(f"{path} cannot be written: it is what was inspected")
-        if path.exists() and not path.is_file():  # a device or a named pipe: nothing there to keep whole
-            with interruptible(), path.open("wb") as file:
-                write(file)
-            return path
-        write_whole(path, write, new=not force)
+        write_output(path, write, new=not force)
     return path

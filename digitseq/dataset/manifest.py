@@ -24,7 +24,7 @@ from digitseq.dataset.storage import Storage, is_url, open_storage
 from digitseq.errors import ArgumentError, DigitSeqError, FormatError, OutputError, system_errors
 from digitseq.glyphs.files import IMAGE_SUFFIXES
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.parsed import Fields, parse_json
+from digitseq.parsed import MOST_VALUES, Fields, count_values, parse_json
 from digitseq.recipe import MAX_IMAGES, Recipe
 
 DATASET_FORMAT = 1
@@ -32,7 +32,7 @@ MANIFEST = "dataset.json"
 UNFINISHED = ".digitseq-unfinished.json"
 NOTES = ".digitseq-notes"
 _BEGUN = b'{\n "format": "'  # of every manifest of ours
-MOST_BYTES = 1 << 27
+MOST_BYTES = 1 << 25
 """Most bytes of a manifest; its length depends on the sequences that it lists."""
 
 
@@ -137,11 +137,15 @@ class Manifest:
         Raises:
             ArgumentError: the recipe lists too many sequences for one.
         """
-        data = dumps(self.to_dict(), indent=1).encode() + b"\n"
-        if len(data) > MOST_BYTES:
-            problem = f"expected at most {MOST_BYTES:,} bytes of JSON, got {len(data):,} bytes"
-            raise ArgumentError("sequences", problem, hint="write several datasets")
-        return data
+        text = dumps(self.to_dict(), indent=1) + "\n"
+        for name, size, most in (
+            ("bytes of JSON", len(text), MOST_BYTES),
+            ("values", count_values(text), MOST_VALUES),
+        ):
+            if size > most:
+                problem = f"expected at most {most:,} {name}, got {size:,}"
+                raise ArgumentError("sequences", problem, hint="write several datasets")
+        return text.encode()
 
 
 def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequence[str]) -> Manifest:
@@ -186,7 +190,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     try:
         fields = Fields(parse_json(data), MANIFEST)
     except ValueError as error:
-        raise FormatError(f"{where}: not a manifest of digitseq: no JSON object") from error
+        raise FormatError(f"{where}: not a manifest of digitseq ({error})") from error
     try:
         form, version = fields.text("format"), fields.integer("version", 0, 1 << 31)
         if form not in FORMATS or version != DATASET_FORMAT:

@@ -1,6 +1,7 @@
 """One drawn picture: what is known of it, and as a file."""
 
 import json
+import os
 from collections.abc import Container
 from dataclasses import dataclass
 from itertools import chain, count
@@ -12,9 +13,8 @@ from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import home_path
 from digitseq.dataset.png import encode_png
 from digitseq.errors import ArgumentError, OutputError, system_errors
-from digitseq.interrupts import interruptible
 from digitseq.recipe import Recipe
-from digitseq.wholefile import write_whole
+from digitseq.wholefile import is_stream, write_output, write_whole
 
 _LONGEST_STEM = 100  # file systems end at 255 bytes
 
@@ -132,17 +132,17 @@ def save_picture(
     with system_errors(OutputError, f"{output} cannot be written"):
         if output.is_dir():
             return _save_in(output, _stem(sequence), png, force, keep)
-        if output.exists() and not output.is_file():  # a device or a named pipe: nothing there to keep whole
-            with interruptible():
-                output.write_bytes(png)
-            return output
-        if output.suffix.lower() != ".png":
+        if output.suffix.lower() != ".png" and not is_stream(output):
             expected = "expected a name ending in .png or an existing folder"
             raise ArgumentError("output", f"{expected}, got {str(output)!r}")
         if not output.parent.is_dir():
             raise OutputError(f"{output} cannot be written: its folder does not exist")
-        if not _written(output, png, force):
-            raise OutputError(f"{output} exists and is kept", hint="--force (force=True) replaces it")
+        try:
+            write_output(output, lambda file: file.write(png), new=not force)
+        except FileExistsError:
+            raise OutputError(
+                f"{output} exists and is kept", hint="--force (force=True) replaces it"
+            ) from None
         return output
 
 
@@ -159,7 +159,7 @@ def _save_in(folder: Path, stem: str, png: bytes, force: bool, keep: Container[P
 
 def _written(path: Path, png: bytes, force: bool) -> bool:
     """Write the file, unless it is there and to be kept."""
-    if not force and path.exists():  # the usual case, told without writing anything
+    if not force and os.path.lexists(path):  # the usual case, told without writing anything
         return False
     try:
         write_whole(path, lambda file: file.write(png), new=not force)

@@ -25,6 +25,7 @@ from digitseq.errors import (
     DigitSeqWarning,
     FetchError,
     SourceError,
+    printable,
     system_errors,
 )
 from digitseq.folder import Folder
@@ -239,7 +240,8 @@ class _Mirrors:
             )
         self._tally.add(0)
         if self._tally.progress is None:
-            _log.warning("fetching MNIST (%.0f MB, once) into %s", self._tally.total / 1e6, cache_dir())
+            megabytes, folder = self._tally.total / 1e6, printable(str(cache_dir()))
+            _log.warning("fetching MNIST (%.0f MB, once) into %s", megabytes, folder)
         failures: dict[str, list[str]] = {}
         for mirror in mirrors:
             try:

@@ -22,7 +22,7 @@ from digitseq.folder import open_regular
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
 from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
-from digitseq.inputs import IMAGE_FORMATS
+from digitseq.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input
 from digitseq.npy import check_members, read_array
 
 PARTS = ("train", "validation", "test")
@@ -40,7 +40,6 @@ _PART_WORDS = {
 _RESERVED = ("mnist", "builtin", "auto")
 _DIGITS = frozenset("0123456789")
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-_MOST_FILE = 1 << 26  # bytes of one image
 _IMAGE_WORDS, _LABEL_WORDS = {"images", "x"}, {"labels", "y"}
 
 Piece = tuple[str, AnyArray, AnyArray]
@@ -184,10 +183,7 @@ def _image_files(folder: Path) -> Iterator[Path]:
 def _read_image(file: Path) -> UInt8Array:
     from PIL import Image
 
-    with open_regular(file) as opened:
-        data = opened.read(_MOST_FILE + 1)
-    if len(data) > _MOST_FILE:
-        raise FormatError(f"{file}: expected at most {_MOST_FILE:,} bytes, found more")
+    data = read_input(file, MOST_IMAGE)
     try:
         with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:

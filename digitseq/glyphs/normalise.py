@@ -15,6 +15,7 @@ MOST_IMAGES = 1_000_000
 """Of one file: EMNIST has 814,255 in all."""
 MOST_PIXELS = 1 << 22
 """Of one picture of a digit: 2048 × 2048."""
+_AT_ONCE = 1 << 22  # pixels
 _BOX = 20  # MNIST's digits fill a 20×20 box …
 _CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
 _PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
@@ -47,20 +48,12 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     if images.shape[1] * images.shape[2] > MOST_PIXELS:
         size = f"{images.shape[2]} × {images.shape[1]} px"
         raise SourceError(f"{name}: expected pictures of at most {MOST_PIXELS:,} pixels, got {size}")
-    if images.dtype == np.bool_:
-        images = images.astype(np.uint8) * np.uint8(255)
-    elif images.dtype.kind == "f":
-        if not (np.isfinite(images).all() and images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
-            raise SourceError(
-                f"{name}: expected floating-point images in [0, 1]", hint="divide 0 to 255 by 255"
-            )
-        images = np.rint(images * 255).astype(np.uint8)
-    elif images.dtype.kind in "iu" and images.min(initial=0) >= 0 and images.max(initial=0) <= 255:
-        images = images.astype(np.uint8)
     if images.dtype != np.uint8:
-        raise SourceError(
-            f"{name}: expected integers 0 to 255, bool or floating-point images, got {images.dtype}"
-        )
+        whole = np.empty(images.shape, np.uint8)
+        at_once = max(1, _AT_ONCE // (images.shape[1] * images.shape[2]))
+        for first in range(0, len(images), at_once):
+            whole[first : first + at_once] = _as_bytes(images[first : first + at_once], name)
+        images = whole
     if images.shape[1:] == (SIDE, SIDE):
         bright_paper = len(images) > 0 and np.median(_border_median(images)) > 127
         return 255 - images if bright_paper else images
@@ -68,6 +61,22 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
         np.stack([normalise(image, f"{name}: image {number}") for number, image in enumerate(images)])
         if len(images)
         else np.zeros((0, 28, 28), np.uint8)
+    )
+
+
+def _as_bytes(images: AnyArray, name: str) -> AnyArray:
+    if images.dtype == np.bool_:
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype.kind == "f":
+        if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 1):
+            raise SourceError(
+                f"{name}: expected floating-point images in [0, 1]", hint="divide 0 to 255 by 255"
+            )
+        return np.rint(images * 255).astype(np.uint8)
+    if images.dtype.kind in "iu" and images.min() >= 0 and images.max() <= 255:
+        return images.astype(np.uint8)
+    raise SourceError(
+        f"{name}: expected integers 0 to 255, bool or floating-point images, got {images.dtype}"
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,7 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.dataset.drawing import draw_batches
 from digitseq.errors import DigitSeqError, FormatError
-from digitseq.folder import open_regular
-from digitseq.inputs import IMAGE_FORMATS
+from digitseq.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input
 from digitseq.inspection.promise import promise
 from digitseq.inspection.subject import OpenGlyphs, Problem, Row, Subject
 from digitseq.parsed import parse_json
@@ -104,7 +104,7 @@ def _read_picture(path: Path) -> tuple[UInt8Array, dict[str, str]]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with open_regular(path) as file, Image.open(file, formats=IMAGE_FORMATS) as picture:
+        with Image.open(BytesIO(read_input(path, MOST_IMAGE)), formats=IMAGE_FORMATS) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
                 raise FormatError(f"{path}: {picture.width}×{picture.height} is too large to look at")
             return np.asarray(picture.convert("L")), getattr(picture, "text", {})

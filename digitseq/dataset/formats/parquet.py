@@ -101,7 +101,8 @@ def _check_size(stated: "pyarrow.parquet.FileMetaData", data: bytes, place: Plac
                 raise ValueError("it has more values than there can be")
         except ValueError as error:
             raise FormatError(
-                f"the column {name} is not kept as digitseq writes it (no compression, no dictionary): {error}"
+                f"the column {name} is not kept as digitseq writes it, "
+                f"without compression and dictionary: {error}"
             ) from error
 
 
