@@ -176,7 +176,7 @@ def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
         times[workers] = time.monotonic() - start
         assert (process.returncode, output) == (0, f"{tmp_path}/w{workers}\n"), errors
         assert _tree(tmp_path / f"w{workers}") == expected
-    chance, cut_off, kills = random.Random(1), 0, 6
+    chance, cut_off, kills = random.Random(1), 0, 4
     for kill in range(kills):
         out = tmp_path / f"k{kill}"
         process = _start(bank, out, name, 2)
@@ -563,7 +563,7 @@ def test_files_of_the_users_own_are_never_replaced(
 
 
 def test_files_of_labels_that_a_kill_left_belong_to_the_dataset(tmp_path: Path, bank: Path) -> None:
-    recipe = _recipe(count=12_000)
+    recipe = _recipe(count=6_000)
     write_dataset(recipe, tmp_path / "out", workers=2)
     command = (
         sys.executable,
@@ -583,7 +583,7 @@ def test_files_of_labels_that_a_kill_left_belong_to_the_dataset(tmp_path: Path, 
         env=environment,
         stdout=subprocess.PIPE,
     )
-    wait_until(lambda: (tmp_path / "out/labels/003").exists())
+    wait_until(lambda: (tmp_path / "out/labels/001").exists())
     process.kill()
     process.communicate()
     shutil.copytree(tmp_path / "out", tmp_path / "other")
