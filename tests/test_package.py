@@ -64,6 +64,7 @@ _SAME_LAYER = {
     ("locks", "interrupts"),
     ("locks", "folder"),
     ("wholefile", "folder"),
+    ("wholefile", "interrupts"),
     ("inputs", "folder"),
     ("tree", "folder"),
     ("inputs", "errors"),
