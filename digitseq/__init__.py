@@ -24,15 +24,9 @@ if TYPE_CHECKING:
     from digitseq.api import write_dataset as write_dataset
     from digitseq.api import write_page as write_page
     from digitseq.api import write_sheet as write_sheet
-    from digitseq.augment.settings import Augment as Augment
-    from digitseq.ctc import check_ctc as check_ctc
-    from digitseq.ctc import ctc_decode as ctc_decode
-    from digitseq.ctc import ctc_encode as ctc_encode
-    from digitseq.ctc import ctc_frames as ctc_frames
-    from digitseq.dataset.dataset import Summary as Summary
-    from digitseq.dataset.live import DigitSequences as DigitSequences
-    from digitseq.dataset.pictures import Picture as Picture
-    from digitseq.dataset.reading import Dataset as Dataset
+    from digitseq.augment.effects import Augment as Augment
+    from digitseq.dataset.read import Dataset as Dataset
+    from digitseq.dataset.write import Summary as Summary
     from digitseq.errors import ArgumentError as ArgumentError
     from digitseq.errors import CacheError as CacheError
     from digitseq.errors import DigitSeqError as DigitSeqError
@@ -44,45 +38,51 @@ if TYPE_CHECKING:
     from digitseq.errors import SourceError as SourceError
     from digitseq.errors import SourceWarning as SourceWarning
     from digitseq.errors import WidthError as WidthError
-    from digitseq.glyphs.builtin import builtin as builtin
     from digitseq.glyphs.glyphset import GlyphSet as GlyphSet
-    from digitseq.inspection.choose import Choice as Choice
+    from digitseq.glyphs.handwriting.builtin import builtin as builtin
     from digitseq.inspection.compare import Comparison as Comparison
     from digitseq.inspection.report import Report as Report
+    from digitseq.inspection.selection import Choice as Choice
+    from digitseq.picture import Picture as Picture
     from digitseq.recipe import Recipe as Recipe
+    from digitseq.training.ctc import check_ctc as check_ctc
+    from digitseq.training.ctc import ctc_decode as ctc_decode
+    from digitseq.training.ctc import ctc_encode as ctc_encode
+    from digitseq.training.ctc import ctc_frames as ctc_frames
+    from digitseq.training.sequences import DigitSequences as DigitSequences
 
-__version__ = "0.1.0"
+from digitseq.version import __version__
 
 # Public name → the module that holds it. Importing digitseq must cost nothing, so each is loaded on
 # first use (PEP 562).
 _HOME = {
     "ArgumentError": "digitseq.errors",
-    "Augment": "digitseq.augment.settings",
+    "Augment": "digitseq.augment.effects",
     "CacheError": "digitseq.errors",
-    "Choice": "digitseq.inspection.choose",
+    "Choice": "digitseq.inspection.selection",
     "Comparison": "digitseq.inspection.compare",
-    "Dataset": "digitseq.dataset.reading",
+    "Dataset": "digitseq.dataset.read",
     "DigitSeqError": "digitseq.errors",
     "DigitSeqWarning": "digitseq.errors",
-    "DigitSequences": "digitseq.dataset.live",
+    "DigitSequences": "digitseq.training.sequences",
     "ExtraError": "digitseq.errors",
     "FetchError": "digitseq.errors",
     "FormatError": "digitseq.errors",
     "GlyphSet": "digitseq.glyphs.glyphset",
     "OutputError": "digitseq.errors",
-    "Picture": "digitseq.dataset.pictures",
+    "Picture": "digitseq.picture",
     "Recipe": "digitseq.recipe",
     "Report": "digitseq.inspection.report",
     "SourceError": "digitseq.errors",
     "SourceWarning": "digitseq.errors",
-    "Summary": "digitseq.dataset.dataset",
+    "Summary": "digitseq.dataset.write",
     "WidthError": "digitseq.errors",
-    "builtin": "digitseq.glyphs.builtin",
-    "check_ctc": "digitseq.ctc",
+    "builtin": "digitseq.glyphs.handwriting.builtin",
+    "check_ctc": "digitseq.training.ctc",
     "compare_reports": "digitseq.api",
-    "ctc_decode": "digitseq.ctc",
-    "ctc_encode": "digitseq.ctc",
-    "ctc_frames": "digitseq.ctc",
+    "ctc_decode": "digitseq.training.ctc",
+    "ctc_encode": "digitseq.training.ctc",
+    "ctc_frames": "digitseq.training.ctc",
     "draw": "digitseq.api",
     "draw_sheet": "digitseq.api",
     "fetch_mnist": "digitseq.api",

@@ -14,7 +14,7 @@ note_signals()
 
 def main() -> None:
     """Run the command line, and exit."""
-    from digitseq.cli import main as run
+    from digitseq.cli.app import main as run
 
     run()
 

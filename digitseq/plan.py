@@ -11,7 +11,7 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
-from digitseq.augment.settings import OF_DIGITS, WIDENING, Augment
+from digitseq.augment.effects import OF_DIGITS, WIDENING, Augment
 from digitseq.errors import WidthError
 from digitseq.glyphs.glyphset import GlyphSet, need_digits
 from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
@@ -82,7 +82,7 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
         WidthError: a line could be wider than the image, whatever is drawn.
         ArgumentError: the glyphs lack a digit.
 
-    >>> from digitseq.glyphs.builtin import builtin
+    >>> from digitseq.glyphs.handwriting.builtin import builtin
     >>> recipe = Recipe(sequences=("3502",), spacing_range=(2, 8), image_width=200, seed=1)
     >>> make_plan(recipe, np.array([0]), builtin()).gaps_px.shape
     (1, 3)
@@ -154,8 +154,8 @@ def _tiles(
     """The digits as they are seen, and the row of each."""
     if recipe.settings is None or not recipe.settings.uses(*OF_DIGITS):
         return glyphs, rows
-    from digitseq.augment.draws import Draws  # only who augments pays for it
-    from digitseq.augment.ink import rough_digits
+    from digitseq.augment.digits import rough_digits
+    from digitseq.augment.strengths import Draws  # only who augments pays for it
 
     # Baselines are measured along the line as it would stand without augmentation.
     wide = glyphs.ink_width[rows]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, SupportsIndex, TypeAlias, cast, get_args
 
-from digitseq.augment.settings import Augment, preset
+from digitseq.augment.effects import Augment, preset
 from digitseq.checks import as_int, choice, counted, integer, integers, short
 from digitseq.errors import ArgumentError
 

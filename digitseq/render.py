@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import AnyArray, FloatArray, UInt8Array
-from digitseq.augment.settings import OF_LINES
+from digitseq.augment.effects import OF_LINES
 from digitseq.glyphs.tiles import SIDE
 from digitseq.plan import Plan
 
@@ -105,7 +105,7 @@ def render(plan: Plan, *, invert: bool = False) -> UInt8Array:
         uint8 (images, 28, widest), a new array (its rows may lie apart in memory); 0 black, 255 white.
         An image narrower than the widest is at the left, blank (0, or 255 when inverted) on its right.
 
-    >>> from digitseq.glyphs.builtin import builtin
+    >>> from digitseq.glyphs.handwriting.builtin import builtin
     >>> from digitseq.plan import make_plan
     >>> from digitseq.recipe import Recipe
     >>> recipe = Recipe(sequences=("3502",), spacing_range=(2, 8), image_width=200, seed=1)

@@ -14,10 +14,10 @@ from PIL import Image
 
 from digitseq import builtin, draw, make_recipe
 from digitseq.arrays import UInt8Array
-from digitseq.augment.settings import EFFECTS, PRESETS, SPACING
-from digitseq.glyphs import pen
-from digitseq.glyphs.allographs import allograph, weights
+from digitseq.augment.effects import EFFECTS, PRESETS, SPACING
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting import pen
+from digitseq.glyphs.handwriting.allographs import allograph, weights
 
 DOCS = Path(__file__).parent
 

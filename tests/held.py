@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from digitseq.folder import opened
-from digitseq.locks import lock_file
+from digitseq.storage.locks import lock_file
+from digitseq.storage.open_folder import opened
 
 
 @contextmanager

@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 import digitseq
-from digitseq import api, cli
+from digitseq import api
 from digitseq.arrays import UInt8Array
-from digitseq.augment.settings import EFFECTS, PRESETS
+from digitseq.augment.effects import EFFECTS, PRESETS
+from digitseq.cli import app as cli
 from digitseq.recipe import Recipe
 
 
@@ -284,9 +285,7 @@ def test_help_lists_every_effect_and_a_plain_run_pays_for_none() -> None:
         words = re.sub(r"\x1b\[[0-9;]*m", "", run(command, "--help", env={"COLUMNS": "140"}).stdout)
         assert all(f"--{name}" in words for name in (*EFFECTS, "backgrounds", "augment", "writer"))
     code = "import sys; sys.argv = ['digitseq', 'generate', '35', '--source', 'builtin']\n"
-    code += (
-        "from digitseq.cli import generate; from digitseq.cli_augment import with_effects; import inspect\n"
-    )
+    code += "from digitseq.cli.app import generate; from digitseq.cli.options import with_effects; import inspect\n"
     code += "print(sorted(inspect.signature(with_effects(generate)).parameters))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'augment'" in done.stdout
@@ -500,8 +499,8 @@ def _modules_after(code: str, *, among: set[str]) -> set[str]:
     "code",
     [
         "import digitseq; dir(digitseq); digitseq.__version__",
-        f"from digitseq.cli import main\nsys.argv = ['digitseq', '--help']\n{_RUN}",
-        f"from digitseq.cli import main\nsys.argv = ['digitseq', 'generate', '-h']\n{_RUN}",
+        f"from digitseq.cli.app import main\nsys.argv = ['digitseq', '--help']\n{_RUN}",
+        f"from digitseq.cli.app import main\nsys.argv = ['digitseq', 'generate', '-h']\n{_RUN}",
     ],
 )
 def test_import_and_help_load_neither_numpy_nor_pillow(code: str) -> None:
@@ -511,7 +510,9 @@ def test_import_and_help_load_neither_numpy_nor_pillow(code: str) -> None:
 
 
 def test_generating_from_the_cache_loads_nothing_it_does_not_need(with_mnist: Path, in_folder: Path) -> None:
-    code = f"from digitseq.cli import main\nsys.argv = ['digitseq', 'generate', '35', '--seed', '1']\n{_RUN}"
+    code = (
+        f"from digitseq.cli.app import main\nsys.argv = ['digitseq', 'generate', '35', '--seed', '1']\n{_RUN}"
+    )
     unneeded = {"PIL", "requests", "rich.console"}
     assert _modules_after(code, among={*unneeded, "numpy"}) == {"numpy"}
     assert Path("35.png").is_file()

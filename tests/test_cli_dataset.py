@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitseq import Recipe, api, cli
-from digitseq.augment.settings import PRESETS
+from digitseq import Recipe, api
+from digitseq.augment.effects import PRESETS
+from digitseq.cli import app as cli
 from tests.test_cli import _on_a_terminal, run
 
 _BASE: dict[str, Any] = {"spacing_range": (2, 8), "image_width": None, "seed": 1, "source": "builtin"}
@@ -82,7 +83,7 @@ def test_options_become_exactly_this_recipe(
         )
     )
     monkeypatch.setattr(api, "write_dataset", stop)
-    monkeypatch.setattr("digitseq.terminal.sequence_lines", lambda *_: iter(["12", "007"]))
+    monkeypatch.setattr("digitseq.cli.console.sequence_lines", lambda *_: iter(["12", "007"]))
     words = argv.split() + ([] if "--recipe" in argv else ["--seed", "1", "--source", "builtin"])
     monkeypatch.setattr(sys, "argv", ["digitseq", "batch", "out", *words])
     with pytest.raises(SystemExit) as ended:

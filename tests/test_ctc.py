@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitseq import ArgumentError, Recipe, check_ctc, ctc_decode, ctc_encode, ctc_frames
-from digitseq.ctc import BLANK, CLASSES
+from digitseq.training.ctc import BLANK, CLASSES
 
 
 def _recipe(**fields: Any) -> Recipe:

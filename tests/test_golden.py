@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from digitseq.api import draw, load_glyphs
-from digitseq.augment.settings import EFFECTS, PRESETS
+from digitseq.augment.effects import EFFECTS, PRESETS
 from digitseq.recipe import Recipe
 
 _MIXED = ("3502", "0", "00000000", "9876543210", "7")

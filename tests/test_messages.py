@@ -17,9 +17,9 @@ from digitseq import Augment, DigitSeqWarning, Recipe, SourceError, make_recipe,
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError, FormatError
 from digitseq.glyphs.fetch import fetch
-from digitseq.glyphs.files import load
 from digitseq.glyphs.idx import write_idx
-from digitseq.inspection.choose import Choice
+from digitseq.glyphs.own_glyphs import load
+from digitseq.inspection.selection import Choice
 
 
 def _run(

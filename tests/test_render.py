@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitseq.arrays import UInt8Array
-from digitseq.glyphs.builtin import builtin
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.plan import Plan, make_plan
 from digitseq.recipe import Recipe
 from digitseq.render import render, to_float

@@ -31,13 +31,13 @@ from digitseq import (
     verify_dataset,
     write_dataset,
 )
-from digitseq.dataset import execution
-from digitseq.dataset.cores import cores
-from digitseq.glyphs import cache as store
-from digitseq.glyphs.builtin import BuiltinGlyphs, builtin
-from digitseq.glyphs.cache import damage, mnist_dir, open_glyphs, save_glyphs, stored_folder
+from digitseq.dataset import worker_pool as execution
+from digitseq.dataset.cpu_count import cores
+from digitseq.glyphs import store
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, builtin
 from digitseq.glyphs.sources import GlyphsAnywhere
+from digitseq.glyphs.store import damage, mnist_dir, open_glyphs, save_glyphs, stored_folder
 
 RECIPE = make_recipe(length=2, count=5_000, image_width=60, seed=1, source="builtin")
 
@@ -159,7 +159,7 @@ def test_a_complete_cache_is_used_without_a_lock(with_mnist: Path, monkeypatch: 
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr("digitseq.locks.lock_file", refuse)
+    monkeypatch.setattr("digitseq.storage.locks.lock_file", refuse)
     assert fetch_mnist() == mnist_dir()
 
 
@@ -325,7 +325,7 @@ def test_a_read_only_cache_without_writers_is_complete_enough(
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr("digitseq.locks.lock_file", refuse)
+    monkeypatch.setattr("digitseq.storage.locks.lock_file", refuse)
     assert fetch_mnist() == own_mnist
 
 

@@ -328,7 +328,7 @@ def _huge_header(folder: Path) -> Path:
 @pytest.mark.parametrize("make", [_bomb_idx, _bomb_class_folder, _bomb_own_npz, _bzip2_npz, _huge_header])
 def test_no_source_unpacks_to_more_than_is_stated(make: Callable[[Path], Path], tmp_path: Path) -> None:
     code = (
-        "import sys, numpy, PIL.Image, digitseq.glyphs.files\n"
+        "import sys, numpy, PIL.Image, digitseq.glyphs.own_glyphs\n"
         "from tests.test_untrusted import _limited\n_limited()\n"
         "from digitseq import load_glyphs\nfrom digitseq.errors import SourceError\n"
         "try: load_glyphs(sys.argv[1], 'all')\nexcept SourceError as error: print(error)\n"
@@ -359,7 +359,7 @@ def test_too_little_memory_is_one_line(tmp_path: Path) -> None:
         "def fail(*_, **__): raise MemoryError\n"
         "digitseq.api.pictures.make_recipe = fail\n"
         "import digitseq.api; digitseq.api.make_recipe = fail\n"
-        "from digitseq.cli import main\nsys.argv = ['digitseq', 'generate', '12']\nmain()"
+        "from digitseq.cli.app import main\nsys.argv = ['digitseq', 'generate', '12']\nmain()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -8,7 +8,7 @@ from typing import IO
 
 import pytest
 
-from digitseq.wholefile import is_stream, write_output, write_whole
+from digitseq.storage.atomic import is_stream, write_output, write_whole
 
 
 def _broken(file: IO[bytes]) -> None:

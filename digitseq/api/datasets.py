@@ -16,10 +16,10 @@ from digitseq.recipe import Recipe
 if TYPE_CHECKING:  # loaded by the functions that need it
     from concurrent.futures import Executor
 
-    from digitseq.dataset.dataset import Progress as BatchProgress
-    from digitseq.dataset.dataset import Summary
     from digitseq.dataset.manifest import Manifest
-    from digitseq.dataset.reading import Dataset
+    from digitseq.dataset.read import Dataset
+    from digitseq.dataset.write import Progress as BatchProgress
+    from digitseq.dataset.write import Summary
 
 
 def write_dataset(
@@ -78,9 +78,9 @@ def write_dataset(
         SourceError, FetchError, CacheError: the source cannot be used, or its cached glyphs are damaged.
         KeyboardInterrupt: Ctrl-C; finished shards are kept, half-written files are removed.
     """
-    from digitseq.dataset.cores import cores
-    from digitseq.dataset.dataset import write_dataset as write
-    from digitseq.dataset.job import Engine
+    from digitseq.dataset.cpu_count import cores
+    from digitseq.dataset.engine import Engine
+    from digitseq.dataset.write import write_dataset as write
 
     for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
         if value is not None and (type(value) is not int or not low <= value <= high):
@@ -138,7 +138,7 @@ def read_dataset(out: str | Path) -> "Dataset":
         FormatError: there is no finished dataset, or its files do not fit together.
         ExtraError: its format needs a library that is not installed.
     """
-    from digitseq.dataset.reading import read_dataset as read
+    from digitseq.dataset.read import read_dataset as read
 
     return read(out)
 
@@ -231,7 +231,7 @@ def seed_in(out: str | Path) -> int | None:
         FormatError: there is one, but its manifest is damaged.
     """
     from digitseq.dataset.manifest import found_manifest
-    from digitseq.dataset.storage import open_storage
+    from digitseq.storage.open import open_storage
 
     manifest = found_manifest(open_storage(out))
     return None if manifest is None else manifest.recipe.seed

@@ -10,17 +10,17 @@ from digitseq.errors import ArgumentError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import at_hand, glyphs_for
 from digitseq.recipe import Recipe
-from digitseq.wholefile import is_stream, write_output
+from digitseq.storage.atomic import is_stream, write_output
 
 if TYPE_CHECKING:  # loaded by the functions that need it
     from collections.abc import Callable, Iterable
     from typing import IO
 
     from digitseq.arrays import UInt8Array
-    from digitseq.inspection.choose import Choice
     from digitseq.inspection.compare import Comparison
     from digitseq.inspection.predictions import Entry, Given
     from digitseq.inspection.report import Report
+    from digitseq.inspection.selection import Choice
     from digitseq.inspection.table import Progress
 
 _OF_A_RECIPE = 10_000
@@ -69,7 +69,7 @@ def inspect_dataset(
     >>> report.spacing.promised_px, min(report.spacing.counts), max(report.spacing.counts), report.faults
     ((2, 8), 2, 8, 0)
     """
-    from digitseq.inspection.opening import open_recipe, open_subject
+    from digitseq.inspection.open_images import open_recipe, open_subject
     from digitseq.inspection.predictions import entries_of
     from digitseq.inspection.report import make_report
     from digitseq.inspection.table import gather
@@ -175,7 +175,7 @@ def draw_sheet(
     >>> draw_sheet(report, 3, 2).shape
     (248, 264, 3)
     """
-    from digitseq.inspection.choose import Choice, choose
+    from digitseq.inspection.selection import Choice, choose
     from digitseq.inspection.sheet import draw_sheet as draw
 
     most = rows * (cols or 64) if isinstance(rows, int) and isinstance(cols, int | None) else 1
@@ -245,8 +245,8 @@ def write_page(
         OutputError: the file exists, or the system refuses.
         ArgumentError: there are no such images.
     """
-    from digitseq.inspection.choose import Choice
     from digitseq.inspection.page import make_page
+    from digitseq.inspection.selection import Choice
 
     path = home_path(path)
     check_output(path, "html", force=force)

@@ -9,15 +9,15 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from digitseq.arrays import FloatArray
-from digitseq.augment.settings import Augment
+from digitseq.augment.effects import Augment
+from digitseq.batches import Batch, draw_batches
 from digitseq.checks import home_path
-from digitseq.dataset.drawing import Batch, draw_batches
-from digitseq.dataset.pictures import Picture
 from digitseq.errors import ArgumentError, SourceError
-from digitseq.glyphs.cache import mnist_dir
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import AUTO, Progress, forget_mnist, glyphs_for, open_recorded, open_source
+from digitseq.glyphs.store import mnist_dir
 from digitseq.interrupts import noted
+from digitseq.picture import Picture
 from digitseq.plan import check_recipe, make_plan
 from digitseq.recipe import SPLITS, Recipe, sequence_text
 from digitseq.render import render, to_float

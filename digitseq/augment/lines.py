@@ -8,8 +8,8 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
-from digitseq.augment.draws import Draws
-from digitseq.augment.settings import Augment
+from digitseq.augment.effects import Augment
+from digitseq.augment.strengths import Draws
 from digitseq.glyphs.tiles import SIDE
 from digitseq.streams import GAMMA, Purpose
 

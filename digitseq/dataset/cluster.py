@@ -17,18 +17,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from digitseq import __version__
-from digitseq.dataset.execution import RESUME, without_main
+from digitseq.dataset.engine import Engine
 from digitseq.dataset.formats import write_shard
-from digitseq.dataset.formats.shard import Shard, Written
-from digitseq.dataset.job import Engine
+from digitseq.dataset.shards import Shard, Written
+from digitseq.dataset.worker_pool import RESUME, without_main
 from digitseq.errors import ArgumentError, CacheError, DigitSeqError, DigitSeqWarning, OutputError
 from digitseq.extras import require
-from digitseq.glyphs.cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, source_of
+from digitseq.glyphs.store import stored_folder
 from digitseq.interrupts import POLL_S, check, in_thread, kept_from_children
 from digitseq.recipe import Recipe
+from digitseq.version import __version__
 
 LOCAL = "local"
 _CONNECT_S = 15
@@ -171,7 +171,7 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
     import dask
     from distributed import LocalCluster
 
-    from digitseq.dataset.cores import cores
+    from digitseq.dataset.cpu_count import cores
 
     scratch = tempfile.TemporaryDirectory(prefix="digitseq-", ignore_cleanup_errors=True)
 

@@ -13,19 +13,20 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from digitseq import __version__
 from digitseq.checks import home_path
 from digitseq.dataset.formats import FORMATS, open_format
-from digitseq.dataset.formats.format import Format
-from digitseq.dataset.formats.shard import Place
-from digitseq.dataset.local import LocalStorage
-from digitseq.dataset.names import LABEL_FILES
-from digitseq.dataset.storage import Storage, is_url, open_storage
+from digitseq.dataset.formats.base import Format
+from digitseq.dataset.formats.names import LABEL_FILES
+from digitseq.dataset.shards import Place
 from digitseq.errors import ArgumentError, DigitSeqError, FormatError, OutputError, system_errors
-from digitseq.glyphs.files import IMAGE_SUFFIXES
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.parsed import MOST_VALUES, Fields, count_values, parse_json
+from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
+from digitseq.json_fields import MOST_VALUES, Fields, count_values, parse_json
 from digitseq.recipe import MAX_IMAGES, Recipe
+from digitseq.storage.base import Storage
+from digitseq.storage.local import LocalStorage
+from digitseq.storage.open import is_url, open_storage
+from digitseq.version import __version__
 
 DATASET_FORMAT = 1
 MANIFEST = "dataset.json"

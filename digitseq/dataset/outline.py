@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from digitseq.dataset.drawing import draw_batches
+from digitseq.batches import draw_batches
 from digitseq.dataset.formats import open_format
 from digitseq.dataset.manifest import found_manifest, make_manifest
-from digitseq.dataset.storage import open_storage
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
+from digitseq.storage.open import open_storage
 
 _SAMPLE = 200
 

@@ -5,10 +5,9 @@ from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 
-from digitseq.dataset.drawing import draw_batches, pixel_digest
-from digitseq.dataset.formats.format import Checker, Format
-from digitseq.dataset.formats.found import MORE_PX, Found
-from digitseq.dataset.formats.shard import SHARD, Place
+from digitseq.batches import draw_batches, pixel_digest
+from digitseq.dataset.formats.base import Checker, Format
+from digitseq.dataset.formats.stored_image import MORE_PX, Found
 from digitseq.dataset.manifest import (
     MANIFEST,
     MOST_BYTES,
@@ -17,11 +16,12 @@ from digitseq.dataset.manifest import (
     dataset_storage,
     finished_manifest,
 )
-from digitseq.dataset.storage import LOCK, Storage
+from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import recomputed
 from digitseq.recipe import Recipe
+from digitseq.storage.base import LOCK, Storage
 
 
 def verify_dataset(

@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from digitseq.folder import open_regular
 from digitseq.glyphs.mnist import SourceFile
 from digitseq.interrupts import POLL_S, check
+from digitseq.storage.open_folder import open_regular
 
 _PIECE = 1 << 14
 

@@ -28,17 +28,7 @@ from digitseq.errors import (
     printable,
     system_errors,
 )
-from digitseq.folder import Folder
 from digitseq.glyphs import mnist
-from digitseq.glyphs.cache import (
-    cache_dir,
-    cache_errors,
-    damage,
-    locked,
-    mnist_dir,
-    open_glyphs,
-    save_glyphs,
-)
 from digitseq.glyphs.download import (
     ASKED_FOR,
     IN_PASSING,
@@ -54,9 +44,19 @@ from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_files
 from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
 from digitseq.glyphs.sources import Progress
-from digitseq.locks import LockedError
-from digitseq.parsed import parse_json
-from digitseq.tree import Tree
+from digitseq.glyphs.store import (
+    cache_dir,
+    cache_errors,
+    damage,
+    locked,
+    mnist_dir,
+    open_glyphs,
+    save_glyphs,
+)
+from digitseq.json_fields import parse_json
+from digitseq.storage.locks import LockedError
+from digitseq.storage.open_folder import Folder
+from digitseq.storage.tree import Tree
 
 MIRROR_VARIABLE = "DIGITSEQ_MNIST_MIRROR"
 OFFLINE_VARIABLES = ("DIGITSEQ_OFFLINE", "HF_HUB_OFFLINE")

@@ -204,7 +204,7 @@ class GlyphSet(Tiles):
         """Glyphs that are stored go to another process as the name of their folder, which it maps, too."""
         if self.folder is None:
             return super().__reduce__()
-        from digitseq.glyphs.cache import stored_split  # which stands above this module
+        from digitseq.glyphs.store import stored_split  # which stands above this module
 
         return stored_split, (self.folder, self.split)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray
 from digitseq.errors import FormatError, SourceError, system_errors
-from digitseq.folder import open_regular
+from digitseq.storage.open_folder import open_regular
 
 TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("u1"),

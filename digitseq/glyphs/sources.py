@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from digitseq import __version__
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
-from digitseq.glyphs.cache import (
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.store import (
     CACHE_VARIABLE,
     damage,
     damaged,
@@ -19,7 +19,7 @@ from digitseq.glyphs.cache import (
     open_glyphs,
     stored_folder,
 )
-from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.version import __version__
 
 AUTO = "auto"
 MNIST = "mnist"
@@ -51,7 +51,10 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     if source == MNIST:
         return _mnist(progress)
     if isinstance(source, str) and source.partition(":")[0] == "builtin":
-        from digitseq.glyphs.builtin import builtin, style_seed_of  # only who draws with it pays for it
+        from digitseq.glyphs.handwriting.builtin import (  # only who draws with it pays for it
+            builtin,
+            style_seed_of,
+        )
 
         return builtin(style_seed_of(source) or 0)
     if not isinstance(source, str | Path) or not str(source):
@@ -59,7 +62,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     path = home_path(source)
     key = ("", str(path.absolute()))
     if key not in _opened:
-        from digitseq.glyphs.files import load
+        from digitseq.glyphs.own_glyphs import load
 
         _opened[key] = load(path)
         _opened[key].opened_from = str(path.absolute())
@@ -78,7 +81,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
         SourceError: the glyphs are not those of their digest.
     """
     if glyphs.is_builtin:
-        from digitseq.glyphs.builtin import BuiltinGlyphs, style_seed_of
+        from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, style_seed_of
 
         return BuiltinGlyphs(style_seed_of(glyphs.name) or 0).choose(glyphs.split)
     if wrong := damage(glyphs):

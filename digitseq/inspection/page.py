@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from digitseq import __version__
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import counted, integer
-from digitseq.dataset.png import encode_png
 from digitseq.glyphs.tiles import SIDE
-from digitseq.inspection.choose import Choice, choose
 from digitseq.inspection.findings import faults_of_images
 from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Mistake
+from digitseq.inspection.selection import Choice, choose
+from digitseq.png import encode_png
+from digitseq.version import __version__
 
 _SPRITE_ROWS = 2_800  # px: 100 images of a dataset
 _SPRITE_PIXELS = 1_000_000  # about; large ones would overshoot the limit

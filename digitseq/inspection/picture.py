@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.dataset.drawing import draw_batches
+from digitseq.batches import draw_batches
 from digitseq.errors import DigitSeqError, FormatError
-from digitseq.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input
-from digitseq.inspection.promise import promise
-from digitseq.inspection.subject import OpenGlyphs, Problem, Row, Subject
-from digitseq.parsed import parse_json
+from digitseq.inspection.expected import promise
+from digitseq.inspection.images import OpenGlyphs, Problem, Row, Subject
+from digitseq.json_fields import parse_json
 from digitseq.recipe import Recipe
+from digitseq.storage.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input
 
 _MOST_PIXELS = 28 * 1_000_000
 

@@ -16,9 +16,9 @@ from typing import IO, Any, NamedTuple, TypeAlias
 
 from digitseq.checks import counted, home_path, short
 from digitseq.errors import FormatError, system_errors
-from digitseq.folder import open_regular
-from digitseq.inputs import open_input
 from digitseq.inspection.table import Table
+from digitseq.storage.inputs import open_input
+from digitseq.storage.open_folder import open_regular
 
 _NAMES = ("filename", "file_name", "file", "image", "path", "name")
 _INDEX = ("index", "idx", "id", "number", "", "unnamed: 0")  # the last two are how pandas writes its own

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from digitseq.arrays import AnyArray, unique_counts
-from digitseq.augment.settings import OF_DIGITS
+from digitseq.augment.effects import OF_DIGITS
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.measure import SKIPPED, TOUCHING, UNSEEN
 from digitseq.inspection.table import Table

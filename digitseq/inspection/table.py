@@ -9,7 +9,9 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
 from digitseq.checks import counted
-from digitseq.inspection.batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
+from digitseq.inspection.expected import promise
+from digitseq.inspection.image_batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
+from digitseq.inspection.images import Part, Problem, Row, Subject
 from digitseq.inspection.measure import (
     SKIPPED,
     UNSEEN,
@@ -19,8 +21,6 @@ from digitseq.inspection.measure import (
     misfitting,
     misplaced,
 )
-from digitseq.inspection.promise import promise
-from digitseq.inspection.subject import Part, Problem, Row, Subject
 from digitseq.interrupts import check
 from digitseq.recipe import Recipe
 

@@ -5,7 +5,7 @@ import pytest
 
 from digitseq.api import make_recipe
 from digitseq.arrays import UInt8Array
-from digitseq.glyphs.builtin import builtin
+from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.plan import make_plan
 from digitseq.render import render
 

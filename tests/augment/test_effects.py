@@ -8,10 +8,10 @@ import pytest
 from digitseq.api import make_recipe
 from digitseq.arrays import AnyArray, UInt8Array
 from digitseq.augment import lines
-from digitseq.augment.draws import ONE, WAYS, Draws
-from digitseq.augment.settings import EFFECTS, OF_DIGITS, OF_LINES, PRESETS, Augment, preset
-from digitseq.glyphs.builtin import builtin
+from digitseq.augment.effects import EFFECTS, OF_DIGITS, OF_LINES, PRESETS, Augment, preset
+from digitseq.augment.strengths import ONE, WAYS, Draws
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.plan import Plan, make_plan
 from digitseq.recipe import Recipe
 from digitseq.render import render

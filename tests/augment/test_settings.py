@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from digitseq.api import make_recipe
-from digitseq.augment.settings import EFFECTS, PRESETS, SPACING, Augment, preset
+from digitseq.augment.effects import EFFECTS, PRESETS, SPACING, Augment, preset
 from digitseq.errors import ArgumentError
 from digitseq.recipe import Recipe
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.augment.draws import ONE
-from digitseq.augment.ink import _circle, sine_cosine
+from digitseq.augment.digits import _circle, sine_cosine
+from digitseq.augment.strengths import ONE
 from digitseq.augment.warp import GRID, _smooth, warp
-from digitseq.glyphs.builtin import builtin
+from digitseq.glyphs.handwriting.builtin import builtin
 
 
 def _slow(tile: AnyArray, inverse: AnyArray, source: AnyArray, target: AnyArray) -> AnyArray:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from digitseq import builtin, make_recipe
-from digitseq.augment.settings import PRESETS, SPACING, Augment
+from digitseq.augment.effects import PRESETS, SPACING, Augment
 from digitseq.plan import make_plan
 from digitseq.render import Renderer
 

@@ -27,7 +27,7 @@ def nothing_rate(address: str, count: int = 3_000) -> float:
     """How many tasks a second scheduler and client can hand out: what bounds the number of workers."""
     from distributed import Client
 
-    from digitseq.dataset.execution import run
+    from digitseq.dataset.worker_pool import run
 
     with Client(address, set_as_default=False) as client:
         executor = client.get_executor(pure=False, retries=2)

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from digitseq import DigitSequences, Recipe, fetch_mnist
-from digitseq.augment.settings import PRESETS, SPACING, Augment
+from digitseq.augment.effects import PRESETS, SPACING, Augment
 
 _WIDTH, _LENGTH = 136, (3, 4)
 _IMAGES, _BATCH, _RATE = 256_000, 64, 4e-3

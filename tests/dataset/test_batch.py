@@ -18,8 +18,8 @@ from PIL import Image
 
 from digitseq import DigitSequences, Recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.errors import ArgumentError, FormatError, OutputError
-from digitseq.folder import Folder
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.storage.open_folder import Folder
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
 from tests.held import held
@@ -403,7 +403,7 @@ def test_unique_sequences_from_a_file_with_doubles(tmp_path: Path) -> None:
 
 
 def test_wide_images_are_drawn_few_at_a_time(solid: GlyphSet) -> None:
-    from digitseq.dataset.drawing import draw_batches
+    from digitseq.batches import draw_batches
 
     assert len(next(draw_batches(_recipe(count=9, image_width=1_000_000), solid)).images) <= 2
     assert len(next(draw_batches(_recipe(count=900), solid)).images) == 250

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from digitseq.dataset.execution import run
+from digitseq.dataset.worker_pool import run
 from digitseq.errors import OutputError
 
 pytestmark = pytest.mark.usefixtures("processes")

@@ -32,11 +32,11 @@ from digitseq import (
     verify_dataset,
     write_dataset,
 )
-from digitseq.dataset.drawing import Sample
+from digitseq.batches import Sample
 from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.formats.format import FileShards
-from digitseq.dataset.local import LocalStorage
-from digitseq.dataset.names import LABEL_FILES, FormatName
+from digitseq.dataset.formats.base import FileShards
+from digitseq.dataset.formats.names import LABEL_FILES, FormatName
+from digitseq.storage.local import LocalStorage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from digitseq import draw, make_recipe
-from digitseq.dataset.pictures import save_picture
 from digitseq.errors import ArgumentError, OutputError
+from digitseq.picture import save_picture
 
 
 def test_names_go_on_where_the_folder_is_taken(in_folder: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from digitseq.arrays import UInt8Array
-from digitseq.dataset.png import compressor, encode_png
+from digitseq.png import compressor, encode_png
 
 
 @given(

@@ -17,7 +17,7 @@ from PIL import Image
 
 from digitseq import DigitSequences, Recipe, make_recipe, write_dataset
 from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.names import LABEL_FILES
+from digitseq.dataset.formats.names import LABEL_FILES
 from tests.dataset.libraries import library
 
 _SPLITS = (("train", 1_030), ("validation", 10), ("test", 20))

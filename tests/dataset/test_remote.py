@@ -29,9 +29,9 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.formats.format import Format
-from digitseq.dataset.formats.shard import Place
-from digitseq.dataset.storage import open_storage
+from digitseq.dataset.formats.base import Format
+from digitseq.dataset.shards import Place
+from digitseq.storage.open import open_storage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe
 from tests.dataset.made import tree as _tree

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from digitseq import FormatError, Recipe, verify_dataset, write_dataset
-from digitseq.dataset.png import decode_png, encode_png
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.png import decode_png, encode_png
 
 
 @pytest.fixture

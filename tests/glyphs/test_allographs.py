@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digitseq.glyphs.allographs import ONE, POINTS, Allograph, allograph, parse, text, weights
+from digitseq.glyphs.handwriting.allographs import ONE, POINTS, Allograph, allograph, parse, text, weights
 
 EVERY = [(digit, index) for digit in range(10) for index in range(len(weights(digit)))]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
-from digitseq.glyphs import pen
+from digitseq.glyphs.handwriting import pen
 
 
 def _path(points: int, *ends: tuple[int, ...]) -> tuple[IntArray, IntArray]:

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import label
 
 from digitseq.arrays import FloatArray, UInt8Array
-from digitseq.glyphs.strokes import PER_HAND, draw
+from digitseq.glyphs.handwriting.strokes import PER_HAND, draw
 
 _MANY = 100_000
 

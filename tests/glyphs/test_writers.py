@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from digitseq.api import draw, load_glyphs, make_recipe
 from digitseq.errors import ArgumentError, SourceError
-from digitseq.glyphs.builtin import builtin
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.glyphs.writers import writers_of
 from digitseq.plan import make_plan
 from digitseq.recipe import Recipe

@@ -17,8 +17,8 @@ from digitseq import (
     write_sheet,
 )
 from digitseq.errors import ArgumentError, OutputError
-from digitseq.inspection.choose import choose
 from digitseq.inspection.compare import mcnemar
+from digitseq.inspection.selection import choose
 
 
 @pytest.fixture(scope="module")

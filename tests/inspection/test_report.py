@@ -18,11 +18,11 @@ from digitseq import (
     write_dataset,
     write_page,
 )
-from digitseq.dataset.png import decode_png, encode_png
 from digitseq.errors import ArgumentError, FormatError
 from digitseq.inspection.findings import Finding, faults_of_images
 from digitseq.inspection.measure import SKIPPED, UNSEEN
 from digitseq.inspection.report import Report
+from digitseq.png import decode_png, encode_png
 
 from .conftest import edit_facts, edit_line
 

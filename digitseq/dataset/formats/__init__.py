@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from digitseq.checks import choice
+from digitseq.dataset.formats.base import Format
 from digitseq.dataset.formats.folder import Folder
-from digitseq.dataset.formats.format import Format
 from digitseq.dataset.formats.lmdb import Lmdb
 from digitseq.dataset.formats.npz import Npz
 from digitseq.dataset.formats.parquet import Parquet
-from digitseq.dataset.formats.shard import Shard, Written, as_note
 from digitseq.dataset.formats.webdataset import WebDataset
+from digitseq.dataset.shards import Shard, Written, as_note
 from digitseq.extras import require
 
 FORMATS: dict[str, Format] = {f.name: f for f in (Folder(), WebDataset(), Parquet(), Npz(), Lmdb())}

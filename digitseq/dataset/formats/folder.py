@@ -8,11 +8,10 @@ from hashlib import md5, sha256
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from digitseq.batches import Sample
 from digitseq.checks import counted
-from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import Checker, Format, png_encoder
-from digitseq.dataset.formats.found import Found
-from digitseq.dataset.formats.lines import (
+from digitseq.dataset.formats.base import Checker, Format, png_encoder
+from digitseq.dataset.formats.label_files import (
     LABELS,
     Assembly,
     LineChecker,
@@ -23,11 +22,12 @@ from digitseq.dataset.formats.lines import (
     yolo_lines,
     yolo_settings,
 )
-from digitseq.dataset.formats.shard import SHARD, Place, Shard, Written
+from digitseq.dataset.formats.stored_image import Found
+from digitseq.dataset.shards import SHARD, Place, Shard, Written
 from digitseq.errors import FormatError, OutputError, system_errors
 
 if TYPE_CHECKING:
-    from digitseq.dataset.storage import Storage
+    from digitseq.storage.base import Storage
 
 _SETTINGS = "data.yaml"
 _NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.(?P<end>png|txt)")

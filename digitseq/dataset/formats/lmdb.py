@@ -19,20 +19,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from digitseq.batches import Sample
 from digitseq.checks import counted
-from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import Checker, Format, same
-from digitseq.dataset.formats.found import Found, label_of, sample_key
+from digitseq.dataset.formats.base import Checker, Format, same
 from digitseq.dataset.formats.lmdb_pages import Environment, LmdbError
-from digitseq.dataset.formats.shard import SHARD, Place, Shard, Written, file_stem
+from digitseq.dataset.formats.stored_image import Found, label_of, sample_key
 from digitseq.dataset.formats.webdataset import Record, WebDataset, found_sample, records_in
+from digitseq.dataset.shards import SHARD, Place, Shard, Written, file_stem
 from digitseq.errors import FormatError, OutputError
 from digitseq.interrupts import check
 
 if TYPE_CHECKING:
     import lmdb
 
-    from digitseq.dataset.storage import Storage
+    from digitseq.storage.base import Storage
 
 _FILE = "data.mdb"
 _COUNT = b"num-samples"

@@ -12,14 +12,14 @@ from typing import IO, Any
 import numpy as np
 
 from digitseq.arrays import AnyArray, UInt8Array
+from digitseq.batches import Sample
 from digitseq.checks import counted, short
-from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import FileShards
-from digitseq.dataset.formats.found import Facts, Found, sample_key
-from digitseq.dataset.formats.shard import SHARD, Place
+from digitseq.dataset.formats.base import FileShards
+from digitseq.dataset.formats.stored_image import Facts, Found, sample_key
+from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE
-from digitseq.npy import check_members, read_array, read_exactly, read_header
+from digitseq.storage.npy import check_members, read_array, read_exactly, read_header
 
 _NOBODY = -1
 """The writer of a line that not one writer wrote, and what fills up rows of boxes and glyphs."""

@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from digitseq.batches import Sample
 from digitseq.checks import counted, short
-from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import FileShards, png_encoder
-from digitseq.dataset.formats.found import Found, facts_from, sample_key
+from digitseq.dataset.formats.base import FileShards, png_encoder
 from digitseq.dataset.formats.parquet_pages import values_in_pages
-from digitseq.dataset.formats.shard import Place
+from digitseq.dataset.formats.stored_image import Found, facts_from, sample_key
+from digitseq.dataset.shards import Place
 from digitseq.errors import FormatError
 
 if TYPE_CHECKING:

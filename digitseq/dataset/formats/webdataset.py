@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
+from digitseq.batches import Sample
 from digitseq.checks import short
-from digitseq.dataset.drawing import Sample
-from digitseq.dataset.formats.format import FileShards, png_encoder
-from digitseq.dataset.formats.found import Found, facts_in, facts_json, sample_key
-from digitseq.dataset.formats.shard import Place
+from digitseq.dataset.formats.base import FileShards, png_encoder
+from digitseq.dataset.formats.stored_image import Found, facts_in, facts_json, sample_key
+from digitseq.dataset.shards import Place
 from digitseq.errors import FormatError
 
 _BLOCK = tarfile.BLOCKSIZE

@@ -1,0 +1,224 @@
+"""
+Effects on each digit, before the digits meet: turned, slanted, scaled, bent, moved, thicker, softer, fainter.
+
+The result is a set of tiles like any other, measured anew: spacing and boxes are those of what is seen.
+"""
+
+import numpy as np
+
+from digitseq import streams
+from digitseq.arrays import IntArray, UInt8Array, repeat
+from digitseq.augment.effects import GEOMETRY
+from digitseq.augment.strengths import ONE, Draws
+from digitseq.augment.warp import GRID, warp
+from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
+from digitseq.streams import Purpose
+
+_RADIAN = 1_000_000  # in 57,295,780 degrees · 10⁻⁶
+_MARGIN = 1  # px that digits keep from the edges of their tiles, where they are made larger
+_EDGE = 128  # fixed-point 1 of a stroke's edge: times 255 it fits in 16 bits
+_CHUNK = 64  # tiles worked on at once: they stay in the processor's cache
+_WAVES = 64  # steps of a wave's circle
+
+
+def rough_digits(draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArray) -> Tiles:
+    """
+    The digits of some images as they are seen.
+
+    Args:
+        draws: the strengths.
+        tiles: where the digits come from, prepared.
+        rows: int (images, digits), which of them.
+        middles_px: int (images, digits), where each digit stands along its line, about, 0 is the line's
+            middle: what baselines are measured from.
+
+    Returns:
+        images · digits tiles, image by image.
+    """
+    flat = rows.ravel()
+    stored = np.zeros((len(flat), SIDE + 1, SIDE), np.uint8)
+    seen = stored[:, :SIDE]
+    pictures = tiles.pictures(flat)
+    if draws.augment.uses(*GEOMETRY):
+        warp(pictures, *_maps(draws, tiles, rows, middles_px), seen)
+    else:
+        seen[:] = pictures
+    count = rows.shape[1]
+    thickness = blur = factor = None
+    if draws.augment.uses("thickness"):
+        thickness = draws.shared("thickness", count).ravel() * _EDGE // ONE
+    if draws.augment.uses("blur"):
+        sigma = draws.line("blur")
+        blur = repeat(sigma * sigma // ONE * 64 // ONE, count)
+    if draws.augment.uses("contrast"):
+        factor = repeat(draws.line("contrast"), count)
+    for first in range(0, len(flat), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        if thickness is not None:
+            _thicken(seen[part], thickness[part])
+        if blur is not None:
+            _blur(seen[part], blur[part])
+        if factor is not None:
+            _fade(seen[part], factor[part])
+    erased = ~seen.any((1, 2))  # a dot between two samples, perhaps: it stays as it was
+    seen[erased] = pictures[erased]
+    return Tiles(stored, measure_ink(seen))
+
+
+# --- Geometry -------------------------------------------------------------------------------------------
+
+
+def _maps(
+    draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArray
+) -> tuple[IntArray, IntArray, IntArray, IntArray | None]:
+    """What `warp` takes: one map for all geometric effects of each digit."""
+    count = rows.shape[1]
+    slope = draws.line("slope")[:, None]
+    turn = draws.each("rotate", count) + slope
+    lean = draws.shared("slant", count)
+    wide, high = draws.both("scale", count)
+    sine, cosine = sine_cosine(turn.ravel())
+    lean_sine, lean_cosine = sine_cosine(lean.ravel())
+    slant = lean_sine * ONE // lean_cosine
+    wide, high = wide.ravel(), high.ravel()
+
+    # Half the size of the box around the ink, before and after, in 1/ONE px.
+    flat = rows.ravel()
+    half_x, half_y = tiles.ink_width[flat] * ONE // 2, tiles.ink_height[flat] * ONE // 2
+    sheared = (wide * half_x + np.abs(slant * high // ONE) * half_y) // ONE
+    upright = high * half_y // ONE
+    reach_x = (cosine * sheared + np.abs(sine) * upright) // ONE
+    reach_y = (np.abs(sine) * sheared + cosine * upright) // ONE
+    strength = draws.each("elastic", count)
+    room = np.maximum((SIDE // 2 - _MARGIN) * ONE - strength.ravel() * 5 // 2, 8 * ONE)
+    # What would leave its tile is made smaller; what filled it from the start may stay as it is.
+    fit = np.minimum(
+        np.maximum(room, half_x) * ONE // np.maximum(reach_x, 1),
+        np.maximum(room, half_y) * ONE // np.maximum(reach_y, 1),
+    )
+    fit = np.minimum(fit, ONE)
+    reach_x, reach_y = reach_x * fit // ONE, reach_y * fit // ONE
+
+    # (1/scale) · (slant undone) · (turned back)
+    wide, high = wide * fit // ONE, high * fit // ONE
+    inverse = np.stack(
+        [
+            np.stack([cosine - slant * sine // ONE, sine + slant * cosine // ONE]) * ONE // wide,
+            np.stack([-sine, cosine]) * ONE // high,
+        ]
+    )
+    # The middle of the ink's box stays where it is, but for the baseline, and for what would leave the tile.
+    x = (2 * tiles.ink_left[flat] + tiles.ink_width[flat] - SIDE) * ONE // 2
+    y = (2 * tiles.ink_top[flat] + tiles.ink_height[flat] - SIDE) * ONE // 2
+    drop = draws.each("shift", count)
+    if draws.augment.uses("slope", "wave"):
+        drop = drop + _baseline(draws, middles_px)
+    most_x, most_y = _room_to_move(x, reach_x), _room_to_move(y, reach_y)
+    target = np.stack([x.clip(-most_x, most_x), (y + drop.ravel()).clip(-most_y, most_y)])
+    bend = _bend(draws, strength) if draws.augment.uses("elastic") else None
+    return inverse, np.stack([x, y]) * 2, target * 2, bend
+
+
+def _room_to_move(middle: IntArray, reach: IntArray) -> IntArray:
+    """How far from the tile's middle a digit may stand: with a margin, unless it stood farther out before."""
+    edge = np.maximum(SIDE * ONE // 2 - reach, 0)
+    room: IntArray = np.minimum(edge, np.maximum(edge - _MARGIN * ONE, np.abs(middle)))
+    return room
+
+
+def _bend(draws: Draws, strength: IntArray) -> IntArray:
+    """Elastic shifts of the control points: (digits, 2, GRID, GRID), in 1/(2·ONE) px."""
+    own = draws.words(Purpose.BEND, strength.shape[1]).ravel()  # the start of a stream for each digit
+    grid = streams.bells(streams.words(own, streams.addresses(0, 2 * GRID * GRID)))
+    # A spline between independent points has 0.3025 of their variance (0.55 along each axis).
+    amplitude = strength.ravel() * 2 * 100 // 55
+    return (grid * amplitude[:, None] // ONE).reshape(-1, 2, GRID, GRID)
+
+
+def _baseline(draws: Draws, middles_px: IntArray) -> IntArray:
+    """How much lower each digit stands: int (images, digits), in 1/ONE px."""
+    slope = draws.line("slope")
+    sine, cosine = sine_cosine(slope)
+    height = draws.line("wave")
+    words = draws.words(Purpose.WAVE, 3)
+    phase = streams.below(words[:, 1], np.array(_WAVES, np.uint64))[:, None]
+    length_px = 40 + streams.below(words[:, 2], np.array(80, np.uint64))[:, None]
+    turned = (middles_px * _WAVES // length_px + phase) % _WAVES
+    drop: IntArray = middles_px * (sine * ONE // cosine)[:, None] + height[:, None] * _circle()[turned] // ONE
+    return drop
+
+
+def _circle() -> IntArray:
+    """One turn of a sine in _WAVES steps, in 1/ONE."""
+    eighth = np.arange(_WAVES // 8 + 1, dtype=np.int64) * 45 * ONE // (_WAVES // 8)
+    sine, cosine = sine_cosine(eighth)
+    quarter = np.concatenate([sine, cosine[-2::-1]])
+    half = np.concatenate([quarter, quarter[-2::-1]])
+    return np.concatenate([half[:-1], -half[:-1]])
+
+
+def sine_cosine(degrees: IntArray) -> tuple[IntArray, IntArray]:
+    """
+    Sine and cosine by their series, exact to 1/ONE for angles up to 50°.
+
+    Args:
+        degrees: int, any shape, in 1/ONE.
+
+    >>> [value.tolist() for value in sine_cosine(np.array([0, 30 * ONE]))]
+    [[0, 2048], [4096, 3547]]
+    """
+    fine = 1 << 20
+    angle = degrees.astype(np.int64) * (fine // ONE) * _RADIAN // 57_295_780
+    square = angle * angle // fine
+    sine = angle - angle * square // fine // 6
+    sine += angle * (square * square // fine) // fine // 120
+    fourth = square * square // fine
+    cosine = fine - square // 2 + fourth // 24 - fourth * square // fine // 720
+    half = fine // ONE // 2
+    return (sine + half) // (fine // ONE), (cosine + half) // (fine // ONE)
+
+
+# --- Ink ------------------------------------------------------------------------------------------------
+
+
+def _thicken(tiles: UInt8Array, amount: IntArray) -> None:
+    """Strokes thicker or thinner, in place: amount int (n,), 1/_EDGE px at the edge."""
+    for chosen, choose in ((amount > 0, np.maximum), (amount < 0, np.minimum)):
+        if not chosen.any():
+            continue
+        ink = np.zeros((np.count_nonzero(chosen), SIDE + 2, SIDE + 2), np.uint8)
+        ink[:, 1:-1, 1:-1] = tiles[chosen]
+        other = choose(ink[:, :-2, 1:-1], ink[:, 2:, 1:-1])
+        for near in (ink[:, 1:-1, :-2], ink[:, 1:-1, 2:], ink[:, 1:-1, 1:-1]):
+            choose(other, near, out=other)
+        here = ink[:, 1:-1, 1:-1].astype(np.int16)
+        share = np.abs(amount[chosen]).astype(np.int16)
+        change = other.astype(np.int16)
+        change -= here
+        change *= share[:, None, None]
+        change += _EDGE // 2
+        change //= _EDGE
+        here += change
+        tiles[chosen] = np.maximum(here.astype(np.uint8), tiles[chosen] > 0)  # what is inked stays inked
+
+
+def _fade(tiles: UInt8Array, factor: IntArray) -> None:
+    """Fainter ink, in place: factor int (n,), 1/256. What is inked stays inked."""
+    faint = (tiles * factor.astype(np.uint16)[:, None, None] + 128) >> 8
+    tiles[:] = np.maximum(faint, tiles > 0)
+
+
+def _blur(tiles: UInt8Array, weight: IntArray) -> None:
+    """Twice a blur of three pixels along each axis, in place: weight int (n,), of a neighbour, 1/256."""
+    side = weight.astype(np.uint16)[:, None, None]
+    middle = 256 - 2 * side
+    wide = np.zeros((len(tiles), SIDE + 2, SIDE + 2), np.uint16)
+    inner = wide[:, 1:-1, 1:-1]
+    inner[:] = tiles
+    for _ in range(2):
+        for before, after in (
+            (wide[:, :-2, 1:-1], wide[:, 2:, 1:-1]),
+            (wide[:, 1:-1, :-2], wide[:, 1:-1, 2:]),
+        ):
+            inner[:] = (inner * middle + (before + after) * side + 128) >> 8
+    tiles[:] = inner

@@ -1,0 +1,364 @@
+"""Reports in the terminal: tables, bars and a strip of samples."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from digitseq.checks import counted
+from digitseq.cli.preview import show
+from digitseq.errors import printable
+
+if TYPE_CHECKING:
+    from digitseq.arrays import IntArray
+    from digitseq.inspection.compare import Comparison
+    from digitseq.inspection.report import Report
+    from digitseq.inspection.scores import Mistake, Scores
+    from digitseq.inspection.spacing import Spread
+
+_BARS = 24  # cells of the longest bar
+_ROWS = 12  # of a histogram; more are joined
+_MEANS = {
+    "ink": "between ink",
+    "tile": "between 28 px tiles, so blank margins of digits come on top",
+    "contour": "where neighbours come nearest",
+}
+_SPARK = "▁▂▃▄▅▆▇█"
+_EXAMPLES = 5
+_MISTAKES = 10
+_FEW = 20  # a share of so few says so
+_CELLS = 60  # of one label
+_MATRIX_WIDTH = 90
+_DIGITS = "0123456789"
+
+
+def show_report(console: Console, report: "Report") -> None:
+    """
+    Print a report.
+
+    Args:
+        console: where.
+        report: what was seen.
+    """
+    facts = _grid()
+    for name, value in _facts(console, report):
+        facts.add_row(name, value)
+    console.print(facts)
+    if report.scores is not None:
+        _show_scores(console, report.scores)
+    for finding in report.findings:
+        head, style = ("fault", "bold red") if finding.fault else ("note", "bold cyan")
+        console.print(Text.assemble((f"{head} ({finding.count:,})", style), f": {finding.sentence}"))
+        for example in finding.examples[:_EXAMPLES]:
+            console.print(Text("  " + printable(example)), highlight=False, soft_wrap=True)
+        if (more := max(finding.count, len(finding.examples)) - _EXAMPLES) > 0:
+            console.print(Text(f"  … {more:,} more", "dim"))
+
+
+def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
+    """
+    Draw some images, each with its label, and what was read, below it.
+
+    Args:
+        console: where.
+        report: where they are from.
+        images: int (images,), places in its table.
+    """
+    mistakes = {m.image: m for m in report.scores.mistakes} if report.scores is not None else {}
+    for image in images.tolist():
+        pixels = report.table.pixels(image)
+        if pixels is not None:
+            show(console, pixels)
+        if image in mistakes:
+            _show_mistake(console, mistakes[image])
+        else:
+            text = Text.assemble(
+                (printable(report.table.labels[image]), "bold"),
+                (f"  {printable(report.table.name(image))}", "dim"),
+            )
+            console.print(Text("  ").append_text(text), highlight=False, soft_wrap=True)
+
+
+def show_comparison(console: Console, comparison: "Comparison") -> None:
+    """
+    Print two reports side by side.
+
+    Args:
+        console: where.
+        comparison: of the two.
+    """
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for name in (comparison.a, comparison.b):
+        table.add_column(Text(printable(name)), justify="right", overflow="fold")
+    table.add_column("difference", justify="right")
+    for line in comparison.lines:
+        if line.a is None and line.b is None:
+            continue
+        difference = ""
+        if isinstance(line.a, int | float) and isinstance(line.b, int | float) and line.a != line.b:
+            change = line.b - line.a
+            difference = f"{change:+,}" if isinstance(change, int) else f"{change:+.4g}"
+        table.add_row(printable(line.what), _value(line.a), _value(line.b), difference)
+    for line in comparison.settings:
+        table.add_row(f"setting {line.what}", *(Text(printable(str(v)[:60])) for v in (line.a, line.b)), "")
+    console.print(table)
+    for note in comparison.notes:
+        console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
+    if comparison.agreement is not None:
+        both, only_a, only_b, neither = comparison.agreement
+        console.print(
+            f"both right {both:,}, only the first {only_a:,}, only the second {only_b:,}, "
+            f"neither {neither:,}; McNemar's p = {comparison.p_value:.3g}",
+            highlight=False,
+        )
+
+
+def _value(value: float | str | None) -> Text:
+    if isinstance(value, float):
+        return Text(f"{value:.4g}")
+    return Text("–" if value is None else f"{value:,}" if isinstance(value, int) else printable(value))
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
+    looked = (
+        f", {report.inspected:,} of them looked at, spread evenly" if report.inspected < report.images else ""
+    )
+    images = counted(report.images, "image")
+    yield report.kind, Text(f"{printable(report.name)}: {images}{looked}")
+    if len(report.splits) > 1:
+        yield "splits", Text(", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+    if report.recipe is not None:
+        augment = ", ".join(report.recipe["augment"] or {})
+        yield (
+            "recipe",
+            Text(
+                f"source {printable(report.recipe['source'])}, seed {report.recipe['seed']}, "
+                f"augmentation {augment or 'none'}"
+            ),
+        )
+    yield "width", Text(_range(report.width_px, "{:.0f}", " px"))
+    if report.inspected == 1:
+        yield from _one(report)
+        return
+    common = ", ".join(f"{label} {count:,} ×" for label, count in list(report.common_labels.items())[:3])
+    yield "labels", Text(f"{report.labels:,} different" + (f"; most often {common}" if common else ""))
+    yield "length", _bars(console, [(str(n), count) for n, count in report.lengths.items()])
+    yield "digits", _bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
+    if report.width_use is not None:
+        use = _range(report.width_use, "{:.0%}", " of the width")
+        yield "width use", Text(f"{use}  {_spark(console, report.width_use_counts)}")
+    yield "spacing", _spacing(console, report)
+    yield (
+        "ink",
+        Text(
+            _range(report.ink, "{:.3f}", " mean brightness, of 1") + f"  {_spark(console, report.ink_counts)}"
+        ),
+    )
+    repeated = report.inspected - report.labels
+    twins = (
+        f"{counted(report.twins, 'image')} with the pixels of another" if report.twins else "no image twice"
+    )
+    yield "duplicates", Text(f"{twins}; {counted(repeated, 'image')} with the label of another")
+    if report.glyphs is not None:
+        yield "glyphs", Text(f"{report.glyphs[0]:,} different, the most used {report.glyphs[1]:,} ×")
+    if len(report.splits) > 1:
+        shared = f"{counted(report.shared_glyphs, 'glyph')} and {counted(report.shared_labels, 'label')}"
+        yield "in two splits", Text(shared)
+
+
+def _one(report: "Report") -> Iterator[tuple[str, Text]]:
+    """What is told of a single image."""
+    from digitseq.inspection.measure import TOUCHING
+
+    table, promised = report.table, report.spacing.promised_px
+    yield "label", Text(table.labels[0] or "not known: it carries no recipe")
+    if table.left_px[0] >= 0:
+        yield (
+            "ink",
+            Text(
+                f"columns {table.left_px[0]} to {table.right_px[0] - 1}, mean brightness {table.ink[0]:.3f}"
+            ),
+        )
+    gaps = [
+        "touch" if g == TOUCHING else "?" if g < TOUCHING else str(g) for g in table.seen_px[:-1].tolist()
+    ]
+    if gaps:
+        asked = (
+            ""
+            if promised is None
+            else f"; promised {promised[0]} to {promised[1]} {_MEANS[report.spacing.measured_from]}"
+        )
+        yield "spacing", Text(f"{', '.join(gaps)} px, as the pixels show it{asked}")
+    if (table.glyph >= 0).any():
+        yield "glyphs", Text(f"{', '.join(map(str, table.glyph.tolist()))} of the source")
+    for effect, strength in table.strengths.items():
+        yield effect, Text(f"{strength[0]:.3g}")
+
+
+def _spacing(console: Console, report: "Report") -> Text:
+    spacing = report.spacing
+    lines = []
+    if spacing.promised_px is not None:
+        low, high = spacing.promised_px
+        lines.append(f"promised {low} to {high} px {_MEANS[spacing.measured_from]}")
+    of = spacing.measured + spacing.unseen + spacing.skipped
+    measured = f"{spacing.measured:,} of {counted(of, 'gap')} measured in the pixels"
+    if spacing.spread is not None:
+        measured += f": {_range(spacing.spread, '{:g}', ' px', '{:.2f}')}"
+    if spacing.touching:
+        measured += f"; {spacing.touching:,} of them touching"
+    lines.append(measured)
+    if spacing.unseen:
+        lines.append(
+            f"{spacing.unseen:,} cannot be measured: digits share columns, or the paper is not clean"
+        )
+    if spacing.skipped:
+        lines.append(f"{spacing.skipped:,} not looked at: contours are measured in 2,000 images")
+    if spacing.promised_px is not None and spacing.measured + spacing.different:
+        wrong = f"{spacing.different:,} different from what the recipe draws"
+        wrong += f", {spacing.outside:,} of them outside its range"
+        lines.append(wrong if spacing.different else "all measured gaps are as promised")
+    text = Text("\n".join(lines))
+    if spacing.counts and len(spacing.counts) > 1:
+        text.append("\n").append_text(_bars(console, _joined(list(spacing.counts.items()))))
+    return text
+
+
+def _joined(counts: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
+    """A histogram of few rows."""
+    low, high = counts[0][0], counts[-1][0]
+    step = -(-(high - low + 1) // _ROWS)
+    rows = dict.fromkeys(range((high - low) // step + 1), 0)
+    for value, count in counts:
+        rows[(value - low) // step] += count
+    if step == 1:
+        return [(str(low + row), count) for row, count in rows.items()]
+    return [(f"{low + row * step}–{low + row * step + step - 1}", count) for row, count in rows.items()]
+
+
+def _range(spread: "Spread", form: str, unit: str, mean: str = "") -> str:
+    if spread.least == spread.greatest:
+        return form.format(spread.least) + unit
+    low, high = form.format(spread.least), form.format(spread.greatest)
+    return f"{low} to {high}{unit}, mean {(mean or form).format(spread.mean)}"
+
+
+def _bars(console: Console, rows: Sequence[tuple[str, int]]) -> Text:
+    """A line for each row: name, bar, share."""
+    rows = rows if len(rows) <= _ROWS else _few(rows)
+    total, most = sum(n for _, n in rows) or 1, max((n for _, n in rows), default=1) or 1
+    room = min(_BARS, max(4, console.width - 40))
+    wide = max((len(name) for name, _ in rows), default=1)
+    full = "█" if _unicode(console) else "#"
+    lines = [
+        f"{name:>{wide}} {full * max(round(n / most * room), n > 0):<{room}} {n / total:6.1%} {n:,}"
+        for name, n in rows
+    ]
+    return Text("\n".join(lines), no_wrap=True)
+
+
+def _few(rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    step = -(-len(rows) // _ROWS)
+    groups = [rows[first : first + step] for first in range(0, len(rows), step)]
+    return [
+        (group[0][0] if len(group) == 1 else f"{group[0][0]}–{group[-1][0]}", sum(n for _, n in group))
+        for group in groups
+    ]
+
+
+def _spark(console: Console, counts: Sequence[int]) -> str:
+    if not _unicode(console):
+        return ""
+    most = max(counts, default=0) or 1
+    return "".join(_SPARK[-(-n * (len(_SPARK) - 1) // most)] for n in counts)
+
+
+def _unicode(console: Console) -> bool:
+    return console.encoding.startswith("utf")
+
+
+def _show_scores(console: Console, scores: "Scores") -> None:
+    facts = _grid()
+    facts.add_row(
+        "predictions",
+        f"{scores.right:,} of {counted(scores.images, 'image')} read right: "
+        f"sequence accuracy {scores.sequence_accuracy:.2%}, character error rate {scores.cer:.2%}",
+    )
+    facts.add_row(
+        "errors",
+        f"{counted(scores.substitutions, 'substitution')}, {counted(scores.insertions, 'insertion')}, "
+        f"{counted(scores.deletions, 'deletion')} in {counted(scores.digits, 'digit')}",
+    )
+    if scores.confidence[0] is not None or scores.confidence[1] is not None:
+        means = [("–" if value is None else f"{value:.3f}") for value in scores.confidence]
+        facts.add_row("confidence", f"mean {means[0]} where right, {means[1]} where wrong")
+    facts.add_row("read right", "")
+    for name, rates in scores.groups():
+        if rates:
+            shown = [
+                f"{rate.group}: {rate.share:.1%}" + (f" of {rate.of}" if rate.of < _FEW else "")
+                for rate in rates[:24]
+            ]
+            facts.add_row(f" {name}", Text("   ".join(shown) + (" …" if len(rates) > 24 else "")))
+    console.print(facts)
+    for note in scores.notes:
+        console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
+    if scores.mistakes:
+        console.print(_confusion(scores) if console.width >= _MATRIX_WIDTH else _confused(scores))
+        console.print(Text("worst first", "bold"))
+    for mistake in scores.mistakes[:_MISTAKES]:
+        _show_mistake(console, mistake)
+    if len(scores.mistakes) > _MISTAKES:
+        console.print(Text(f"  … {len(scores.mistakes) - _MISTAKES:,} more", "dim"))
+
+
+def _show_mistake(console: Console, mistake: "Mistake") -> None:
+    """The label, and under it what was read."""
+    above, below = mistake.above[:_CELLS], mistake.below[:_CELLS]
+    sure = "" if mistake.confidence is None else f"  confidence {mistake.confidence:g}"
+    head = Text.assemble((above, "bold"), (f"  {printable(mistake.name)}{sure}", "dim"))
+    line = Text()
+    for digit, character in zip(above, below, strict=True):
+        line.append(
+            "·" if character == " " else printable(character), "" if digit == character else "bold red"
+        )
+    for text in (head, line):
+        console.print(Text("  ").append_text(text), highlight=False, soft_wrap=True)
+
+
+def _confusion(scores: "Scores") -> Table:
+    title = "rows the digit shown (right in %), columns what was read"
+    table = Table(box=None, pad_edge=False, padding=(0, 1), title=title, title_justify="left")
+    table.add_column("")
+    for name in [*_DIGITS, "other", "none"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for shown, row in enumerate(scores.confusion.tolist()):
+        if any(row):
+            cells = [Text(f"{n:,}" if n else "·", "" if n else "dim") for n in row]
+            if shown < len(_DIGITS):
+                cells[shown] = Text(f"{row[shown] / sum(row):.1%}", "dim")
+            table.add_row(Text(_DIGITS[shown] if shown < len(_DIGITS) else "none", "bold"), *cells)
+    return table
+
+
+def _confused(scores: "Scores") -> Text:
+    """The most frequent confusions, where there is no room for a matrix."""
+    names = [*_DIGITS, "other", "none"]
+    pairs = [
+        (n, f"{shown if shown < len(_DIGITS) else 'none'}→{names[read]} {n:,} ×")
+        for shown, row in enumerate(scores.confusion.tolist())
+        for read, n in enumerate(row)
+        if n and (shown != read or shown >= len(_DIGITS))
+    ]
+    most = sorted(pairs, key=lambda pair: -pair[0])[:_MISTAKES]
+    return Text("confused  " + "   ".join(text for _, text in most))

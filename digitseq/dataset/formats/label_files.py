@@ -1,0 +1,278 @@
+"""
+Files with one line about each image: labels and boxes as the readers of the field want them.
+
+A table of them; written from it, and checked from it.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from digitseq.batches import Sample
+from digitseq.checks import counted
+from digitseq.dataset.formats.base import Checker
+from digitseq.dataset.formats.stored_image import facts_json
+from digitseq.dataset.shards import SHARD, Place
+from digitseq.glyphs.tiles import SIDE
+from digitseq.json_fields import parse_json
+
+if TYPE_CHECKING:
+    from digitseq.storage.base import Storage
+
+_MOST_LINES = 2  # times what is known of an image: COCO has all its boxes in one line
+LABELS, METADATA = "labels.csv", "metadata.jsonl"
+
+
+def image_name(number: int) -> str:
+    """Name of an image in its split: images/000/000000.png."""
+    return f"{folder_name(number)}/{number:06d}.png"
+
+
+def folder_name(number: int) -> str:
+    """Folder of an image in its split."""
+    return f"images/{number // SHARD:03d}"
+
+
+class Section(NamedTuple):
+    """
+    Lines of a file, one an image.
+
+    Attributes:
+        start: what stands before the first.
+        line: the line of an image, its end included.
+    """
+
+    start: str
+    line: Callable[[Sample, Place], str]
+
+
+class LineFile(NamedTuple):
+    """
+    A file of labels.
+
+    Attributes:
+        name: its name.
+        sections: its lines; those of the second section come after all of the first.
+        end: what stands after the last.
+    """
+
+    name: str
+    sections: tuple[Section, ...]
+    end: str = ""
+
+
+def _between(sample: Sample, place: Place) -> str:
+    """What JSON has after an entry."""
+    return "\n" if sample.number == place.images - 1 else ",\n"
+
+
+def _doctr(sample: Sample, place: Place) -> str:
+    name = image_name(sample.number).removeprefix("images/")
+    return f' "{name}": "{sample.label}"{_between(sample, place)}'
+
+
+def _coco_image(sample: Sample, place: Place) -> str:
+    size = f'"width": {sample.image.shape[1]}, "height": {SIDE}'
+    names = f'"file_name": "{image_name(sample.number)}", {size}, "label": "{sample.label}"'
+    return f'  {{"id": {sample.number}, {names}}}{_between(sample, place)}'
+
+
+def _coco_boxes(sample: Sample, place: Place) -> str:
+    # Numbered by image and place, so that no shard needs to know the others; from 1, as pycocotools takes an
+    # annotation 0 for none.
+    first = sample.number * place.longest + 1
+    boxes = (
+        f'{{"id": {number}, "image_id": {sample.number}, "category_id": {int(digit) + 1}, '
+        f'"bbox": {box}, "area": {box[2] * box[3]}, "iscrowd": 0}}'
+        for number, (digit, box) in enumerate(zip(sample.label, sample.boxes, strict=True), first)
+    )
+    return f"  {', '.join(boxes)}{_between(sample, place)}"
+
+
+_CATEGORIES = ", ".join(f'{{"id": {digit + 1}, "name": "{digit}"}}' for digit in range(10))
+
+ALWAYS = (
+    LineFile(LABELS, (Section("filename,label\r\n", lambda s, _: f"{image_name(s.number)},{s.label}\r\n"),)),
+    LineFile(METADATA, (Section("", lambda s, _: facts_json(s, image_name(s.number)) + "\n"),)),
+)
+LINE_FILES = {
+    "paddle": LineFile("gt.txt", (Section("", lambda s, _: f"{image_name(s.number)}\t{s.label}\n"),)),
+    "doctr": LineFile("labels.json", (Section("{\n", _doctr),), "}\n"),
+    "coco": LineFile(
+        "coco.json",
+        (
+            Section(f'{{\n "categories": [{_CATEGORIES}],\n "images": [\n', _coco_image),
+            Section(' ],\n "annotations": [\n', _coco_boxes),
+        ),
+        " ]\n}\n",
+    ),
+}
+"""Those of `LABEL_FILES` that have a line an image; `yolo` has a file an image."""
+
+
+def line_files(place: Place) -> list[LineFile]:
+    """The files of labels that a split has."""
+    return [*ALWAYS, *(LINE_FILES[name] for name in place.labels if name in LINE_FILES)]
+
+
+class Lines:
+    """Collects the lines of a shard's images."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._sections = [(section.line, list[str]()) for f in line_files(place) for section in f.sections]
+
+    def add(self, sample: Sample) -> None:
+        """Take the next image."""
+        for line, lines in self._sections:
+            lines.append(line(sample, self._place))
+
+    def sections(self) -> list[bytes]:
+        """The lines, section by section."""
+        return ["".join(lines).encode("ascii") for _, lines in self._sections]
+
+
+class Assembly:
+    """Puts the lines of all shards together, in files that are open."""
+
+    def __init__(self, place: Place, files: Sequence[IO[bytes]], later: Sequence[IO[bytes]]) -> None:
+        """
+        Begin.
+
+        Args:
+            place: the split.
+            files: a file for each of `line_files`.
+            later: an empty file for each section that is not the first of its file.
+        """
+        self._kinds, self._files = line_files(place), files
+        remaining = iter(later)
+        self._outs = [
+            file if position == 0 else next(remaining)
+            for kind, file in zip(self._kinds, files, strict=True)
+            for position in range(len(kind.sections))
+        ]
+        starts = (section.start for kind in self._kinds for section in kind.sections)
+        for out, start in zip(self._outs, starts, strict=True):
+            out.write(start.encode("ascii"))
+
+    @staticmethod
+    def later(place: Place) -> int:
+        """How many sections are not the first of their file."""
+        return sum(len(kind.sections) - 1 for kind in line_files(place))
+
+    def add(self, data: bytes, sizes: Sequence[int]) -> None:
+        """Take a shard's sections, one behind the other."""
+        start = 0
+        for out, size in zip(self._outs, sizes, strict=True):
+            out.write(data[start : start + size])
+            start += size
+
+    def end(self) -> None:
+        """Write the rest."""
+        import shutil
+
+        outs = iter(self._outs)
+        for kind, file in zip(self._kinds, self._files, strict=True):
+            for _ in kind.sections:
+                if (out := next(outs)) is not file:
+                    out.seek(0)
+                    shutil.copyfileobj(out, file)
+            file.write(kind.end.encode("ascii"))
+
+
+class LineChecker(Checker):
+    """Compares files of labels with what they must be, line by line; how lines end makes no difference."""
+
+    def __init__(self, storage: "Storage", place: Place) -> None:
+        self._place = place
+        self._sections: list[tuple[str, Section, Iterator[tuple[int, str]]]] = []
+        self._ends: list[tuple[str, str, Iterator[tuple[int, str]]]] = []
+        self._problems: list[str] = []
+        for kind in line_files(place):
+            name, begin = place.folder + kind.name, 0
+            if not storage.exists(name):
+                continue  # told with the files that are missing
+            where = storage.where(name)
+            for section in kind.sections:
+                # Each section is read on its own, so that all are at the same image.
+                texts = storage.lines(name, _MOST_LINES * place.most_facts)
+                lines = islice(enumerate(map(_bare, texts), 1), begin, None)
+                self._expect(where, section.start.splitlines(), lines)
+                self._sections.append((where, section, lines))
+                begin += section.start.count("\n") + place.images
+            self._ends.append((where, kind.end, lines))
+
+    def _expect(self, where: str, wanted: list[str], lines: Iterator[tuple[int, str]]) -> None:
+        for line in wanted:
+            number, there = next(lines, (0, None))
+            if there != line:
+                self._problems.append(f"{where}: {_at(number)}: expected {line}, found {_shown(there)}")
+
+    def check(self, sample: Sample) -> Iterator[str]:
+        """What is wrong about an image."""
+        yield from self._problems
+        self._problems.clear()
+        for where, section, lines in self._sections:
+            number, there = next(lines, (0, None))
+            wanted = _bare(section.line(sample, self._place))
+            if there != wanted:
+                yield f"{where}: {_at(number)}: {_difference(there, wanted)}"
+
+    def skip(self, images: int) -> None:
+        """Pass over the lines of some images."""
+        for _, _, lines in self._sections:
+            deque(islice(lines, images), maxlen=0)
+
+    def end(self) -> Iterator[str]:
+        """What is wrong after the last one."""
+        for where, end, lines in self._ends:
+            self._expect(where, end.splitlines(), lines)
+            if next(lines, None) is not None:
+                self._problems.append(
+                    f"{where}: more lines than expected for {counted(self._place.images, 'image')}"
+                )
+        yield from self._problems
+
+
+def _bare(line: str) -> str:
+    return line.rstrip("\r\n")
+
+
+def _at(number: int) -> str:
+    return f"line {number}" if number else "at its end"
+
+
+def _shown(line: str | None) -> str:
+    return "nothing more" if line is None else line.strip()[:80]
+
+
+def _difference(found: str | None, expected: str) -> str:
+    """What differs between two lines; by the name of the entry, if they are JSON."""
+    try:
+        there, wanted = parse_json(found or ""), parse_json(expected)
+        name = next(key for key in wanted if there.get(key) != wanted[key])
+        return f"{name}: expected {json.dumps(wanted[name])[:80]}, found {json.dumps(there.get(name))[:80]}"
+    except (ValueError, AttributeError, StopIteration):
+        return f"expected {_shown(expected)}, found {_shown(found)}"
+
+
+def yolo_lines(sample: Sample) -> bytes:
+    """The boxes of an image for YOLO: class, centre and size, as parts of the image's width and height."""
+    width = sample.image.shape[1]
+    return "".join(
+        f"{digit} {(x + w / 2) / width:.6f} {(y + h / 2) / SIDE:.6f} {w / width:.6f} {h / SIDE:.6f}\n"
+        for digit, (x, y, w, h) in zip(sample.label, sample.boxes, strict=True)
+    ).encode("ascii")
+
+
+def yolo_settings(places: list[Place]) -> bytes:
+    """The data.yaml that tells YOLO's trainer where the images are."""
+    folders = {place.split: f"{place.folder}images" for place in places}
+    first = next(iter(folders.values()))
+    lines = [f"train: {folders.get('train', first)}", f"val: {folders.get('validation', first)}"]
+    if "test" in folders:
+        lines.append(f"test: {folders['test']}")
+    names = [f'  {digit}: "{digit}"' for digit in range(10)]
+    return "\n".join([*lines, "names:", *names, ""]).encode("ascii")

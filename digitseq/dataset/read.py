@@ -1,0 +1,128 @@
+"""A dataset on disk, read back: its manifest, its labels, its images."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from digitseq.arrays import UInt8Array
+from digitseq.dataset.formats.base import Format
+from digitseq.dataset.formats.stored_image import Found, label_of
+from digitseq.dataset.manifest import dataset_storage, finished_manifest
+from digitseq.dataset.shards import SHARD, Place
+from digitseq.errors import FormatError
+from digitseq.recipe import Recipe
+from digitseq.storage.base import Storage
+
+
+@dataclass(frozen=True)
+class DatasetPart:
+    """
+    The images of one split of a dataset on disk.
+
+    Attributes:
+        recipe: the recipe of this split alone.
+        place: where its files are.
+        format: how they are kept.
+        storage: what keeps them.
+    """
+
+    recipe: Recipe
+    place: Place
+    format: Format
+    storage: Storage
+    _last: dict[int, list[Found]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return self.place.images
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """
+        All labels, as text.
+
+        Raises:
+            FormatError: they cannot be read.
+        """
+        return self.format.labels(self.storage, self.place)
+
+    def __getitem__(self, index: int) -> tuple[UInt8Array, str]:
+        """
+        Image and label. A shard that holds many images in one file is kept until another is asked for.
+
+        Returns:
+            A new uint8 array (28, width), and the label.
+
+        Raises:
+            IndexError: there is no such image.
+            FormatError: the image is damaged.
+        """
+        number = range(len(self))[index]
+        found = self.found(number)
+        image = None if found.problem else found.image(self.place.widest_px)
+        if image is None:
+            raise FormatError(f"{found.where}: {found.problem or 'damaged, or not a PNG of digitseq'}")
+        # Decoded PNGs are read-only.
+        return image.copy(), self.labels[number] if found.facts is None else label_of(found)
+
+    def found(self, number: int) -> Found:
+        """
+        One image, as it is found.
+
+        Raises:
+            IndexError: there is no such image.
+            FormatError: the file that holds it cannot be read.
+        """
+        number = range(len(self))[number]
+        if (one := self.format.found_one(self.storage, self.place, number)) is not None:
+            return one
+        shard = number // SHARD
+        if shard not in self._last:
+            self._last.clear()
+            self._last[shard] = list(self.format.found(self.storage, self.place, shard))
+        return deepcopy(self._last[shard][number % SHARD])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """
+    A dataset on disk.
+
+    Attributes:
+        path: its folder, or a URL.
+        recipe: what it was made from.
+        manifest: all that dataset.json says.
+        parts: split → its images; one entry, named after its split, if there are no splits.
+    """
+
+    path: Path | str
+    recipe: Recipe
+    manifest: dict[str, Any]
+    parts: dict[str, DatasetPart]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts.values()))
+
+
+def read_dataset(out: str | Path) -> Dataset:
+    """
+    A dataset that `write_dataset` finished.
+
+    Args:
+        out: its folder, or a URL.
+
+    Returns:
+        The dataset; images are read when they are asked for.
+
+    Raises:
+        FormatError: there is no finished dataset, or its files do not fit together.
+        ExtraError: its format needs a library that is not installed.
+    """
+    storage = dataset_storage(out)
+    manifest = finished_manifest(storage)
+    parts = {
+        part.split: DatasetPart(part, place, manifest.form, storage)
+        for part, place in zip(manifest.recipe.parts(), manifest.places, strict=True)
+    }
+    return Dataset(out, manifest.recipe, manifest.to_dict(), parts)

@@ -1,0 +1,1 @@
+"""The built-in digits: handwriting drawn by digitseq."""

@@ -1,0 +1,145 @@
+"""
+The built-in digits: handwriting drawn by digitseq itself; no files, no network.
+
+A glyph is drawn (`strokes`) when it is first needed. All together are a bank that is drawn once into the
+cache, where all processes share it; the bytes are the same either way.
+"""
+
+import os
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from digitseq.arrays import IntArray
+from digitseq.errors import ArgumentError, CacheError
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting import allographs, strokes
+from digitseq.glyphs.store import CACHE_VARIABLE, glyphs_folder, open_glyphs
+from digitseq.glyphs.tiles import SIDE, measure_ink
+
+NAME = "builtin"
+PARTS = ("train", "validation", "test")
+PER_DIGIT = (5_000, 500, 500)
+"""Glyphs of each digit in train, validation and test: 60,000 in all. Numbers, and so hands, are disjoint."""
+
+_VERSION = 2  # of the drawing; part of the digest
+_SEED_BITS = 256
+_CHUNK = 512  # glyphs drawn at once: what is worked on stays in the processor's cache
+_WIDEST = 20  # px; what fits must not depend on what has been drawn, so it is the box, not the widest ink
+
+
+class BuiltinGlyphs(GlyphSet):
+    """The built-in glyphs, each drawn when it is first prepared."""
+
+    drawn_on_demand = True
+
+    def __init__(self, style_seed: int) -> None:
+        """
+        A world of handwriting, nothing of it drawn yet.
+
+        Args:
+            style_seed: any integer.
+        """
+        rows = 10 * sum(PER_DIGIT)
+        of_digit = np.arange(0, rows, sum(PER_DIGIT), dtype=np.int64)
+        identity = f"digitseq strokes {_VERSION} {style_seed} {PER_DIGIT} {strokes.PER_HAND}"
+        super().__init__(
+            np.zeros((rows, SIDE + 1, SIDE), np.uint8),  # memory is taken only where glyphs are drawn
+            np.zeros((4, rows), np.uint8),
+            of_digit[:, None] + np.cumsum([0, *PER_DIGIT], dtype=np.int64),
+            np.arange(rows, dtype=np.int64),
+            name=source_name(style_seed),
+            digest=sha256((identity + allographs.text()).encode()).hexdigest(),
+            parts=PARTS,
+            writers=np.arange(rows, dtype=np.int64) % sum(PER_DIGIT) // strokes.PER_HAND,
+            widest_ink=np.full(10, _WIDEST, np.int64),
+        )
+        self._style_seed = style_seed
+        self._drawn = np.zeros(rows, np.bool_)
+
+    def __reduce__(self) -> Any:
+        """Another process draws its own."""
+        return _split, (self._style_seed, self.split)
+
+    def prepare(self, rows: IntArray) -> None:
+        """Draw those of these rows that are not there yet."""
+        missing = np.unique(rows[~self._drawn[rows]]).astype(np.int64)
+        for first in range(0, len(missing), _CHUNK):
+            chunk = missing[first : first + _CHUNK]
+            digits, numbers = np.divmod(chunk, sum(PER_DIGIT))
+            glyphs = strokes.draw(self._style_seed, digits, numbers)
+            self._stored[chunk, :SIDE] = glyphs
+            self._ink[:, chunk] = measure_ink(glyphs)
+            self._drawn[chunk] = True
+
+
+def builtin(style_seed: int = 0) -> GlyphSet:
+    """
+    The built-in handwriting: 60,000 glyphs.
+
+    Args:
+        style_seed: another integer is another world of handwriting, with 60,000 glyphs of its own.
+
+    Returns:
+        The set, its split "all". If its bank is in the cache, the glyphs are mapped from there; else each is
+        drawn when it is first needed.
+
+    Raises:
+        ArgumentError: style_seed is not an integer.
+
+    >>> builtin().counts.tolist()[:3], builtin(7).name
+    ([6000, 6000, 6000], 'builtin:7')
+    """
+    if type(style_seed) is not int:
+        raise ArgumentError("style_seed", f"expected an integer, got {style_seed!r}")
+    if style_seed.bit_length() > _SEED_BITS:
+        raise ArgumentError("style_seed", f"expected an integer of at most {_SEED_BITS} bits")
+    return _opened(style_seed, os.environ.get(CACHE_VARIABLE, ""))
+
+
+def _split(style_seed: int, split: str) -> GlyphSet:
+    return builtin(style_seed).choose(split)
+
+
+@lru_cache(maxsize=4)
+def _opened(style_seed: int, cache: str) -> GlyphSet:
+    glyphs = _drawn(style_seed)
+    try:
+        return open_glyphs(glyphs_folder(glyphs)) or glyphs
+    except CacheError:  # a damaged bank is no loss: the glyphs are drawn
+        return glyphs
+
+
+@lru_cache(maxsize=4)
+def _drawn(style_seed: int) -> BuiltinGlyphs:
+    return BuiltinGlyphs(style_seed)
+
+
+def source_name(style_seed: int) -> str:
+    """
+    The name of a world of handwriting, as `--source` and ``source=`` take it.
+
+    >>> source_name(0), source_name(-3)
+    ('builtin', 'builtin:-3')
+    """
+    return f"{NAME}:{style_seed}" if style_seed else NAME
+
+
+def style_seed_of(source: str) -> int | None:
+    """
+    The style seed in a source's name; None if it is another source.
+
+    >>> style_seed_of("builtin:-3"), style_seed_of("builtin"), style_seed_of("mnist")
+    (-3, 0, None)
+    """
+    name, colon, seed = source.partition(":")
+    if name != NAME:
+        return None
+    if not colon:
+        return 0
+    try:
+        return int(seed)
+    except ValueError:
+        raise ArgumentError("source", f"expected builtin or builtin:INTEGER, got {source!r}") from None

@@ -1,0 +1,196 @@
+"""
+Handwriting: a digit and its number → the path of a pen and its width → `pen` → pixels.
+
+Glyph k of digit d is a pure function of (style seed, d, k). Hand number k // PER_HAND writes it: a hand has
+its way to write each digit, its slant, width, pen and neatness; a glyph has a smaller part of its own, in the
+proportions in which people vary (docs/builtin.md). Integers only, so that the pixels are the same everywhere.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from digitseq import streams
+from digitseq.arrays import IntArray, UInt8Array, UInt64Array
+from digitseq.glyphs.handwriting import pen
+from digitseq.glyphs.handwriting.allographs import ONE, POINTS, Allograph, allograph, weights
+
+PER_HAND = 10
+"""Glyphs of each digit that one hand writes."""
+
+_NUMBERS = 40  # bits of a glyph's number in its address
+
+# What is decided, each with words of its own, so that no decision moves another.
+_LIKING, _TASTE = 0, 1  # of a hand
+_CHOICE, _SHAPE, _PRESSURE, _TREMOR, _JITTER = range(5)  # of a glyph
+
+
+def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
+    """
+    Glyphs by their addresses.
+
+    Args:
+        style_seed: the world of handwriting.
+        digits: int (n,), 0–9.
+        numbers: int (n,), 0 to 2⁴⁰, which glyph of the digit.
+
+    Returns:
+        uint8 (n, 28, 28), in MNIST's form.
+
+    >>> draw(0, np.array([3, 5]), np.array([0, 4_000_000_000])).shape
+    (2, 28, 28)
+    """
+    digits, numbers = digits.astype(np.int64), numbers.astype(np.int64)  # a caller's may be of 32 bits
+    glyphs = streams.seed_start(style_seed, "digitseq/strokes/2")
+    hands = streams.seed_start(style_seed, "digitseq/strokes/2/hands")
+    own = streams.image_starts(glyphs, digits << _NUMBERS | numbers)
+    hand = streams.image_starts(hands, numbers // PER_HAND)
+    shape, liking = _bell(own, _SHAPE, 12), _bell(hand, _LIKING, 4)
+    x, y = _bend(digits, *_paths(digits, own, hand), shape, liking)
+    return pen.write(*_pen(digits, x, y, own, shape, liking))
+
+
+# --- Random numbers -------------------------------------------------------------------------------------
+
+
+def _bell(starts: UInt64Array, purpose: int, count: int) -> IntArray:
+    """(count, n): bells around 0, standard deviation ONE."""
+    return streams.bells(streams.words(starts, streams.addresses(purpose, count)).T)
+
+
+def _below(words: UInt64Array, bound: int) -> IntArray:
+    return streams.below(words, np.array(bound, np.uint64))
+
+
+def _times(value: IntArray, factor: IntArray | int) -> IntArray:
+    return value * factor >> 12
+
+
+def _exp(value: IntArray) -> IntArray:
+    """e^value for |value| up to about 1.2 · ONE: the first terms of its series."""
+    square = _times(value, value)
+    return ONE + value + square // 2 + _times(square, value) // 6 + _times(square, square) // 24
+
+
+def _smooth(knots: IntArray) -> IntArray:
+    """(knots, n) → straight lines between them, (POINTS, n)."""
+    place = np.arange(POINTS, dtype=np.int64) * (len(knots) - 1) * ONE // (POINTS - 1)
+    low = np.minimum(place // ONE, len(knots) - 2)
+    return knots[low] + _times(knots[low + 1] - knots[low], (place - low * ONE)[:, None])
+
+
+# --- The path -------------------------------------------------------------------------------------------
+
+
+def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntArray, IntArray]:
+    """The path of every glyph, x and y, int (POINTS, n); ONE is half a height."""
+    x, y = np.empty((2, POINTS, len(digits)), np.int64)
+    choice = streams.words(own, streams.addresses(_CHOICE, 7)).T  # (7, n)
+    taste = streams.words(hand, streams.addresses(_TASTE, 20)).T  # (20, n), two words for each digit
+    every = np.arange(len(digits), dtype=np.int64)
+    # Four of five glyphs are written in the way that their hand likes.
+    word = np.where(_below(choice[0], 5) > 0, taste[2 * digits, every], choice[1])
+    for digit in np.unique(digits).tolist():
+        of_digit = np.flatnonzero(digits == digit).astype(np.int64)
+        edges = _edges(digit)
+        way = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right").astype(np.int64)
+        for index in np.unique(way).tolist():
+            chosen = of_digit[way == index]
+            x[:, chosen], y[:, chosen] = _path(
+                allograph(digit, index),
+                taste[2 * digit + 1, chosen],
+                choice[2:, chosen],
+                own[chosen],
+                hand[chosen],
+            )
+    return x, y
+
+
+@cache
+def _edges(digit: int) -> IntArray:
+    return np.cumsum(weights(digit), dtype=np.int64)
+
+
+def _path(
+    way: Allograph, taste: UInt64Array, choice: UInt64Array, own: UInt64Array, hand: UInt64Array
+) -> list[IntArray]:
+    """A mixture of two variants, one of them the hand's, its points moved a little, its ends cut."""
+    variants, _, count = way.controls.shape
+    one, other = _below(taste, variants), _below(choice[0], variants)
+    # The share of the other one at the path's begin and end: the digit may begin as one and end as the other.
+    share = (_below(choice[1:3], 2 * ONE) - ONE // 2).clip(0, ONE)  # (2, n)
+    along = (np.arange(count, dtype=np.int64) * ONE // max(count - 1, 1))[:, None]
+    mixed = share[0] + _times(share[1] - share[0], along)  # (control points, n)
+    noise = _bell(own, _JITTER, 2 * (count + 2)).reshape(2, count + 2, len(own))
+    moves = (noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]) * 2 // 5  # neighbours move together
+    jitter = _exp(_bell(hand, _LIKING, 1)[0] * 3 // 10) * 3 // 50  # 3 of the 100 units of a height
+    length = (way.last - way.first)[:, None]
+    begin = way.first[:, None] + _times(length, _times(_below(choice[3], ONE), way.trim[0]))
+    end = way.last[:, None] - _times(length, _times(_below(choice[4], ONE), way.trim[1]))
+    kept = np.arange(POINTS, dtype=np.int64)[:, None].clip(begin, end)
+    path = []
+    for axis in (0, 1):
+        a, b = way.controls[one, axis].T, way.controls[other, axis].T
+        control = a + _times(b - a, mixed) + _times(moves[axis], jitter)  # (control points, n)
+        path.append(np.take_along_axis(way.basis @ control // ONE, kept, 0))
+    return path
+
+
+# --- The shape ------------------------------------------------------------------------------------------
+
+
+def _varied(thousandths: int, liking: IntArray, own: IntArray) -> IntArray:
+    """A bell of that standard deviation, a little more than half of its variance the hand's."""
+    return (liking * 74 + own * 67) * thousandths // 100_000
+
+
+def _bend(
+    digits: IntArray, x: IntArray, y: IntArray, shape: IntArray, liking: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Paths bent, tapered, made narrow or wide, slanted and turned."""
+    x, y = x - x.sum(0, dtype=np.int64) // POINTS, y - y.sum(0, dtype=np.int64) // POINTS
+    # The middle goes up or down and to a side, while the ends stay: large or small bellies.
+    y = y + _times(ONE - _times(y, y), shape[0] * 12 // 100 + _MIDDLE[digits])
+    middle = ONE - _times(y, y)
+    x = x + _times(middle, shape[1] * 10 // 100)
+    x = x + _times(_times(middle, y), shape[2] * 7 // 100)
+    # One end, or one side, is larger than the other.
+    x = x + _times(_times(x, y), shape[3] * 14 // 100)
+    y = y + _times(_times(x, y), shape[4] * 12 // 100)
+    # Horizontal lines bend.
+    square = _times(x, x)
+    y = y + _times(square, shape[5] * 6 // 100) + _times(x - _times(square, x), shape[6] * 5 // 100)
+    x = _times(x, _exp(_varied(170, liking[1], shape[7])))  # narrow or wide
+    x = x - _times(y, 16 * ONE // 100 + _varied(270, liking[2], shape[8]))  # slant
+    turn = shape[9] // 10
+    cosine = ONE - _times(turn, turn) // 2
+    return _times(x, cosine) - _times(y, turn), _times(y, cosine) + _times(x, turn)
+
+
+# Rings of a 6 are small, those of a 9 too.
+_MIDDLE = np.array([0, 0, 0, 0, 0, 0, 6, 0, 0, -2], np.int64) * ONE // 100
+
+
+# --- The pen --------------------------------------------------------------------------------------------
+
+
+def _pen(
+    digits: IntArray, x: IntArray, y: IntArray, own: UInt64Array, shape: IntArray, liking: IntArray
+) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """What `pen.write` takes: a pen of this hand, pressed unevenly, held askew, trembling."""
+    spread = _varied(320, liking[3], shape[10]) + np.where(digits == 1, shape[11] * 22 // 100, 0)
+    core = _times(_exp(spread), pen.PX * 120 // 100).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
+    x, y = pen.scale(x, y, 20 * pen.PX - 2 * core)
+    # Nobody writes so small that the pen fills the loops.
+    narrow = np.minimum(x.max(0), y.max(0)) * 22 // 100
+    core = np.where(digits == 1, core, np.minimum(core, np.maximum(narrow, pen.PX * 7 // 10)))
+    tremor = _bell(own, _TREMOR, 2 * 12) * pen.PX * 16 // (100 * ONE)
+    x, y = x + _smooth(tremor[:12]), y + _smooth(tremor[12:])
+    pressure = _bell(own, _PRESSURE, 7 + 2)
+    # A pen held askew writes broader in one direction: a·cos 2θ + b·sin 2θ of the direction of the stroke.
+    right, down = np.zeros_like(x), np.zeros_like(y)
+    right[1:-1], down[1:-1] = x[2:] - x[:-2], y[2:] - y[:-2]
+    askew = (right * right - down * down) * pressure[7] + 2 * right * down * pressure[8]
+    askew //= right * right + down * down + 1
+    radius = _times(core, ONE + _smooth(pressure[:7]) * 12 // 100 + askew * 8 // 100)
+    return x, y, radius.clip(pen.PX // 2, pen.PX * 38 // 10), core

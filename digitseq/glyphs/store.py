@@ -1,0 +1,415 @@
+"""
+The cache folder: where it is, how files appear in it whole, and the parsed glyphs kept there.
+
+A stored glyph set is a folder of ``.npy`` files, opened as memory maps where the file system can, and a
+``manifest.json`` that is written last: without it the set does not exist. The version of this format is part
+of the folder's name, so that two versions of digitseq leave each other's files alone.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf, prod
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any, cast
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, IntArray
+from digitseq.checks import home_path
+from digitseq.errors import CacheError, system_errors
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.tiles import SIDE
+from digitseq.interrupts import check
+from digitseq.json_fields import Fields, parse_json
+from digitseq.storage.npy import read_array, read_exactly, read_header
+from digitseq.storage.open_folder import Folder
+from digitseq.storage.tree import Tree
+
+CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
+STORE_FORMAT = 1
+_MANIFEST = "manifest.json"
+_FILES = ("glyphs.npy", "ink.npy", "origin.npy", "writers.npy")
+_MOST_MANIFEST = 1 << 20  # bytes
+MOST_GLYPHS = 1 << 24
+"""Most glyphs of one source: they are numbered in 32 bits, and all are held in memory."""
+_PIECE = 1 << 14
+_DRAWN = 1 << 10  # glyphs drawn between two reports of progress
+
+
+def cache_dir() -> Path:
+    """The cache folder, which need not exist: DIGITSEQ_CACHE_DIR, else the user's cache folder."""
+    return _cache_dir(os.environ.get(CACHE_VARIABLE, ""))
+
+
+def mnist_dir() -> Path:
+    """Where the parsed MNIST is stored."""
+    return cache_dir() / f"mnist-v{STORE_FORMAT}"
+
+
+@lru_cache(maxsize=4)
+def _cache_dir(named: str) -> Path:
+    if named:
+        return home_path(named).absolute()
+    from platformdirs import user_cache_path  # 18 ms, only where it is needed
+
+    try:
+        return user_cache_path("digitseq", appauthor=False)
+    except RuntimeError as error:  # a user without a home
+        hint = f"set {CACHE_VARIABLE} to a folder"
+        raise CacheError(f"there is no cache folder: {error}", hint=hint) from error
+
+
+def cache_errors() -> AbstractContextManager[None]:
+    """Tell what the system refuses in the cache folder as a CacheError that names folder and variable."""
+    return system_errors(
+        CacheError,
+        f"the cache folder {cache_dir()} cannot be used",
+        hint=f"make room or give it rights, or set {CACHE_VARIABLE} to another folder",
+    )
+
+
+def _tree_of(folder: Path) -> tuple[Tree, str]:
+    """
+    The tree that a folder of glyphs belongs to, and its name in it.
+
+    In the cache, that is the cache folder: what is above it may be links, what is below may not.
+    """
+    if folder.is_relative_to(cache := cache_dir()):
+        return Tree(cache), folder.relative_to(cache).as_posix()
+    return Tree(folder), ""
+
+
+def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
+    """
+    Store a glyph set, each file whole and the manifest last.
+
+    A set that is there already is replaced file by file; as the files of one source are always the same
+    bytes, a reader at the same moment does not notice.
+
+    Args:
+        folder: the set's own folder, made if missing.
+        glyphs: what to store.
+
+    Raises:
+        OSError: it cannot be written, or something else is in its place.
+    """
+    stored, ink, bounds = glyphs.arrays()
+    arrays: dict[str, AnyArray] = {
+        "glyphs.npy": stored,
+        "ink.npy": ink.astype(np.uint8),
+        "origin.npy": glyphs.origin.astype(np.int32),
+    }
+    if glyphs.writers is not None:
+        arrays["writers.npy"] = glyphs.writers.astype(np.int32)
+    tree, place = _tree_of(folder)
+    with tree.folder(place, make=True) as inside:
+        inside.sweep()
+        for name, array in arrays.items():
+            if _is_there(inside, name, array):
+                continue  # not least because Windows does not replace a file that somebody has mapped
+            with inside.whole(name, sync=True) as file:
+                _save_array(file, array)
+        manifest: dict[str, Any] = {
+            "format": STORE_FORMAT,
+            "sha256": {name: _sha256(inside, name) for name in arrays},
+            "name": glyphs.name,
+            "digest": glyphs.digest,
+            "parts": list(glyphs.parts),
+            "bounds": bounds.tolist(),
+            "writers": glyphs.writers is not None,
+            "widest_ink": glyphs.widest_ink.tolist(),
+        }
+        with inside.whole(_MANIFEST, sync=True) as file:
+            file.write(json.dumps(manifest, indent=1).encode())
+
+
+def _is_there(folder: Folder, name: str, array: AnyArray) -> bool:
+    if not folder.need_file(name):
+        return False
+    try:
+        with folder.open(name) as file:
+            found = read_array(file, array.dtype.kind, array.shape, array.nbytes)
+    except (OSError, ValueError):
+        return False
+    return bool(found.dtype == array.dtype and np.array_equal(found, array))
+
+
+def _sha256(folder: Folder, name: str) -> str:
+    with folder.open(name) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def glyphs_folder(glyphs: GlyphSet) -> Path:
+    """Where a glyph set that is not MNIST is stored, if it is: under its digest."""
+    return cache_dir() / f"glyphs-v{STORE_FORMAT}" / glyphs.digest[:32]
+
+
+def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None = None) -> Path:
+    """
+    A folder from which other processes can open a glyph set as a memory map.
+
+    MNIST is there already; another source is stored in the cache once, under its digest.
+
+    Args:
+        glyphs: any set.
+        progress: called with glyphs done and glyphs in all, if they are drawn now; first with 0.
+
+    Raises:
+        CacheError: the cache folder cannot be written.
+    """
+    if glyphs.folder is not None:
+        return glyphs.folder
+    folder = glyphs_folder(glyphs)
+    if _is_whole(folder):
+        return folder
+    with cache_errors():
+        tree, place = _tree_of(folder)
+        with tree.folder(place, make=True):  # before the work, not after it
+            pass
+    with locked(folder.with_suffix(".lock")):
+        if _is_whole(folder):  # another process was quicker
+            return folder
+        for first in range(0, len(glyphs), _DRAWN):
+            check()
+            if progress is not None and glyphs.drawn_on_demand:
+                progress(first, len(glyphs))
+            glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs)), dtype=np.int64))
+        if progress is not None and glyphs.drawn_on_demand:
+            progress(len(glyphs), len(glyphs))
+        with cache_errors():
+            save_glyphs(folder, glyphs)
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether glyphs are stored in a folder and undamaged; others are stored again."""
+    with suppress(CacheError):
+        glyphs = open_glyphs(folder)
+        return glyphs is not None and not damage(glyphs)
+    return False
+
+
+@contextmanager
+def locked(path: Path, wait_s: float = inf, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """
+    Keep other processes away from a part of the cache; where files cannot be locked, nobody is kept away.
+
+    Args:
+        path: the file of the lock; its folder exists.
+        wait_s: how long to wait for another process.
+        waiting: called once if there is one.
+
+    Raises:
+        LockedError: another process still has the lock.
+        CacheError: the file cannot be made, or something else is in its place.
+    """
+    from digitseq.storage.locks import lock_file
+
+    tree, place = _tree_of(path.parent)
+    with ExitStack() as stack:
+        with cache_errors():
+            folder = stack.enter_context(tree.folder(place))
+            lock = lock_file(folder, path.name, wait_s, waiting)
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _save_array(file: IO[bytes], array: AnyArray) -> None:
+    # In small pieces, because Linux keeps what was written at once as one piece in memory, and a process
+    # that looks at four glyphs would map four pieces of 2 MB. And not by numpy itself, which writes to a
+    # real file past Python and tells a full disk only as a number of bytes.
+    def write(data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            file.write(data[start : start + _PIECE])
+
+    np.save(SimpleNamespace(write=write), array)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the manifest of stored glyphs says."""
+
+    sha256: dict[str, str]
+    name: str
+    digest: str
+    parts: tuple[str, ...]
+    bounds: IntArray
+    has_writers: bool
+    widest_ink: IntArray | None
+
+    @property
+    def rows(self) -> int:
+        """How many glyphs there are."""
+        return int(self.bounds[-1, -1])
+
+
+def _read_manifest(folder: Path) -> _Stored | None:
+    tree, place = _tree_of(folder)
+    try:
+        with tree.open(f"{place}/{_MANIFEST}".lstrip("/")) as file:
+            data = file.read(_MOST_MANIFEST)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    try:
+        fields = Fields(parse_json(data), _MANIFEST)
+        return _parse_manifest(fields) if fields.integer("format", 0, 1 << 31) == STORE_FORMAT else None
+    except ValueError as error:
+        raise damaged(folder, error) from error
+
+
+def _parse_manifest(fields: Fields) -> _Stored:
+    parts = fields.texts("parts")
+    rows = [Fields({"row": row}, "bounds").integers("row", 0, MOST_GLYPHS) for row in fields.items("bounds")]
+    if len(rows) != 10 or {len(row) for row in rows} != {len(parts) + 1} or not parts:
+        raise ValueError("bounds: expected 10 rows, each with a number more than there are parts")
+    bounds = np.array(rows, np.int64)
+    if bounds[0, 0] != 0 or (np.diff(bounds.ravel()) < 0).any() or (bounds[1:, 0] != bounds[:-1, -1]).any():
+        raise ValueError("bounds: expected ranges that follow one another")
+    widest = fields.integers("widest_ink", 0, SIDE) if "widest_ink" in fields else None
+    if widest is not None and len(widest) != 10:
+        raise ValueError("widest_ink: expected a number for each digit")
+    stated = fields.object("sha256")
+    return _Stored(
+        {name: stated.digest(name) for name in _FILES if name in stated},
+        fields.text("name"),
+        fields.text("digest"),
+        tuple(parts),
+        bounds,
+        fields.flag("writers"),
+        None if widest is None else np.array(widest, np.int64),
+    )
+
+
+def open_glyphs(folder: Path) -> GlyphSet | None:
+    """
+    A stored glyph set as a memory map, or None where there is none.
+
+    Raises:
+        CacheError: files are missing, cannot be read, or are not what the manifest says.
+    """
+    stated = _read_manifest(folder)
+    if stated is None:
+        return None
+    tree, place = _tree_of(folder)
+    rows = stated.rows
+
+    def read(name: str, dtype: str, *shape: int) -> AnyArray:
+        with tree.open(f"{place}/{name}".lstrip("/")) as file:
+            return _mapped(file, name, np.dtype(dtype), shape)
+
+    try:
+        ink = read("ink.npy", "u1", 4, rows)
+        if (rows and (ink[0].astype(np.int64) + ink[1] > SIDE).any()) or (
+            ink[2].astype(np.int64) + ink[3] > SIDE
+        ).any():
+            raise ValueError("ink.npy: ink beyond the glyph")
+        glyphs = GlyphSet(
+            read("glyphs.npy", "u1", rows, SIDE + 1, SIDE),
+            ink,
+            stated.bounds,
+            read("origin.npy", "i4", rows),
+            name=stated.name,
+            digest=stated.digest,
+            parts=stated.parts,
+            writers=read("writers.npy", "i4", rows) if stated.has_writers else None,
+            widest_ink=stated.widest_ink,
+        )
+    except FileNotFoundError as error:
+        raise damaged(folder, f"{Path(str(error.filename)).name} is missing") from error
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    except ValueError as error:
+        raise damaged(folder, error) from error
+    glyphs.folder = folder
+    return glyphs
+
+
+def _mapped(file: IO[bytes], name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> AnyArray:
+    """An array as a memory map; read into memory if the file system cannot map files."""
+    try:
+        header = read_header(file, dtype.kind, shape, dtype.itemsize * prod(shape))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    if header.shape != shape or header.dtype != dtype:
+        raise ValueError(f"{name}: expected {dtype} {shape}, found {header.dtype} {header.shape}")
+    start = file.tell()
+    if os.fstat(file.fileno()).st_size < start + header.size:
+        raise ValueError(f"{name}: cut off")
+    if header.size:
+        with suppress(OSError):
+            return cast("AnyArray", np.memmap(file, header.dtype, "r", start, shape))
+        file.seek(start)
+    return np.frombuffer(read_exactly(file, header.size), header.dtype).reshape(shape)
+
+
+def damage(glyphs: GlyphSet) -> str:
+    """
+    What is wrong with the bytes of glyphs.
+
+    Every stored file is read, and what follows from the pixels is computed.
+
+    Args:
+        glyphs: from `open_glyphs`, or a set in memory.
+
+    Returns:
+        A few words; "" if nothing is wrong.
+    """
+    if glyphs.folder is not None:
+        tree, place = _tree_of(glyphs.folder)
+        try:
+            stated = _read_manifest(glyphs.folder)
+            with tree.folder(place) as folder:
+                names = {name for name in _FILES if folder.need_file(name)}
+                if stated is None or set(stated.sha256) != names:
+                    return f"{_MANIFEST} does not list the files that are there"
+                for name, digest in stated.sha256.items():
+                    if _sha256(folder, name) != digest:
+                        return f"the SHA-256 of {name} differs"
+        except (OSError, CacheError) as error:
+            return str(error)
+        if glyphs.has_wrong_ink():
+            return "the ink is not where it should be"
+    return "" if glyphs.is_intact() else "their digest differs"
+
+
+def stored_split(folder: Path, split: str) -> GlyphSet:
+    """
+    A split of a stored glyph set; its files are mapped once in a process.
+
+    Raises:
+        CacheError: it is no longer there, or damaged.
+    """
+    return _stored(folder).choose(split)
+
+
+@lru_cache(maxsize=4)
+def _stored(folder: Path) -> GlyphSet:
+    glyphs = open_glyphs(folder)
+    if glyphs is None:
+        raise CacheError(f"the glyphs in {folder} have disappeared", hint="run the command again")
+    return glyphs
+
+
+def damaged(folder: Path, reason: object) -> CacheError:
+    """The error about stored glyphs whose bytes are wrong."""
+    hint = f"delete {folder}; it is recreated when needed"
+    if folder == mnist_dir():
+        hint = "run `digitseq fetch-mnist` to repair them"
+    return CacheError(f"the cached glyphs in {folder} are damaged: {reason}", hint=hint)
+
+
+def _unreadable(folder: Path, error: OSError) -> CacheError:
+    return CacheError(
+        f"the cached glyphs in {folder} cannot be read: {error.strerror or error}",
+        hint=f"give yourself read permission, or set {CACHE_VARIABLE} to another folder",
+    )

@@ -1,0 +1,134 @@
+"""Datasets that keep many images in one file: their images as rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from digitseq.arrays import IntArray, UInt8Array
+from digitseq.checks import short
+from digitseq.dataset.formats.stored_image import Facts, Found, sample_key
+from digitseq.dataset.read import DatasetPart
+from digitseq.dataset.shards import SHARD
+from digitseq.errors import FormatError
+from digitseq.glyphs.tiles import SIDE
+from digitseq.inspection.images import Problem, Row
+from digitseq.recipe import MAX_WIDTH_PX, Recipe
+
+_MOST_GLYPHS = 1 << 30
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """A split of a dataset whose format keeps many images in one file."""
+
+    part: DatasetPart
+    _leftovers: list[Problem] = field(default_factory=list)
+
+    @property
+    def split(self) -> str:
+        """Its name."""
+        return self.part.place.split
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of this split alone."""
+        return self.part.recipe
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def name(self, number: int) -> str:
+        """What to call an image."""
+        return f"{self.split}/{sample_key(number)}.png"
+
+    def image(self, number: int) -> UInt8Array | None:
+        """The pixels of one image, as stored."""
+        try:
+            return self.part.found(number).image(self.part.place.widest_px)
+        except (FormatError, IndexError):
+            return None
+
+    def rows(self, chosen: IntArray | None) -> Iterator[Row]:
+        """All images, or some."""
+        self._leftovers.clear()
+        wanted = range(len(self)) if chosen is None else chosen.tolist()
+        for shard, numbers in groupby(wanted, lambda number: number // SHARD):
+            found, reason = self._found(shard)
+            for number in numbers:
+                if number % SHARD < len(found):
+                    yield self._row(number, found[number % SHARD])
+                else:
+                    yield Row(number, "", None, [], [], [("file", f"{self.name(number)}: {reason}")])
+
+    def _found(self, shard: int) -> tuple[list[Found], str]:
+        """The images of a shard, and why there are no more."""
+        found: list[Found] = []
+        try:
+            found.extend(self.part.format.found(self.part.storage, self.part.place, shard))
+        except FormatError as error:
+            self._leftovers.append(("file", error.problem))
+            return found, error.problem
+        return found, ""
+
+    def leftovers(self) -> list[Problem]:
+        """What is wrong with the part as a whole."""
+        return self._leftovers
+
+    def _row(self, number: int, found: Found) -> Row:
+        label, boxes, glyphs, problems = checked(found.facts, found.where)
+        if found.problem:
+            problems = [("metadata", f"{found.where}: {found.problem}")]
+        image = found.image(self.part.place.widest_px)
+        if image is None or len(image) != SIDE:
+            problems.append(("file", f"{found.where}: damaged or cut off"))
+            image = None
+        return Row(number, label, image, boxes, glyphs, problems)
+
+
+def checked(facts: Facts | None, where: str) -> tuple[str, list[list[int]], list[int], list[Problem]]:
+    """
+    What a dataset says of an image, as far as it can be used.
+
+    Args:
+        facts: of any type; None if nothing is said.
+        where: what to call it in a message.
+
+    Returns:
+        Label, boxes and glyphs, each empty where it is not what it must be; and what is wrong.
+    """
+    if facts is None:
+        return "", [], [], [("metadata", f"{where}: not what digitseq writes")]
+    label, boxes, glyphs = facts.label, facts.boxes, facts.glyphs
+    if not (isinstance(label, str) and label.isascii() and label.isdigit()):
+        return "", [], [], [("label", f"{where}: expected a label of digits, found {short(label)}")]
+    problems: list[Problem] = []
+    try:
+        fits = facts.categories == list(map(int, label)) and _are_boxes(boxes, len(label))
+    except TypeError:
+        fits = False
+    if not fits:
+        problems.append(("boxes", f"{where}: boxes or categories do not fit the label {label[:40]}"))
+        boxes = []
+    try:
+        fits = not glyphs or _are_places(glyphs, len(label))
+    except TypeError:
+        fits = False
+    if not fits:
+        problems.append(("metadata", f"{where}: expected a glyph for each digit, found {short(glyphs)}"))
+        glyphs = []
+    return label, boxes, glyphs, problems
+
+
+def _are_boxes(boxes: Any, count: int) -> bool:
+    values = [value for box in boxes for value in box]
+    return (
+        len(boxes) == count
+        and set(map(len, boxes)) <= {4}
+        and set(map(type, values)) <= {int}
+        and 0 <= min(values, default=0) <= max(values, default=0) <= MAX_WIDTH_PX
+    )
+
+
+def _are_places(glyphs: Any, count: int) -> bool:
+    return len(glyphs) == count and all(type(place) is int and 0 <= place < _MOST_GLYPHS for place in glyphs)

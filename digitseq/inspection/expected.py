@@ -1,0 +1,67 @@
+"""What a recipe promises of each image. It follows from the recipe alone, so no glyphs are needed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from digitseq import streams
+from digitseq.arrays import AnyArray, BoolArray, IntArray
+from digitseq.augment.effects import EFFECTS
+from digitseq.augment.strengths import WAYS, Draws
+from digitseq.labels import draw_labels, label_texts
+from digitseq.plan import drawn_gaps
+from digitseq.recipe import Recipe
+
+_COVERING = ("background", "noise", "occlude", "specks")
+"""Effects after which ink cannot be told from what is around it."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """
+    What some images should be.
+
+    Attributes:
+        labels: their labels.
+        gaps_px: int (images, digits − 1), as drawn.
+        strengths: effect in use → float (images,), how far from neutral it was on average over the digits.
+        clean: bool (images,), black paper and nothing but ink on it, once inversion is undone.
+        white: bool (images,), black on white.
+    """
+
+    labels: list[str]
+    gaps_px: IntArray
+    strengths: dict[str, AnyArray]
+    clean: BoolArray
+    white: BoolArray
+
+
+def promise(recipe: Recipe, indices: IntArray) -> Promise:
+    """
+    What some images of a recipe should be.
+
+    Args:
+        recipe: of one split.
+        indices: int (images,), in [0, len(recipe)).
+    """
+    starts = streams.image_starts(streams.seed_start(recipe.seed), indices + recipe.index)
+    digits, inside = draw_labels(recipe, indices, starts)
+    count = digits.shape[1]
+    strengths: dict[str, AnyArray] = {}
+    clean = np.ones(len(indices), np.bool_)
+    white = np.full(len(indices), recipe.invert, np.bool_)
+    if recipe.settings is not None:
+        draws = Draws(recipe.settings, starts)
+        weight = np.ones(digits.shape, np.float64) if inside is None else inside.astype(np.float64)
+        weights = weight.sum(1, dtype=np.float64)
+        for name in WAYS:
+            if not recipe.settings.uses(name):
+                continue
+            far = np.abs(draws.strengths(name, count) - EFFECTS[name].neutral)
+            of_digits = far.shape[1] == count
+            strengths[name] = (far * weight).sum(1, dtype=np.float64) / weights if of_digits else far[:, 0]
+            if name in _COVERING:
+                clean &= strengths[name] == 0
+        if "negative" in strengths:
+            white ^= strengths["negative"] > 0
+    return Promise(label_texts(digits), drawn_gaps(recipe, starts, count - 1), strengths, clean, white)

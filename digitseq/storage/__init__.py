@@ -1,0 +1,1 @@
+"""Where files go: local folders and object stores."""

@@ -1,0 +1,29 @@
+"""A path or a URL → the storage that it names."""
+
+from pathlib import Path
+
+from digitseq.checks import home_path
+from digitseq.storage.base import Storage
+from digitseq.storage.local import LocalStorage
+
+
+def is_url(out: object) -> bool:
+    """Whether this is a URL, not a path."""
+    return isinstance(out, str) and "://" in out
+
+
+def open_storage(out: str | Path) -> Storage:
+    """
+    The storage that a path or URL names.
+
+    Raises:
+        ExtraError: a URL needs a library that is not installed.
+        ArgumentError: nothing knows this kind of URL.
+    """
+    if isinstance(out, str) and out.startswith("file://"):
+        return LocalStorage(home_path(out.removeprefix("file://")))
+    if isinstance(out, str) and is_url(out):
+        from digitseq.storage.remote import RemoteStorage
+
+        return RemoteStorage(out).opened()
+    return LocalStorage(home_path(out))

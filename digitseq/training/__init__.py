@@ -1,0 +1,1 @@
+"""Images for training loops: drawn live, and targets for CTC."""
