@@ -2,21 +2,33 @@
 
 import json
 import os
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
-from digitseq.arrays import IntArray, UInt8Array
+import numpy as np
+
+from digitseq.arrays import FloatArray, IntArray, UInt8Array
+from digitseq.augment.effects import Augment
+from digitseq.batches import Batch, draw_batches
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, OutputError, system_errors
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.sources import AUTO, glyphs_for, open_source, split_of
+from digitseq.plan import check_recipe, make_plan
 from digitseq.png import encode_png
-from digitseq.recipe import Recipe
+from digitseq.recipe import Recipe, new_seed
+from digitseq.render import render, to_float
+from digitseq.sequence import sequence_text
 from digitseq.storage.atomic import is_stream, write_output, write_whole
 from digitseq.version import __version__
 
 _LONGEST_STEM = 100  # file systems end at 255 bytes
+
+
+_FIRST = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +112,117 @@ class Picture:
         """
         path = None if output is None else home_path(output)
         return save_picture(self.png(), self.sequence, path, force=force, keep=keep)
+
+
+def generate_numbers_sequence(
+    digits: str | Iterable[SupportsIndex],
+    spacing_range: tuple[int, int],
+    image_width: int | None,
+    *,
+    seed: int | None = None,
+    source: str | Path | GlyphSet = AUTO,
+    split: str | None = None,
+    spacing_from: str = "ink",
+    align: str = "center",
+    invert: bool = False,
+    writer: str = "mixed",
+    augment: Augment | str | None = None,
+) -> FloatArray:
+    """
+    An image of a sequence of handwritten digits.
+
+    Each digit is drawn uniformly from all glyphs of that digit in the source and split; each gap is an
+    independent uniform integer. Gaps are never rescaled, digits never resampled or cut to fit (unless
+    ``augment`` asks for it); surplus width is margin.
+
+    Args:
+        digits: a text of ASCII digits, or any iterable of integers 0–9.
+        spacing_range: (min, max) px between neighbouring digits, both included; negative overlaps.
+        image_width: width of the image in px, 1 to 1,000,000; None for the natural width of the line.
+        seed: any integer; the same seed gives the same pixels, anywhere. None draws one from the OS.
+        source: "auto" (MNIST if cached or if it can be fetched now, else the built-in digits with a
+            SourceWarning), "mnist", "builtin" (or "builtin:7", see `builtin`), a path of your own
+            glyphs, or a GlyphSet.
+        split: "train" (the default), "validation", "test" or "all". None leaves a GlyphSet as it is.
+        spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles, "contour"
+            where neighbours come nearest: 0 touches, less interlocks.
+        align: "center", "left", "right" or "random".
+        invert: black digits on white.
+        writer: "mixed", or "same" for all digits from one writer.
+        augment: an `Augment`, or a preset: "none", "light", "medium", "heavy", "touching".
+
+    Returns:
+        float32 (28, image_width), a new array; 0.0 black to 1.0 white, every value k/255.
+
+    Raises:
+        ArgumentError: an argument is not what it must be. Arguments are checked before data is loaded.
+        WidthError: the line could be wider than the image, whatever is drawn; it says the width that
+            always fits.
+        SourceError, FetchError, CacheError: the source cannot be used.
+
+    >>> image = generate_numbers_sequence([3, 5, 0, 2], (2, 8), 200, seed=1, source="builtin")
+    >>> image.shape, image.dtype, float(image.min()), float(image.max())
+    ((28, 200), dtype('float32'), 0.0, 1.0)
+    """
+    recipe = Recipe(
+        sequences=(sequence_text(digits),),
+        spacing_range=spacing_range,
+        image_width=image_width,
+        seed=new_seed() if seed is None else seed,
+        split=split_of(source, split),
+        spacing_from=spacing_from,
+        align=align,
+        invert=invert,
+        writer=writer,
+        augment=augment,
+    )
+    glyphs = (source if isinstance(source, GlyphSet) else open_source(source)).choose(recipe.split)
+    plan = make_plan(recipe, _FIRST, glyphs)
+    return to_float(render(plan, invert=recipe.invert)[0])
+
+
+def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterator[Picture]:
+    """
+    The pictures of a recipe, one after the other, drawn in batches as they are asked for.
+
+    Args:
+        recipe: what is wanted.
+        source: glyphs to draw from, or a path of them; None opens the recipe's own. The split is the
+            recipe's.
+
+    Returns:
+        An iterator over one picture a sequence, in order.
+
+    Raises:
+        WidthError: a line could be wider than the image; told at once, before the first picture.
+        ArgumentError, SourceError, FetchError, CacheError: the source cannot be used; at once, too.
+
+    >>> recipe = make_recipe(["007", "1"], (0, 0), 90, seed=1, source="builtin")
+    >>> [picture.image.shape for picture in draw(recipe)]
+    [(28, 90), (28, 90)]
+    """
+    if recipe.splits:
+        raise ArgumentError("recipe", "it has splits; draw one of them", hint="recipe.parts() has them")
+    glyphs = glyphs_for(source, recipe.source).choose(recipe.split)
+    recipe = replace(recipe, source=glyphs.name)
+    check_recipe(recipe, glyphs)
+    return (picture for batch in draw_batches(recipe, glyphs) for picture in _pictures(recipe, batch, glyphs))
+
+
+def _pictures(recipe: Recipe, batch: Batch, glyphs: GlyphSet) -> Iterator[Picture]:
+    for row, (label, image) in enumerate(zip(batch.labels, batch.images, strict=True)):
+        index = recipe.index + batch.first + row
+        yield Picture(
+            image=image.copy(),
+            recipe=replace(
+                recipe, sequences=(label,), length=None, pattern=None, unique=False, count=1, index=index
+            ),
+            source_digest=glyphs.digest,
+            gaps_px=batch.gaps_px[row, : len(label) - 1],
+            boxes=batch.boxes[row, : len(label)],
+            origins=batch.origins[row, : len(label)],
+            writer=None if batch.writers is None else int(batch.writers[row]),
+        )
 
 
 def save_picture(

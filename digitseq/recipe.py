@@ -4,16 +4,18 @@ Recipe: everything that defines a set of images, checked once, frozen, JSON in a
 Image i of a recipe is a pure function of (recipe, i) and of the glyphs of its source.
 """
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, SupportsIndex, TypeAlias, cast, get_args
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from digitseq.augment.effects import Augment, preset
 from digitseq.checks import as_int, choice, counted, integer, integers, short
 from digitseq.errors import ArgumentError
+from digitseq.sequence import MAX_DIGITS, sequence_text
+from digitseq.splits import SPLITS
 
-MAX_DIGITS = 65_536
-"""Most digits in one sequence: as many as the randomness contract has positions."""
 SIDE_PX = 28
 MAX_WIDTH_PX = 1_000_000
 """Widest image, px: a typing mistake must not allocate terabytes."""
@@ -22,11 +24,9 @@ MAX_IMAGES = 10**15
 """Most images of one recipe, and the greatest index."""
 ANY_DIGIT = "#"
 
-Split: TypeAlias = Literal["train", "validation", "test", "all"]
 SpacingFrom: TypeAlias = Literal["ink", "tile", "contour"]
 Writer: TypeAlias = Literal["mixed", "same"]
 Align: TypeAlias = Literal["center", "left", "right", "random"]
-SPLITS: tuple[str, ...] = get_args(Split)
 SPACING_FROM: tuple[str, ...] = get_args(SpacingFrom)
 WRITER: tuple[str, ...] = get_args(Writer)
 ALIGN: tuple[str, ...] = get_args(Align)
@@ -290,59 +290,6 @@ class Recipe:
         return cls(**values | {"splits": tuple(values["splits"].items())})
 
 
-def sequence_text(digits: str | Iterable[SupportsIndex]) -> str:
-    """
-    A sequence as text, from text or from any iterable of integers.
-
-    Args:
-        digits: ASCII digits, or integers 0–9 (numpy's too; an iterator is used up).
-
-    Raises:
-        ArgumentError: something in it is not a digit (its value and place are named), it is empty, or
-            it is longer than MAX_DIGITS.
-
-    >>> sequence_text([0, 0, 4, 2])
-    '0042'
-    """
-    if isinstance(digits, str):
-        text = str(digits)
-        # isdigit alone accepts '３' and '²'.
-        if not (text.isascii() and text.isdigit()):
-            for position, character in enumerate(text):
-                if character not in "0123456789":
-                    raise ArgumentError(
-                        "digits",
-                        f"expected digits 0–9, got {character!r} at position {position} of {short(text)}",
-                    )
-    else:
-        text = "".join(_digit_texts(digits))
-    if not text:
-        raise ArgumentError("digits", "expected at least one digit, got none")
-    if len(text) > MAX_DIGITS:
-        raise ArgumentError("digits", f"expected at most {MAX_DIGITS} digits, got more")
-    return text
-
-
-def _digit_texts(digits: Iterable[SupportsIndex]) -> Iterable[str]:
-    if isinstance(digits, bytes | bytearray):
-        raise ArgumentError("digits", f"expected a text or integers, got bytes: {short(bytes(digits))}")
-    try:
-        values = iter(digits)
-    except TypeError:
-        number = as_int(digits)
-        hint = f"write it as text: '{number}'" if number is not None and 0 <= number < 10**100 else ""
-        raise ArgumentError(
-            "digits", f"expected a text or an iterable of integers 0–9, got {short(digits)}", hint=hint
-        ) from None
-    for position, value in enumerate(values):
-        number = as_int(value)
-        if number is None or not 0 <= number <= 9:
-            raise ArgumentError("digits", f"expected integers 0–9, got {short(value)} at position {position}")
-        if position >= MAX_DIGITS:  # an endless generator ends here
-            raise ArgumentError("digits", f"expected at most {MAX_DIGITS} digits, got more")
-        yield "0123456789"[number]
-
-
 def _sequences(values: Any) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ArgumentError("sequences", f"expected a collection of texts, got {short(values)}")
@@ -389,3 +336,45 @@ def _check_pattern(pattern: Any) -> None:
 
 def _count(argument: str, value: Any) -> int:
     return integer(argument, value, 0, MAX_IMAGES)
+
+
+def make_recipe(
+    sequences: Sequence[str] = (),
+    spacing_range: tuple[int, int] = (2, 8),
+    image_width: int | None = None,
+    *,
+    seed: int | None = None,
+    **settings: Any,
+) -> Recipe:
+    """
+    A recipe, with a seed drawn from the OS where none is given.
+
+    Args:
+        sequences: texts of digits, one image each unless ``count`` says otherwise; or none, with ``length``
+            or ``pattern`` and ``count`` among the settings.
+        spacing_range: as in Recipe.
+        image_width: as in Recipe.
+        seed: any integer, or None.
+        **settings: the other fields of Recipe.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ArgumentError: a value is not what it must be.
+    """
+    if isinstance(settings.get("source"), Path):
+        settings["source"] = os.path.join(".", settings["source"])  # noqa: PTH118 - a Path would drop the dot
+    return Recipe(
+        sequences=sequences if isinstance(sequences, str) else tuple(sequences),  # type: ignore[arg-type]
+        spacing_range=spacing_range,
+        image_width=image_width,
+        seed=new_seed() if seed is None else seed,
+        **settings,
+    )
+
+
+def new_seed() -> int:
+    """A random seed from the operating system."""
+    # 53 bits: a JSON reader that keeps numbers as doubles still reads it exactly.
+    return int.from_bytes(os.urandom(8), "big") >> 11

@@ -430,7 +430,7 @@ def _make_sequences(folder: Path) -> Path:
 
 
 def _read_sequences(path: Path) -> None:
-    from digitseq.cli.console import sequences_of
+    from digitseq.cli.values import sequences_of
 
     sequences_of(str(path))
 

@@ -83,7 +83,7 @@ def test_options_become_exactly_this_recipe(
         )
     )
     monkeypatch.setattr(api, "write_dataset", stop)
-    monkeypatch.setattr("digitseq.cli.console.sequence_lines", lambda *_: iter(["12", "007"]))
+    monkeypatch.setattr("digitseq.cli.values.sequence_lines", lambda *_: iter(["12", "007"]))
     words = argv.split() + ([] if "--recipe" in argv else ["--seed", "1", "--source", "builtin"])
     monkeypatch.setattr(sys, "argv", ["digitseq", "batch", "out", *words])
     with pytest.raises(SystemExit) as ended:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitseq.errors import ArgumentError, WidthError
-from digitseq.recipe import ALIGN, MAX_DIGITS, MAX_WIDTH_PX, SPACING_FROM, SPLITS, Recipe, sequence_text
+from digitseq.recipe import ALIGN, MAX_WIDTH_PX, SPACING_FROM, Recipe
+from digitseq.sequence import MAX_DIGITS, sequence_text
+from digitseq.splits import SPLITS
 
 
 def _recipe(**changes: Any) -> Recipe:

@@ -139,7 +139,7 @@ def test_ctrl_c_in_a_program_ends_write_dataset_and_leaves_nothing_half(tmp_path
     assert main is not None
     seen = []
 
-    def press(done: int, _total: int, _size: int) -> None:
+    def press(_stage: str, done: int, _total: int, _size: int) -> None:
         seen.append(done)
         signal.pthread_kill(main, signal.SIGINT)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitseq import streams
-from digitseq.recipe import MAX_DIGITS
+from digitseq.sequence import MAX_DIGITS
 from tests.evidence import assert_uniform
 
 _MASK = (1 << 64) - 1

@@ -33,7 +33,7 @@ from digitseq import (
 )
 from digitseq.dataset import worker_pool as execution
 from digitseq.dataset.cpu_count import cores
-from digitseq.glyphs import store
+from digitseq.glyphs import cache_folder, store
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, builtin
 from digitseq.glyphs.sources import GlyphsAnywhere
@@ -339,7 +339,7 @@ def test_a_user_without_a_home_draws_the_built_in_digits(
 
     monkeypatch.setattr("platformdirs.user_cache_path", refuse)
     monkeypatch.delenv("DIGITSEQ_CACHE_DIR")
-    store._cache_dir.cache_clear()
+    cache_folder._cache_dir.cache_clear()
     builtin.__globals__["_opened"].cache_clear()
     with pytest.warns(DigitSeqWarning, match="there is no cache folder: could not determine the home"):
         assert load_glyphs("auto").name == "builtin"

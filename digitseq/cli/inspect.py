@@ -2,13 +2,16 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitseq.cli import console as terminal
-from digitseq.cli.console import Quiet
+from digitseq import api
+from digitseq.checks import integer
+from digitseq.cli import console, values
+from digitseq.cli.options import Quiet, with_groups
 from digitseq.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -21,7 +24,123 @@ _STRIP = 3
 _SAMPLE = 2_000
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """What is scored, and against what."""
+
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What a model read: CSV or JSONL with filename or index, prediction and confidence if any.",
+            rich_help_panel=_SCORE,
+        ),
+    ] = None
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Some images may have no prediction.", rich_help_panel=_SCORE)
+    ] = False
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="A B",
+            help="Two datasets side by side; with PATH, two files of predictions for it.",
+            rich_help_panel=_SCORE,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What is drawn, and where to."""
+
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page for a browser.", rich_help_panel=_SHOW)
+    ] = None
+    images: Annotated[
+        int, typer.Option(help="At most so many images on the page.", rich_help_panel=_SHOW)
+    ] = _SAMPLE
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Write a contact sheet with labels.", rich_help_panel=_SHOW),
+    ] = None
+    rows: Annotated[int, typer.Option(help="Of the sheet.", rich_help_panel=_SHOW)] = 12
+    cols: Annotated[
+        int | None,
+        typer.Option(help="Of the sheet. Default: what fits into 1,400 px.", rich_help_panel=_SHOW),
+    ] = None
+    boxes: Annotated[
+        bool, typer.Option("--boxes", help="Boxes of the digits on the sheet.", rich_help_panel=_SHOW)
+    ] = False
+    strip: Annotated[
+        int | None,
+        typer.Option(
+            help="Images below the table. Default 3 on a terminal, else none.", rich_help_panel=_SHOW
+        ),
+    ] = None
+
+    def check(self, force: bool) -> None:
+        """Refuse what cannot be written, before anything is read."""
+        for name, value, low, high in (
+            ("strip", self.strip, 0, 1_000),
+            ("images", self.images, 1, 100_000),
+            ("rows", self.rows, 1, 10_000),
+            ("cols", self.cols, 1, 1_000),
+        ):
+            integer(name, low if value is None else value, low, high)
+        if self.html is not None and self.html == self.sheet:
+            raise typer.BadParameter("--html and --sheet name the same file")
+        for kind, target in (("html", self.html), ("sheet", self.sheet)):
+            if target is not None:
+                api.check_output(target, kind, force=force)
+
+    def write(self, report: "Report", choice: "Choice", force: bool) -> list[Path]:
+        """Write the page and the sheet."""
+        if self.html is not None:
+            api.write_page(report, self.html, images=self.images, choice=choice, force=force)
+        if self.sheet is not None:
+            api.write_sheet(
+                report, self.sheet, self.rows, self.cols, choice=choice, boxes=self.boxes, force=force
+            )
+        return [target for target in (self.html, self.sheet) if target is not None]
+
+
+@dataclass(frozen=True)
+class Picking:
+    """Which images are drawn."""
+
+    order: Annotated[
+        str | None,
+        typer.Option(
+            help="random (default), first, widest, touching, or worst (default with predictions).",
+            rich_help_panel=_PICK,
+        ),
+    ] = None
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help='Labels like this: "12##", "*7*". # any digit, * any number.',
+            rich_help_panel=_PICK,
+        ),
+    ] = None
+    length: Annotated[
+        str | None, typer.Option(help="Labels of so many digits, 4 or 3-6.", rich_help_panel=_PICK)
+    ] = None
+    seed: Annotated[int, typer.Option(help="Of the random order.", rich_help_panel=_PICK)] = 0
+
+    def choice(self) -> "Choice":
+        """Which images are drawn, as the API takes it."""
+        from digitseq.inspection.selection import Choice
+
+        length = None if self.length is None else values.length_range(self.length)
+        return Choice(order=self.order, label=self.label, length=length, seed=self.seed)
+
+
+@with_groups
 def inspect(
+    scoring: Scoring,
+    pictures: Pictures,
+    picking: Picking,
     path: Annotated[
         str | None,
         typer.Argument(
@@ -38,68 +157,6 @@ def inspect(
     source: Annotated[
         str | None, typer.Option(help="Glyphs of a recipe, if they are not mnist or builtin: their path.")
     ] = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="What a model read: CSV or JSONL with filename or index, prediction and confidence if any.",
-            rich_help_panel=_SCORE,
-        ),
-    ] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Some images may have no prediction.", rich_help_panel=_SCORE)
-    ] = False,
-    compare: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="A B",
-            help="Two datasets side by side; with PATH, two files of predictions for it.",
-            rich_help_panel=_SCORE,
-        ),
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page for a browser.", rich_help_panel=_SHOW)
-    ] = None,
-    images: Annotated[
-        int, typer.Option(help="At most so many images on the page.", rich_help_panel=_SHOW)
-    ] = _SAMPLE,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.png", help="Write a contact sheet with labels.", rich_help_panel=_SHOW),
-    ] = None,
-    rows: Annotated[int, typer.Option(help="Of the sheet.", rich_help_panel=_SHOW)] = 12,
-    cols: Annotated[
-        int | None,
-        typer.Option(help="Of the sheet. Default: what fits into 1,400 px.", rich_help_panel=_SHOW),
-    ] = None,
-    boxes: Annotated[
-        bool, typer.Option("--boxes", help="Boxes of the digits on the sheet.", rich_help_panel=_SHOW)
-    ] = False,
-    strip: Annotated[
-        int | None,
-        typer.Option(
-            help="Images below the table. Default 3 on a terminal, else none.", rich_help_panel=_SHOW
-        ),
-    ] = None,
-    order: Annotated[
-        str | None,
-        typer.Option(
-            help="random (default), first, widest, touching, or worst (default with predictions).",
-            rich_help_panel=_PICK,
-        ),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATTERN",
-            help='Labels like this: "12##", "*7*". # any digit, * any number.',
-            rich_help_panel=_PICK,
-        ),
-    ] = None,
-    length: Annotated[
-        str | None, typer.Option(help="Labels of so many digits, 4 or 3-6.", rich_help_panel=_PICK)
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random order.", rich_help_panel=_PICK)] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace files of these names.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Quiet = False,
@@ -109,37 +166,24 @@ def inspect(
     Prints a report, and the paths of a page or sheet that it wrote. Nothing is changed. The exit code is 0
     whatever is found; `digitseq verify` is the one that judges.
     """
+    compare = scoring.compare
     if path is None and compare is None:
         raise typer.BadParameter("name what to look at, or --compare A B")
-    if compare is not None and (predictions or html or sheet):
+    if compare is not None and (scoring.predictions or pictures.html or pictures.sheet):
         raise typer.BadParameter("--compare stands alone: no --predictions, --html or --sheet")
+    choice = picking.choice()
+    if picking.order == "worst" and scoring.predictions is None:
+        from digitseq.inspection.selection import NO_PREDICTIONS
 
-    from digitseq import api
-    from digitseq.checks import integer
-    from digitseq.inspection.selection import NO_PREDICTIONS, Choice
-
-    choice = Choice(
-        order=order, label=label, length=None if length is None else terminal.length_range(length), seed=seed
-    )
-    if order == "worst" and predictions is None:
         raise ArgumentError("order", NO_PREDICTIONS)
-    for name, value, low, high in (
-        ("strip", strip, 0, 1_000), ("images", images, 1, 100_000), ("rows", rows, 1, 10_000),
-        ("cols", cols, 1, 1_000),
-    ):  # fmt: skip
-        integer(name, low if value is None else value, low, high)
-    if html is not None and html == sheet:
-        raise typer.BadParameter("--html and --sheet name the same file")
-    for kind, target in (("html", html), ("sheet", sheet)):
-        if target is not None:
-            api.check_output(target, kind, force=force)
+    pictures.check(force)
 
-    def look(what: str | Path, read: Path | None) -> "Report":
-        with terminal.counting("inspecting", quiet, "inspected; nothing was changed") as progress:
+    def look(what: str | Path, predictions: Path | None) -> "Report":
+        with console.progress(quiet) as progress:
             return api.inspect_dataset(
                 what,
-                predictions=read,
-                partial=partial,
+                predictions=predictions,
+                partial=scoring.partial,
                 split=split,
                 limit=limit,
                 source=source,
@@ -151,21 +195,17 @@ def inspect(
             first, second = (look(one, None) for one in compare)
         else:
             first = look(path, Path(compare[0]))
-            second = api.score_predictions(first, Path(compare[1]), partial=partial)
+            second = api.score_predictions(first, Path(compare[1]), partial=scoring.partial)
         _print_comparison(api.compare_reports(first, second), as_json)
         return
-    report = look(path or Path(), predictions)
+    report = look(path or Path(), scoring.predictions)
     if as_json:
-        terminal.out(json.dumps(report.to_dict()))
+        console.out(json.dumps(report.to_dict()))
     else:
-        _print(report, choice, strip)
-    if html is not None:
-        api.write_page(report, html, images=images, choice=choice, force=force)
-    if sheet is not None:
-        api.write_sheet(report, sheet, rows, cols, choice=choice, boxes=boxes, force=force)
-    for target in (html, sheet):
-        if target is not None and not as_json:
-            terminal.out(target)
+        _print(report, choice, pictures.strip)
+    for target in pictures.write(report, choice, force):
+        if not as_json:
+            console.out(target)
 
 
 def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
@@ -174,18 +214,18 @@ def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
 
     wanted = strip if strip is not None else _STRIP if sys.stdout.isatty() else 0
     chosen = choose(report, wanted, choice) if wanted else None
-    with terminal.standard_output():
-        console = terminal.console()
-        show_report(console, report)
+    with console.standard_output():
+        terminal = console.console()
+        show_report(terminal, report)
         if chosen is not None:
-            show_strip(console, report, chosen)
+            show_strip(terminal, report, chosen)
 
 
 def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
     if as_json:
-        terminal.out(json.dumps(comparison.to_dict()))
+        console.out(json.dumps(comparison.to_dict()))
         return
     from digitseq.cli.report import show_comparison
 
-    with terminal.standard_output():
-        show_comparison(terminal.console(), comparison)
+    with console.standard_output():
+        show_comparison(console.console(), comparison)

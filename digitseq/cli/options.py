@@ -1,121 +1,213 @@
-"""Options of augmentation: one for each effect, added to a command that has a parameter ``effects``."""
+"""Options that commands share, declared once, in groups: a dataclass whose fields are options."""
 
 import functools
 import inspect
-import os
-import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from digitseq.augment.effects import BACKGROUNDS, EFFECTS, Augment, preset
-from digitseq.errors import ArgumentError
+from digitseq.augment.effects import BACKGROUNDS, EFFECTS, SPACING, Augment, preset
+from digitseq.cli import values
+from digitseq.recipe import Align, Recipe, SpacingFrom, Writer
+from digitseq.splits import Split
 
-Preset = Annotated[
-    str | None,
-    typer.Option(
-        "--augment",
-        metavar="PRESET",
-        help="none, light, medium, heavy or touching; --help lists the effects, which can each be set, too.",
-    ),
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results, warnings and errors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
-Effects = dict[str, str]
-_PANEL = "Augmentation: LOW:HIGH, or N for the range from nothing to N (or −N to N)"
-_KINDS, _CHANCE = "backgrounds", "chance"
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def with_effects(command: Callable[..., None]) -> Callable[..., None]:
+def with_groups(command: Command) -> Command:
     """
-    A command with an option for each effect.
-
-    Typer spends time on every option. A `generate` that uses none of these gets along without them.
+    A command whose parameters that are option groups become the options in them.
 
     Args:
-        command: has a parameter ``effects``, which gets those that are given: name → text.
+        command: some of its parameters are annotated with a dataclass, and get one.
     """
-    names = {*EFFECTS, _KINDS, _CHANCE}
-    options = {word.partition("=")[0].removeprefix("--") for word in sys.argv[1:] if word.startswith("--")}
-    completing = any(name.endswith("_COMPLETE") for name in os.environ)
-    wanted = (
-        completing or bool(options & (names | {"help"})) or "-h" in sys.argv or _may_be_short(options, names)
-    )
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
 
     @functools.wraps(command)
-    def run(**values: Any) -> None:
-        effects = {name: values.pop(name) for name in (*EFFECTS, _KINDS, _CHANCE) if name in values}
-        command(**values, effects={name: text for name, text in effects.items() if text is not None})
+    def run(**given: Any) -> None:
+        found = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**given, **found)
 
-    signature = inspect.signature(command)
-    parameters = [p for p in signature.parameters.values() if p.name != "effects"]
-    if wanted:
+    parameters = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(parameter.replace(annotation=hints[name]))
+            continue
+        options = get_type_hints(groups[name], include_extras=True)
         parameters += [
-            _option(name, f"{effect.meaning} {effect.low:g} to {effect.high:g}.", "RANGE")
-            for name, effect in EFFECTS.items()
-        ]
-        parameters.append(
-            _option(
-                _CHANCE, "Chance of an image to be roughened at all, 0 to 1; 0.75 in heavy and touching.", "N"
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=field.default,
+                annotation=options[field.name],
             )
-        )
-        parameters.append(_option(_KINDS, f"Kinds of background: some of {','.join(BACKGROUNDS)}.", "KINDS"))
-    vars(run)["__signature__"] = signature.replace(parameters=parameters)
+            for field in fields(groups[name])
+        ]
+    vars(run)["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
     del vars(run)["__wrapped__"]
-    return run
+    return run  # type: ignore[return-value] # the same command, to Typer
 
 
-def _may_be_short(options: set[str], names: set[str]) -> bool:
-    # A misspelt option deserves the suggestion that only the full list can give.
-    return any(option and any(name.startswith(option[:3]) for name in names) for option in options)
+# --- How images are drawn -------------------------------------------------------------------------------
+
+_LAYOUT = "Layout"
 
 
-def _option(name: str, meaning: str, metavar: str) -> inspect.Parameter:
-    option = typer.Option(f"--{name}", metavar=metavar, help=meaning, rich_help_panel=_PANEL)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Parameter(name, kind, default=None, annotation=Annotated[str | None, option])
+@dataclass(frozen=True)
+class Drawing:
+    """How images are drawn."""
+
+    minimum: Annotated[
+        int | None, typer.Option("--min", help="Least spacing, px; negative overlaps. Default 2, or --max.")
+    ] = None
+    maximum: Annotated[
+        int | None, typer.Option("--max", help="Greatest spacing, px, included. Default 8, or --min.")
+    ] = None
+    width: Annotated[
+        str | None, typer.Option(help="Width of the image, px, or auto (default): as wide as the line.")
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same pixels. Drawn and shown if not given.")
+    ] = None
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="mnist, builtin, a path of your own glyphs, or auto (default): mnist if it can be had."
+        ),
+    ] = None
+    style_seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Draw with the built-in digits, from the collection of handwriting of this number."
+        ),
+    ] = None
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="Which of the source's glyphs to draw from, for a flat dataset. Default train.",
+            rich_help_panel=_LAYOUT,
+        ),
+    ] = None
+    spacing_from: Annotated[
+        SpacingFrom | None,
+        typer.Option(
+            help="Measure spacing between ink (default), 28 px tiles or contours.", rich_help_panel=_LAYOUT
+        ),
+    ] = None
+    align: Annotated[
+        Align | None,
+        typer.Option(help="Where the line stands in a wider image. Default center.", rich_help_panel=_LAYOUT),
+    ] = None
+    invert: Annotated[
+        bool | None,
+        typer.Option("--invert/--no-invert", help="Black digits on white.", rich_help_panel=_LAYOUT),
+    ] = None
+    writer: Annotated[
+        Writer | None,
+        typer.Option(
+            help="same: all digits of an image from one writer. Default mixed.", rich_help_panel=_LAYOUT
+        ),
+    ] = None
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            "--augment",
+            metavar="PRESET",
+            help="none, light, medium, heavy or touching; the effects can each be set, too.",
+        ),
+    ] = None
+
+    def source_name(self) -> str | None:
+        """The source that was asked for; None if none was."""
+        return values.source_name(self.source, self.style_seed)
+
+    def for_recipe(self, effects: "Effects", base: Recipe | None = None) -> dict[str, Any]:
+        """
+        The fields of a recipe that these options ask for.
+
+        Args:
+            effects: the options of effects.
+            base: a recipe that holds where nothing is asked for; without one, a preset brings its spacing.
+
+        Raises:
+            ArgumentError: a value is not what it must be.
+        """
+        given = {
+            name: getattr(self, name)
+            for name in ("seed", "split", "spacing_from", "align", "invert", "writer")
+            if getattr(self, name) is not None
+        }
+        if self.width is not None:
+            given["image_width"] = values.width(self.width)
+        if base is None:
+            measured, usual = SPACING.get(self.augment or "", ("ink", (2, 8)))
+            given.setdefault("spacing_from", measured)
+            given["spacing_range"] = values.spacing(self.minimum, self.maximum, usual)
+            given["augment"] = _settings(self.augment, effects, None)
+        else:
+            low, high = base.spacing_range
+            given["spacing_range"] = (
+                low if self.minimum is None else self.minimum,
+                high if self.maximum is None else self.maximum,
+            )
+            given["augment"] = _settings(self.augment, effects, base.settings)
+        return given
 
 
-def settings(name: str | None, effects: Effects, base: Augment | None = None) -> Augment | None:
-    """
-    The settings that --augment and the effects ask for.
+# --- Effects --------------------------------------------------------------------------------------------
 
-    Args:
-        name: of a preset; None starts from ``base``.
-        effects: name → text, set over it.
-        base: what holds where neither says anything.
+_EFFECTS = "Augmentation: LOW:HIGH, or N for the range from nothing to N (or −N to N)"
 
-    Raises:
-        ArgumentError: a preset or a strength is not what it must be.
-    """
+
+class Effects:
+    """An option for each effect, from the table of effects."""
+
+    def given(self) -> dict[str, str]:
+        """Effect → the text of its option, if there is one."""
+        return {name: text for name, text in vars(self).items() if text is not None}
+
+
+def _option(name: str, metavar: str, meaning: str) -> Any:
+    option = typer.Option(f"--{name}", metavar=metavar, help=meaning, rich_help_panel=_EFFECTS)
+    return Annotated[str | None, option]
+
+
+Effects.__annotations__ = {
+    **{
+        name: _option(name, "RANGE", f"{effect.meaning} {effect.low:g} to {effect.high:g}.")
+        for name, effect in EFFECTS.items()
+    },
+    "chance": _option(
+        "chance", "N", "Chance of an image to be roughened at all, 0 to 1; 0.75 in heavy and touching."
+    ),
+    "backgrounds": _option("backgrounds", "KINDS", f"Kinds of background: some of {','.join(BACKGROUNDS)}."),
+}
+for _name in Effects.__annotations__:
+    setattr(Effects, _name, None)
+dataclass(frozen=True)(Effects)
+
+
+def _settings(name: str | None, effects: Effects, base: Augment | None) -> Augment | None:
+    """The settings that --augment and the effects ask for, over those of a recipe."""
     start = preset(name) if name is not None else base
-    if not effects:
+    given: dict[str, Any] = dict(effects.given())
+    if not given:
         return start
-    given: dict[str, Any] = {key: strengths(key, text) for key, text in effects.items() if key in EFFECTS}
-    if _CHANCE in effects:
-        given[_CHANCE] = _number(_CHANCE, effects[_CHANCE])
-    if _KINDS in effects:
-        given[_KINDS] = tuple(effects[_KINDS].split(","))
+    for key, text in effects.given().items():
+        if key in EFFECTS:
+            given[key] = values.strengths(key, text)
+    if "chance" in given:
+        given["chance"] = values.number("chance", given["chance"])
+    if "backgrounds" in given:
+        given["backgrounds"] = tuple(given["backgrounds"].split(","))
     return preset((start or Augment()).to_dict() | given)
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ArgumentError(name, f"expected a number, got {text!r}") from None
-
-
-def strengths(name: str, text: str) -> float | tuple[float, float]:
-    """
-    A strength or a range of them.
-
-    >>> strengths("rotate", "10"), strengths("slant", "-20:20")
-    (10.0, (-20.0, 20.0))
-    """
-    low, colon, high = text.partition(":")
-    try:
-        return (float(low), float(high)) if colon else float(low)
-    except ValueError:
-        raise ArgumentError(name, f"expected a number or LOW:HIGH, got {text!r}") from None

@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from digitseq.dataset.engine import Engine
-from digitseq.dataset.formats import write_shard
+from digitseq.dataset.engine import Engine, write_shard
 from digitseq.dataset.shards import Shard, Written
-from digitseq.dataset.worker_pool import RESUME, without_main
+from digitseq.dataset.worker_pool import SHARDS_KEPT, without_main
 from digitseq.errors import ArgumentError, CacheError, DigitSeqError, DigitSeqWarning, OutputError
 from digitseq.extras import require
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, source_of
 from digitseq.glyphs.store import stored_folder
 from digitseq.interrupts import POLL_S, check, in_thread, kept_from_children
+from digitseq.progress import Progress
 from digitseq.recipe import Recipe
 from digitseq.version import __version__
 
@@ -50,7 +50,7 @@ def cluster(
     recipe: Recipe,
     glyphs: GlyphSet,
     workers: int | None = None,
-    drawing: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Engine]:
     """
     A cluster whose workers have been checked.
@@ -60,7 +60,7 @@ def cluster(
         recipe: what will be drawn.
         glyphs: from what.
         workers: processes of a local cluster; None for one a core.
-        drawing: called as the built-in glyphs are drawn into this machine's cache.
+        progress: called as the built-in digits are drawn into the cache; few images do without.
 
     Yields:
         The engine.
@@ -74,7 +74,7 @@ def cluster(
         raise ArgumentError(
             "scheduler", f"expected an address such as tcp://host:8786, or local, got {address!r}"
         )
-    anywhere = GlyphsAnywhere(source_of(glyphs), _shared_folder(glyphs, drawing), glyphs.digest)
+    anywhere = GlyphsAnywhere(source_of(glyphs), _shared_folder(glyphs, progress), glyphs.digest)
     if (
         address.startswith("tls://")
         and dask.Security().get_connection_args("client").get("ssl_context") is None
@@ -136,10 +136,10 @@ def _probe(address: str) -> None:
         raise OSError(f"the server there is a Dask {str(answer.get('type')).lower()}, not a scheduler")
 
 
-def _shared_folder(glyphs: GlyphSet, drawing: Callable[[int, int], None] | None) -> Path | None:
+def _shared_folder(glyphs: GlyphSet, progress: Progress | None) -> Path | None:
     """A folder in the cache with the glyphs; None if there is no cache but workers can do without."""
     try:
-        return stored_folder(glyphs, drawing).absolute()
+        return stored_folder(glyphs, progress).absolute()
     except CacheError as error:
         if not source_of(glyphs):
             raise
@@ -300,7 +300,7 @@ def _losses(address: str, watch: "_Watch") -> Iterator[None]:
     from distributed import KilledWorker
     from distributed.comm import CommClosedError
 
-    hint = RESUME
+    hint = SHARDS_KEPT
     try:
         yield
     except OutputError as error:

@@ -2,23 +2,25 @@
 
 import json
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from digitseq.dataset.formats import write_shard
+from digitseq.dataset.formats import open_format
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.manifest import NOTES, Manifest, read_manifest
-from digitseq.dataset.shards import SHARD, Place, Shard, Written
+from digitseq.dataset.shards import SHARD, Place, Shard, Written, as_note
 from digitseq.dataset.worker_pool import Watch, run
 from digitseq.errors import CacheError, DigitSeqWarning
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, recomputed
 from digitseq.glyphs.store import damage, stored_folder
+from digitseq.progress import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
 
@@ -98,6 +100,29 @@ class Shards(Sequence[Shard]):
         raise IndexError(index)
 
 
+def write_shard(shard: Shard) -> Written:
+    """
+    Write what is missing of a shard.
+
+    Args:
+        shard: what to write and where.
+
+    Returns:
+        What it came to.
+
+    Raises:
+        OutputError: the system refuses.
+        CacheError: the stored glyphs are gone.
+    """
+    done = open_format(shard.format).write(shard)
+    if shard.notes:
+        shard.storage.put(shard.note_of(shard.notes), as_note(done))
+    elif done.lines:
+        scratch = shard.storage.put_scratch(f"{shard.place.folder}lines", done.lines)
+        done = replace(done, scratch=scratch)
+    return replace(done, lines=b"")
+
+
 @dataclass(frozen=True)
 class Engine:
     """
@@ -109,13 +134,13 @@ class Engine:
         remote: how the executor's workers come to the glyphs; None if they see our folders.
         watch: looks after an executor whose workers are elsewhere.
         write: writes a shard.
-        drawing: called as the built-in glyphs are drawn into the cache; few images do without.
+        progress: called as the built-in digits are drawn into the cache; few images do without.
     """
 
     workers: int = 1
     executor: Executor | None = None
     remote: GlyphsAnywhere | None = None
-    drawing: Callable[[int, int], None] | None = None
+    progress: Progress | None = None
     watch: Watch | None = None
     write: Callable[[Shard], Written] = write_shard
 
@@ -134,7 +159,7 @@ class Engine:
         else:
             glyphs = recomputed(job.glyphs)  # damaged ones would spoil all images
             try:
-                shards = shards.changed(glyphs=stored_folder(glyphs, self.drawing))
+                shards = shards.changed(glyphs=stored_folder(glyphs, self.progress))
             except CacheError as error:
                 if workers > 1 or self.executor is not None:  # one process needs none
                     workers = _without_cache(glyphs, workers, error)
@@ -148,3 +173,21 @@ def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:
         workers, told = 1, f"{told}, in one process"
     warnings.warn(told, DigitSeqWarning, stacklevel=2)
     return workers
+
+
+@contextmanager
+def ending(results: Generator[Written, None, None], clean_up: Callable[[], None]) -> Iterator[None]:
+    """
+    End the writers, then clean up after them, however the block ends.
+
+    What goes wrong meanwhile never hides why the block ended.
+    """
+    try:
+        yield
+    except BaseException:
+        for step in (results.close, clean_up):
+            with suppress(Exception):
+                step()
+        raise
+    results.close()
+    clean_up()

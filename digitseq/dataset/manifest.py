@@ -6,7 +6,6 @@ another recipe is refused.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from json import dumps
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.checks import home_path
-from digitseq.dataset.formats import FORMATS, open_format
+from digitseq.dataset.formats import FORMATS, find_format, open_format
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.formats.names import LABEL_FILES
 from digitseq.dataset.shards import Place
-from digitseq.errors import ArgumentError, DigitSeqError, FormatError, OutputError, system_errors
+from digitseq.errors import ArgumentError, DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
 from digitseq.json_fields import MOST_VALUES, Fields, count_values, parse_json
@@ -32,7 +31,6 @@ DATASET_FORMAT = 1
 MANIFEST = "dataset.json"
 UNFINISHED = ".digitseq-unfinished.json"
 NOTES = ".digitseq-notes"
-_BEGUN = b'{\n "format": "'  # of every manifest of ours
 MOST_BYTES = 1 << 25
 """Most bytes of a manifest; its length depends on the sequences that it lists."""
 
@@ -88,7 +86,7 @@ class Manifest:
     @property
     def form(self) -> Format:
         """The format."""
-        return FORMATS[self.format]
+        return find_format(self.format)
 
     @cached_property
     def places(self) -> list[Place]:
@@ -225,7 +223,7 @@ def _manifest(fields: Fields, form: str) -> Manifest:
     if [(part.split, part.images) for part in parts] != [(p.split, len(p)) for p in recipe.parts()]:
         raise ValueError("its parts are not those of its recipe")
     if [part.folder for part in parts] != [
-        FORMATS[form].folder(part.split, bool(recipe.splits)) for part in recipe.parts()
+        find_format(form).folder(part.split, bool(recipe.splits)) for part in recipe.parts()
     ]:
         raise ValueError("a part has another folder")
     labels = fields.texts("labels") if "labels" in fields else []
@@ -332,58 +330,67 @@ def known_manifest(storage: Storage) -> Manifest | None:
         return None
 
 
-def refuse_others(
-    storage: Storage, names: set[str], found: Manifest | None, manifest: Manifest, force: bool
-) -> None:
+# --- For programs ------------------------------------------------------------------------------------------
+
+
+def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     """
-    Keep what is not ours to write over.
+    The recipe of a dataset.
 
     Args:
-        storage: where a dataset is to be written.
-        names: what was at its top before the manifest was read. What came later is of another part.
-        found: the manifest that is there, if there is one.
-        manifest: that of what is to be written.
-        force: a dataset of another recipe may be replaced.
+        path: a dataset.json, or the folder or URL of a dataset.
+
+    Returns:
+        The recipe, and the digest of the glyphs that it was drawn from.
 
     Raises:
-        OutputError: there is something else.
+        FormatError: there is no dataset.json, or it is damaged.
     """
-    if found is None:
-        # What a run leaves that was killed before it said what it was going to write.
-        if strangers := storage.strangers(names, _begun(storage, force), manifest.to_json()):
-            raise OutputError(
-                f"{storage.where()} holds something else ({strangers[0]}) and is kept as it is",
-                hint="name an empty folder",
-            )
-    elif not found.is_same(manifest) and not force:
-        raise OutputError(
-            f"{storage.where()} holds a dataset of {_difference(found, manifest)}",
-            hint="name another folder, or replace it with --force (force=True)",
-        )
+    manifest = _manifest_at(path)
+    return manifest.recipe, manifest.digest
 
 
-def _begun(storage: Storage, force: bool) -> list[str]:
-    """What a run may leave that was killed early; with ``force``, also manifests of ours that are damaged."""
-    names = [NOTES]
-    for name in (MANIFEST, UNFINISHED) if force else ():
-        with suppress(FormatError):
-            data = storage.read(name, MOST_BYTES)
-            if data is not None and (not data or data.startswith(_BEGUN)):
-                names.append(name)
-    return names
+def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
+    """
+    How a dataset is kept.
+
+    Args:
+        path: a dataset.json, or the folder or URL of a dataset.
+
+    Returns:
+        The format, and the further files of labels, as `write_dataset` takes them.
+
+    Raises:
+        FormatError: there is no dataset.json, or it is damaged.
+    """
+    manifest = _manifest_at(path)
+    return manifest.format, manifest.labels
 
 
-def _difference(found: Manifest, manifest: Manifest) -> str:
-    """The first thing in which two datasets differ, in words."""
-    theirs, ours = found.recipe.to_dict(), manifest.recipe.to_dict()
-    for name, wanted in ours.items():
-        there = theirs[name]
-        if there != wanted and name == "augment":
-            there, wanted = there or {}, wanted or {}
-            name = next(key for key in {**there, **wanted} if there.get(key) != wanted.get(key))
-            there, wanted = there.get(name, "nothing"), wanted.get(name, "nothing")
-        if there != wanted:
-            return f"another recipe ({name}: {str(there)[:40]} there, {str(wanted)[:40]} wanted)"
-    if found.format != manifest.format:
-        return f"another format ({found.format} there, {manifest.format} wanted)"
-    return "another recipe (its source has other glyphs)"
+def _manifest_at(path: str | Path) -> Manifest:
+
+    storage, name = find_dataset(path)
+    manifest = read_manifest(storage, name)
+    if manifest is None:
+        if name == MANIFEST and storage.exists(UNFINISHED):
+            hint = "the same `digitseq batch` command again finishes it"
+            raise FormatError(f"the dataset in {storage.where()} is not finished", hint=hint)
+        raise FormatError(f"{storage.where(name)} cannot be read: No such file or directory")
+    return manifest
+
+
+def seed_in(out: str | Path) -> int | None:
+    """
+    The seed of the dataset in a folder, finished or not.
+
+    Args:
+        out: the folder, which need not exist.
+
+    Returns:
+        The seed, or None if there is no dataset.
+
+    Raises:
+        FormatError: there is one, but its manifest is damaged.
+    """
+    manifest = found_manifest(open_storage(out))
+    return None if manifest is None else manifest.recipe.seed

@@ -1,6 +1,7 @@
 """What a dataset would be, without writing it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from digitseq.batches import draw_batches
 from digitseq.dataset.formats import open_format
 from digitseq.dataset.manifest import found_manifest, make_manifest
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.sources import glyphs_for
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
 from digitseq.storage.open import open_storage
@@ -17,26 +19,36 @@ _SAMPLE = 200
 
 def outline(
     recipe: Recipe,
-    glyphs: GlyphSet,
-    png_level: int,
-    format: str | None = None,  # noqa: A002
-    labels: Sequence[str] = (),
+    *,
+    source: str | Path | GlyphSet | None = None,
     out: str | Path | None = None,
+    format: str | None = None,  # noqa: A002 - what everybody calls it
+    labels: Sequence[str] = (),
+    png_level: int = 0,
 ) -> dict[str, Any]:
     """
-    What a dataset would be, without writing it.
+    What `write_dataset` would write.
 
     Args:
         recipe: what is wanted.
-        glyphs: what it is drawn from.
-        png_level: as `compressor` takes it.
-        format: one of `FORMATS`.
-        labels: further files of labels.
-        out: where it would be written: what is there decides what is not said.
+        source: as in `write_dataset`.
+        out: where it would be written; needed only where the format depends on what is there.
+        format: as in `write_dataset`.
+        labels: as in `write_dataset`.
+        png_level: as in `write_dataset`.
 
     Returns:
-        As JSON types; `digitseq.api.outline` says which.
+        As JSON types: images, splits (split → count), width (px, or the range in a sample of natural ones),
+        the first five labels, source, seed, format, files, size_bytes (estimated from up to 200 images), the
+        recipe.
+
+    Raises:
+        ArgumentError: the recipe cannot be drawn, or there is no such format.
+        ExtraError: the format needs a library that is not installed.
+        SourceError, FetchError, CacheError: the source cannot be used.
     """
+    glyphs = glyphs_for(source, recipe.source)
+    recipe = replace(recipe, source=glyphs.name)
     parts = recipe.parts()
     for part in parts:
         check_recipe(part, glyphs.choose(part.split))

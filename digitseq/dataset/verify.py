@@ -1,6 +1,6 @@
 """Re-reading a dataset: is everything there, and is it what the recipe says?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
@@ -19,36 +19,42 @@ from digitseq.dataset.manifest import (
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import recomputed
+from digitseq.glyphs.sources import glyphs_for, recomputed
+from digitseq.progress import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import LOCK, Storage
 
 
 def verify_dataset(
-    out: str | Path, glyphs: GlyphSet, progress: Callable[[int, int, int], None] | None = None
+    out: str | Path,
+    *,
+    source: str | Path | GlyphSet | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[str]:
     """
-    What is wrong with a dataset.
-
-    Every image is read and compared with the one that its recipe gives, every label and box with its plan,
-    the digest of all pixels with the manifest's, and the files that are there with those that belong there.
-    The digest of the glyphs is computed, too: a damaged cache would spoil the comparison.
+    What is wrong with a dataset: files, counts, labels, boxes and pixels are compared with its recipe.
 
     Args:
         out: its folder, or a URL.
-        glyphs: its source.
-        progress: called with images done, images in all and 0.
+        source: its glyphs, or a path of them; None opens the recipe's own.
+        progress: called as images are read, and while MNIST is fetched.
 
-    Yields:
-        A sentence for each thing that is wrong; nothing if all is well.
+    Returns:
+        An iterator over one sentence for each thing that is wrong, empty if all is well.
 
     Raises:
         FormatError: there is no finished dataset, or it is from another source.
-        CacheError: the cached glyphs are damaged.
         ExtraError: its format needs a library that is not installed.
+        SourceError, FetchError, CacheError: the source cannot be used.
     """
     storage = dataset_storage(out)
     manifest = finished_manifest(storage)
+    return _verify(storage, manifest, glyphs_for(source, manifest.recipe.source), progress)
+
+
+def _verify(
+    storage: Storage, manifest: Manifest, glyphs: GlyphSet, progress: Progress | None
+) -> Iterator[str]:
     if glyphs.digest != manifest.digest:
         raise FormatError(
             f"{storage.where()} was drawn from other glyphs than {glyphs.name!r}",
@@ -82,7 +88,7 @@ def verify_dataset(
             state.update(digest)
             done += len(shard)
             if progress is not None:
-                progress(done, len(recipe), 0)
+                progress("verify", done, len(recipe), 0)
         yield from checker.end()
         digests.append(state.hexdigest())
         if digests[-1] != entry.pixels:

@@ -29,11 +29,12 @@ from typing import Protocol, TypeVar
 
 from digitseq.errors import DigitSeqWarning, OutputError
 from digitseq.interrupts import POLL_S, SIGNALS, check, kept_from_children
+from digitseq.progress import RESUME
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-RESUME = "finished shards are kept; run the same command again to resume"
+SHARDS_KEPT = f"finished shards are kept; {RESUME}"
 """The hint for everything that ends a run early."""
 
 _AHEAD = 4  # tasks per worker that are handed out at once: enough to keep it busy, few enough to forget
@@ -93,7 +94,7 @@ def run(
         except BrokenExecutor as error:
             raise OutputError(f"the executor broke down: {error}") from error
         except CancelledError as error:
-            raise OutputError("the executor gave up before the work was done", hint=RESUME) from error
+            raise OutputError("the executor gave up before the work was done", hint=SHARDS_KEPT) from error
         return
     done: dict[int, Result] = {}
     first = 0
@@ -131,7 +132,7 @@ def _in_processes(
             if max(deaths) >= _TRIES:
                 raise OutputError(
                     "worker processes died twice while the same work was under way",
-                    hint=f"they may have run out of memory; {RESUME}",
+                    hint=f"they may have run out of memory; {SHARDS_KEPT}",
                 ) from None
             if failed_starts >= _TRIES:
                 raise WorkersError("they exit immediately") from None

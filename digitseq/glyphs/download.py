@@ -7,7 +7,7 @@ a missing file of certificates as the same kind of error.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 
 from digitseq.glyphs.mnist import SourceFile
 from digitseq.interrupts import POLL_S, check
+from digitseq.progress import Progress
 from digitseq.storage.open_folder import open_regular
 
 _PIECE = 1 << 14
@@ -115,14 +116,14 @@ def _blamed_on_the_mirror() -> Iterator[None]:
 class Tally:
     """Bytes of all files together, for the progress callback."""
 
-    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
+    def __init__(self, total: int, progress: Progress | None) -> None:
         self.done, self.total, self.progress = 0, total, progress
 
     def add(self, count: int) -> None:
         """More bytes are there; 0 tells that a download begins."""
         self.done = min(self.done + count, self.total)
         if self.progress is not None:
-            self.progress(self.done, self.total)
+            self.progress("fetch", self.done, self.total, self.done)
 
 
 def in_few_words(error: Exception) -> str:

@@ -29,6 +29,7 @@ from digitseq.errors import (
     system_errors,
 )
 from digitseq.glyphs import mnist
+from digitseq.glyphs.cache_folder import cache_dir, cache_errors, locked
 from digitseq.glyphs.download import (
     ASKED_FOR,
     IN_PASSING,
@@ -43,17 +44,9 @@ from digitseq.glyphs.download import (
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_files
 from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
-from digitseq.glyphs.sources import Progress
-from digitseq.glyphs.store import (
-    cache_dir,
-    cache_errors,
-    damage,
-    locked,
-    mnist_dir,
-    open_glyphs,
-    save_glyphs,
-)
+from digitseq.glyphs.store import damage, mnist_dir, open_glyphs, save_glyphs
 from digitseq.json_fields import parse_json
+from digitseq.progress import Progress
 from digitseq.storage.locks import LockedError
 from digitseq.storage.open_folder import Folder
 from digitseq.storage.tree import Tree

@@ -1,6 +1,6 @@
 """GlyphSet: the glyphs of a source, sorted by digit, with what planning needs to know of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -39,6 +39,7 @@ class GlyphSet(Tiles):
             60,000–69,999 test).
         writers: int (rows,), who wrote each glyph; None where that is not known.
         folder: where it is stored as a memory map; None if it is in this process only.
+        reopen: opens a split of what is stored in a folder, in another process.
         opened_from: the path that it was read from; "" if from none.
         drawn_on_demand: its glyphs are drawn when they are first prepared.
     """
@@ -77,6 +78,7 @@ class GlyphSet(Tiles):
         self.name, self.digest, self.parts = name, digest, parts
         self.origin = read_only(origin)
         self.folder: Path | None = None
+        self.reopen: Callable[[Path, str], GlyphSet] | None = None
         self.opened_from = ""
         self.writers = None if writers is None else read_only(writers)
         self._bounds = bounds
@@ -202,11 +204,9 @@ class GlyphSet(Tiles):
 
     def __reduce__(self) -> Any:
         """Glyphs that are stored go to another process as the name of their folder, which it maps, too."""
-        if self.folder is None:
+        if self.folder is None or self.reopen is None:
             return super().__reduce__()
-        from digitseq.glyphs.store import stored_split  # which stands above this module
-
-        return stored_split, (self.folder, self.split)
+        return self.reopen, (self.folder, self.split)
 
     @property
     def is_builtin(self) -> bool:

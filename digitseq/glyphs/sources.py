@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,22 +9,16 @@ from pathlib import Path
 
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
+from digitseq.glyphs.cache_folder import CACHE_VARIABLE
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.store import (
-    CACHE_VARIABLE,
-    damage,
-    damaged,
-    mnist_dir,
-    open_glyphs,
-    stored_folder,
-)
+from digitseq.glyphs.store import damage, damaged, mnist_dir, open_glyphs, stored_folder
+from digitseq.interrupts import noted
+from digitseq.progress import Progress
+from digitseq.splits import SPLITS
 from digitseq.version import __version__
 
 AUTO = "auto"
 MNIST = "mnist"
-
-Progress = Callable[[int, int], None]
-"""Called with bytes done and bytes in all; first with 0, when a download begins."""
 
 # What this process has opened: (mnist or auto, the cache folder as named) or ("", path) → its glyphs.
 _opened: dict[tuple[str, str], GlyphSet] = {}
@@ -261,3 +254,88 @@ def _fetched(in_passing: bool, progress: Progress | None) -> GlyphSet:
     if glyphs is None:
         raise CacheError(f"the MNIST that was just cached in {mnist_dir()} has disappeared")
     return glyphs
+
+
+def load_glyphs(
+    source: str | Path = AUTO, split: str = "train", *, progress: Progress | None = None
+) -> GlyphSet:
+    """
+    The glyphs of a source, to look at or to draw from.
+
+    Args:
+        source: as in `generate_numbers_sequence`.
+        split: "train", "validation", "test" or "all".
+        progress: called with bytes done and in all, if MNIST is fetched.
+
+    Returns:
+        The set, its split chosen. A source is opened once in a process.
+
+    Raises:
+        SourceError: there are no glyphs, or no such split.
+        FetchError, CacheError: MNIST cannot be had.
+
+    >>> load_glyphs("builtin", "test").counts.tolist()
+    [500, 500, 500, 500, 500, 500, 500, 500, 500, 500]
+    """
+    return open_source(source, progress).choose(split_of(source, split))
+
+
+def load_recorded_glyphs(named: str, digest: str, *, progress: Progress | None = None) -> GlyphSet:
+    """
+    The glyphs that a dataset was drawn from.
+
+    Args:
+        named: the source in the dataset's recipe.
+        digest: the digest of its glyphs, as returned by `read_recipe`.
+        progress: called with bytes done and bytes in all, if MNIST is fetched.
+
+    Returns:
+        The glyph set, with the split "all".
+
+    Raises:
+        SourceError: the glyphs are missing or have changed.
+        FetchError, CacheError: MNIST is unavailable.
+    """
+    glyphs = open_recorded(named, progress)
+    if glyphs.digest != digest:
+        raise SourceError(
+            f"the dataset was drawn from other glyphs: {glyphs.name!r} has changed or is another source",
+            hint="give the path of the original glyphs (--source PATH)",
+        )
+    return glyphs
+
+
+def fetch_mnist(
+    *, force: bool = False, from_dir: str | Path | None = None, progress: Progress | None = None
+) -> Path:
+    """
+    Put MNIST into the cache, if it is not there.
+
+    Args:
+        force: get it again, even if it is there.
+        from_dir: import the four original files (gzip or plain) from this folder, without a network.
+        progress: called with bytes done and bytes in all as they arrive.
+
+    Returns:
+        The folder of the parsed MNIST.
+
+    Raises:
+        FetchError: no mirror gave the files, or the network is switched off.
+        SourceError: ``from_dir`` lacks a file, or one is not the original.
+        CacheError: the cache folder cannot be used.
+    """
+    from digitseq.glyphs.fetch import fetch
+
+    with noted():
+        fetch(force=force, from_dir=None if from_dir is None else home_path(from_dir), progress=progress)
+    forget_mnist()
+    return mnist_dir()
+
+
+def split_of(source: str | Path | GlyphSet, split: str | None) -> str:
+    """The split to draw from: the one that the caller named; else that of a glyph set; else train."""
+    if split is None:
+        return source.split if isinstance(source, GlyphSet) else "train"
+    if not isinstance(split, str) or split not in SPLITS:
+        raise ArgumentError("split", f"expected one of {', '.join(SPLITS)}, got {split!r}")
+    return split

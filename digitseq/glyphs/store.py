@@ -1,5 +1,5 @@
 """
-The cache folder: where it is, how files appear in it whole, and the parsed glyphs kept there.
+Glyphs in the cache, parsed and ready to use.
 
 A stored glyph set is a folder of ``.npy`` files, opened as memory maps where the file system can, and a
 ``manifest.json`` that is written last: without it the set does not exist. The version of this format is part
@@ -9,11 +9,10 @@ of the folder's name, so that two versions of digitseq leave each other's files 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf, prod
+from math import prod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, cast
@@ -21,17 +20,16 @@ from typing import IO, Any, cast
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.checks import home_path
-from digitseq.errors import CacheError, system_errors
+from digitseq.errors import CacheError
+from digitseq.glyphs.cache_folder import CACHE_VARIABLE, cache_dir, cache_errors, locked, tree_of
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
 from digitseq.interrupts import check
 from digitseq.json_fields import Fields, parse_json
+from digitseq.progress import Progress
 from digitseq.storage.npy import read_array, read_exactly, read_header
 from digitseq.storage.open_folder import Folder
-from digitseq.storage.tree import Tree
 
-CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
 STORE_FORMAT = 1
 _MANIFEST = "manifest.json"
 _FILES = ("glyphs.npy", "ink.npy", "origin.npy", "writers.npy")
@@ -42,47 +40,9 @@ _PIECE = 1 << 14
 _DRAWN = 1 << 10  # glyphs drawn between two reports of progress
 
 
-def cache_dir() -> Path:
-    """The cache folder, which need not exist: DIGITSEQ_CACHE_DIR, else the user's cache folder."""
-    return _cache_dir(os.environ.get(CACHE_VARIABLE, ""))
-
-
 def mnist_dir() -> Path:
     """Where the parsed MNIST is stored."""
     return cache_dir() / f"mnist-v{STORE_FORMAT}"
-
-
-@lru_cache(maxsize=4)
-def _cache_dir(named: str) -> Path:
-    if named:
-        return home_path(named).absolute()
-    from platformdirs import user_cache_path  # 18 ms, only where it is needed
-
-    try:
-        return user_cache_path("digitseq", appauthor=False)
-    except RuntimeError as error:  # a user without a home
-        hint = f"set {CACHE_VARIABLE} to a folder"
-        raise CacheError(f"there is no cache folder: {error}", hint=hint) from error
-
-
-def cache_errors() -> AbstractContextManager[None]:
-    """Tell what the system refuses in the cache folder as a CacheError that names folder and variable."""
-    return system_errors(
-        CacheError,
-        f"the cache folder {cache_dir()} cannot be used",
-        hint=f"make room or give it rights, or set {CACHE_VARIABLE} to another folder",
-    )
-
-
-def _tree_of(folder: Path) -> tuple[Tree, str]:
-    """
-    The tree that a folder of glyphs belongs to, and its name in it.
-
-    In the cache, that is the cache folder: what is above it may be links, what is below may not.
-    """
-    if folder.is_relative_to(cache := cache_dir()):
-        return Tree(cache), folder.relative_to(cache).as_posix()
-    return Tree(folder), ""
 
 
 def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
@@ -107,7 +67,7 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     }
     if glyphs.writers is not None:
         arrays["writers.npy"] = glyphs.writers.astype(np.int32)
-    tree, place = _tree_of(folder)
+    tree, place = tree_of(folder)
     with tree.folder(place, make=True) as inside:
         inside.sweep()
         for name, array in arrays.items():
@@ -150,7 +110,7 @@ def glyphs_folder(glyphs: GlyphSet) -> Path:
     return cache_dir() / f"glyphs-v{STORE_FORMAT}" / glyphs.digest[:32]
 
 
-def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None = None) -> Path:
+def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
     """
     A folder from which other processes can open a glyph set as a memory map.
 
@@ -169,7 +129,7 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
     if _is_whole(folder):
         return folder
     with cache_errors():
-        tree, place = _tree_of(folder)
+        tree, place = tree_of(folder)
         with tree.folder(place, make=True):  # before the work, not after it
             pass
     with locked(folder.with_suffix(".lock")):
@@ -178,10 +138,10 @@ def stored_folder(glyphs: GlyphSet, progress: Callable[[int, int], None] | None 
         for first in range(0, len(glyphs), _DRAWN):
             check()
             if progress is not None and glyphs.drawn_on_demand:
-                progress(first, len(glyphs))
+                progress("builtin", first, len(glyphs), 0)
             glyphs.prepare(np.arange(first, min(first + _DRAWN, len(glyphs)), dtype=np.int64))
         if progress is not None and glyphs.drawn_on_demand:
-            progress(len(glyphs), len(glyphs))
+            progress("builtin", len(glyphs), len(glyphs), 0)
         with cache_errors():
             save_glyphs(folder, glyphs)
     return folder
@@ -193,33 +153,6 @@ def _is_whole(folder: Path) -> bool:
         glyphs = open_glyphs(folder)
         return glyphs is not None and not damage(glyphs)
     return False
-
-
-@contextmanager
-def locked(path: Path, wait_s: float = inf, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """
-    Keep other processes away from a part of the cache; where files cannot be locked, nobody is kept away.
-
-    Args:
-        path: the file of the lock; its folder exists.
-        wait_s: how long to wait for another process.
-        waiting: called once if there is one.
-
-    Raises:
-        LockedError: another process still has the lock.
-        CacheError: the file cannot be made, or something else is in its place.
-    """
-    from digitseq.storage.locks import lock_file
-
-    tree, place = _tree_of(path.parent)
-    with ExitStack() as stack:
-        with cache_errors():
-            folder = stack.enter_context(tree.folder(place))
-            lock = lock_file(folder, path.name, wait_s, waiting)
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def _save_array(file: IO[bytes], array: AnyArray) -> None:
@@ -252,7 +185,7 @@ class _Stored:
 
 
 def _read_manifest(folder: Path) -> _Stored | None:
-    tree, place = _tree_of(folder)
+    tree, place = tree_of(folder)
     try:
         with tree.open(f"{place}/{_MANIFEST}".lstrip("/")) as file:
             data = file.read(_MOST_MANIFEST)
@@ -300,7 +233,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
     stated = _read_manifest(folder)
     if stated is None:
         return None
-    tree, place = _tree_of(folder)
+    tree, place = tree_of(folder)
     rows = stated.rows
 
     def read(name: str, dtype: str, *shape: int) -> AnyArray:
@@ -330,7 +263,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
         raise _unreadable(folder, error) from error
     except ValueError as error:
         raise damaged(folder, error) from error
-    glyphs.folder = folder
+    glyphs.folder, glyphs.reopen = folder, stored_split
     return glyphs
 
 
@@ -365,7 +298,7 @@ def damage(glyphs: GlyphSet) -> str:
         A few words; "" if nothing is wrong.
     """
     if glyphs.folder is not None:
-        tree, place = _tree_of(glyphs.folder)
+        tree, place = tree_of(glyphs.folder)
         try:
             stated = _read_manifest(glyphs.folder)
             with tree.folder(place) as folder:

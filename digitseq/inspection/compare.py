@@ -65,9 +65,9 @@ class Comparison:
         return asdict(self)
 
 
-def compare(a: Report, b: Report) -> Comparison:
+def compare_reports(a: Report, b: Report) -> Comparison:
     """
-    Two reports side by side.
+    Two reports side by side: of two datasets, or of the predictions of two models.
 
     Args:
         a: the first.

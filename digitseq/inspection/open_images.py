@@ -1,12 +1,8 @@
 """A path or a recipe → what is to be looked at."""
 
-import csv
-import io
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +10,7 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.batches import draw_batches
 from digitseq.checks import counted, home_path
-from digitseq.dataset.formats.label_files import LABELS, METADATA, image_name
-from digitseq.dataset.formats.stored_image import facts_from
+from digitseq.dataset.formats.label_files import METADATA, image_name
 from digitseq.dataset.manifest import (
     MANIFEST,
     MOST_BYTES,
@@ -25,28 +20,23 @@ from digitseq.dataset.manifest import (
     read_manifest,
 )
 from digitseq.dataset.read import DatasetPart
-from digitseq.dataset.shards import Place
 from digitseq.errors import DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.tiles import SIDE
-from digitseq.inspection.dataset_images import StoredPart, checked
+from digitseq.inspection.dataset_images import StoredPart
+from digitseq.inspection.folder_images import MOST_LINE, FolderPart, without_recipe
 from digitseq.inspection.images import OpenGlyphs, Part, Problem, Row, Subject
 from digitseq.inspection.picture import PicturePart, open_picture
 from digitseq.json_fields import parse_json
 from digitseq.plan import check_recipe
-from digitseq.png import decode_png
-from digitseq.recipe import MAX_DIGITS, MAX_WIDTH_PX, SPLITS, Recipe
+from digitseq.recipe import Recipe
+from digitseq.splits import SPLITS
 from digitseq.storage.base import Storage
 from digitseq.storage.inputs import read_input
 from digitseq.storage.local import LocalStorage
 from digitseq.storage.open import is_url, open_storage
 
 _SHARDS = (".tar", ".parquet", ".npz", ".mdb")
-_MOST_LINE = 1 << 25  # bytes of a line: the longest label has 65,536 digits
 _MOST_MISSING = 1_000  # shards; of a dataset that lacks more, nothing is shown
-_AT_ONCE = 250  # images that are fetched together, where that is quicker
-Read = Callable[[str], bytes | None]
-_NUMBER = re.compile(r"(\d{6,})\.png")
 
 
 def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
@@ -75,160 +65,6 @@ def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: Open
         if path.suffix.lower() == ".json":
             return _open_json(path, open_glyphs, glyphs_at_hand)
         return _open_image(path, glyphs_at_hand) or open_picture(path, glyphs_at_hand)
-
-
-def _most_png(widest_px: int) -> int:
-    return Place("", "", 0, 0, widest_px=widest_px).most_png
-
-
-# --- Datasets -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class FolderPart:
-    """A split of a dataset in a folder. The metadata's lines say which images there are."""
-
-    storage: Storage
-    folder: str
-    prefix: str
-    split: str
-    recipe: Recipe | None
-    count: int
-    _leftovers: list[Problem] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return self.count
-
-    def name(self, number: int) -> str:
-        """The file name of an image, or its number."""
-        return self.prefix + image_name(number)
-
-    def image(self, number: int) -> UInt8Array | None:
-        """The pixels of one image, as stored."""
-        read = self.storage.reader([], _most_png(self._widest_px))
-        return _read_image(read, self.folder + image_name(number), self._widest_px)[0]
-
-    @property
-    def _most_line(self) -> int:
-        longest = MAX_DIGITS if self.recipe is None else self.recipe.longest
-        return Place("", "", 0, longest).most_facts
-
-    @property
-    def _widest_px(self) -> int:
-        return MAX_WIDTH_PX if self.recipe is None else self.recipe.widest_px
-
-    def rows(self, chosen: IntArray | None) -> Iterator[Row]:
-        """All images, or some."""
-        wanted = None if chosen is None else set(chosen.tolist())
-        self._leftovers.clear()
-        labels = _read_labels(
-            self.storage,
-            self.folder + LABELS,
-            f"{self.prefix}{LABELS}",
-            self._leftovers,
-            self.count + 1,
-            self._most_line,
-        )
-        seen: set[str] = set()
-        texts = self.storage.lines(self.folder + METADATA, self._most_line)
-        lines = enumerate(islice(texts, self.count + 1))
-        chosen_lines = (line for line in lines if wanted is None or line[0] in wanted)
-        while some := list(islice(chosen_lines, _AT_ONCE)):
-            names = [self.folder + image_name(line) for line, _ in some]
-            read = self.storage.reader(names, _most_png(self._widest_px))
-            for line, text in some:
-                yield self._row(line, text, labels, seen, read)
-        more = [] if labels is None or wanted is not None else [name for name in labels if name not in seen]
-        if more:
-            told = (
-                f"{counted(len(more), 'line')} for images that are not in {METADATA}: {', '.join(more[:3])}"
-            )
-            self._leftovers.append(("label", f"{self.prefix}{LABELS}: {told}"))
-
-    def leftovers(self) -> list[Problem]:
-        """What is wrong with the part as a whole."""
-        return self._leftovers
-
-    def _row(self, line: int, text: str, labels: dict[str, str] | None, seen: set[str], read: Read) -> Row:
-        where = f"{METADATA} line {line + 1}"
-        try:
-            parsed = parse_json(text)
-            name = str(parsed["file_name"])
-            facts = facts_from(parsed)
-        except (ValueError, KeyError, TypeError):
-            name, facts = "", None
-        label, boxes, glyphs, problems = checked(facts, where)
-        found = _NUMBER.search(name)
-        number = int(found[1]) if found and image_name(int(found[1])) == name else line
-        if name and name != image_name(number):
-            problems.append(("metadata", f"{where}: expected {image_name(number)}, found {name[:80]}"))
-        if labels is not None and name:
-            seen.add(name)
-            listed = labels.get(name)
-            if listed != label:
-                said = "has no line for it" if listed is None else f"says {listed[:80]}"
-                problems.append(
-                    ("label", f"{self.name(number)}: {LABELS} {said}, {METADATA} says {label[:80]}")
-                )
-        image, problem = _read_image(read, self.folder + image_name(number), self._widest_px)
-        if problem:
-            problems.append(("file", f"{self.name(number)}: {problem}"))
-        return Row(number, label, image, boxes, glyphs, problems)
-
-
-def _read_labels(
-    storage: Storage, path: str, name: str, problems: list[Problem], count: int, most_line: int
-) -> dict[str, str] | None:
-    """File name → label of so many images and one more; None if there is no such file."""
-    if not storage.exists(path):
-        problems.append(("file", f"{name}: missing"))
-        return None
-    labels: dict[str, str] = {}
-    rows = csv.reader(storage.lines(path, most_line))
-    try:
-        next(rows, None)
-        for row in islice(rows, count):
-            if len(row) != 2 or row[0] in labels:
-                found = ",".join(row)[:80]
-                problems.append(
-                    ("label", f"{name} line {rows.line_num}: not one label of one image: {found}")
-                )
-            else:
-                labels[row[0]] = row[1]
-    except csv.Error as error:
-        problems.append(("label", f"{name} line {rows.line_num}: not CSV ({error})"))
-    return labels
-
-
-def _read_image(read: Read, name: str, widest_px: int) -> tuple[UInt8Array | None, str]:
-    try:
-        data = read(name)
-    except FormatError as error:
-        return None, f"cannot be read ({error.problem.rpartition(': ')[2]})"
-    if data is None:
-        return None, "missing"
-    image = decode_png(data, widest_px)
-    if image is None:
-        image, problem = _decode_any(data, widest_px)  # another program may have saved the same pixels anew
-        if image is None or problem:
-            return image, problem
-    return (image, "") if len(image) == SIDE else (None, f"{len(image)} px high, not {SIDE}")
-
-
-def _decode_any(data: bytes, widest_px: int) -> tuple[UInt8Array | None, str]:
-    from PIL import Image
-
-    if data.startswith(b"\x89PNG") and b"IEND" not in data[-12:]:
-        return None, "damaged or cut off"  # Pillow would forgive it
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            if picture.width * picture.height > 4 * SIDE * (widest_px + 1):
-                return None, f"{picture.width} × {picture.height} px, too large"
-            if picture.mode != "L":
-                return None, f"expected 8-bit greyscale, found the mode {picture.mode}"
-            return np.asarray(picture), ""
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None, "damaged or cut off"
 
 
 def _at_hand(recipe: Recipe, digest: str, glyphs_at_hand: OpenGlyphs) -> GlyphSet | None:
@@ -289,7 +125,7 @@ def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
     folders = [name for name in SPLITS if (path / name / METADATA).is_file()]
     if not folders:
         raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
-    found = [_without_recipe(path, f"{name}/", f"{name}/", name) for name in folders]
+    found = [without_recipe(path, f"{name}/", f"{name}/", name) for name in folders]
     return Subject(str(path), "dataset", [*found], None, [_NO_MANIFEST], path)
 
 
@@ -310,7 +146,7 @@ def _open_split(path: Path, above: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
                 )
     if not (path / METADATA).is_file():
         raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
-    part = _without_recipe(path, "", "", "all")
+    part = without_recipe(path, "", "", "all")
     return Subject(str(path), "dataset", [part], None, [_NO_MANIFEST], path)
 
 
@@ -325,7 +161,7 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
         inside = isinstance(part, FolderPart) and (subject.folder or folder) / part.folder == folder
         if inside and path.stem.isdigit():
             name = image_name(int(path.stem))
-            texts = LocalStorage(folder).lines(METADATA, _MOST_LINE)
+            texts = LocalStorage(folder).lines(METADATA, MOST_LINE)
             lines = [line for line, text in enumerate(texts) if f'"{name}"' in text]
             for row in part.rows(np.array(lines[:1], np.int64)):
                 one = PicturePart(path, part.split, part.recipe, row)
@@ -338,12 +174,6 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
 def _is_stored(folder: Path, manifest: Manifest) -> bool:
     """Whether files of a dataset that keeps many images in one file are there."""
     return manifest.format != "folder" and any(map(manifest.owns, LocalStorage(folder).files()))
-
-
-def _without_recipe(path: Path, folder: str, prefix: str, split: str) -> FolderPart:
-    storage = LocalStorage(path)
-    count = sum(1 for _ in storage.lines(folder + METADATA, _MOST_LINE))
-    return FolderPart(storage, folder, prefix, split, None, count)
 
 
 # --- Recipes --------------------------------------------------------------------------------------------

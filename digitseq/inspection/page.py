@@ -11,16 +11,18 @@ from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 from typing import Any
 
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.checks import counted, integer
+from digitseq.checks import counted, home_path, integer
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.findings import faults_of_images
 from digitseq.inspection.measure import TOUCHING, UNSEEN
+from digitseq.inspection.output import check_output, write_beside
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Mistake
 from digitseq.inspection.selection import Choice, choose
@@ -37,6 +39,38 @@ _FAULTY = 400  # images with a fault that are shown first
 _SEQUENCES = 20  # of a recipe
 _TEXT = 200  # characters of a prediction, aligned or not
 _LABEL = 4_000
+
+
+def write_page(
+    report: Report,
+    path: str | Path,
+    *,
+    images: int = 2_000,
+    choice: Choice | None = None,
+    force: bool = False,
+) -> Path:
+    """
+    A page for a browser: one file that needs no network.
+
+    Args:
+        report: of the images.
+        path: where to write it.
+        images: at most so many are on the page; fewer, if they would take more than about 11 MB.
+        choice: which images; None for some at random, always the same. With predictions, up to half of them
+            are the worst.
+        force: replace a file of that name.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file exists, or the system refuses.
+        ArgumentError: there are no such images.
+    """
+    path = home_path(path)
+    check_output(path, "html", force=force)
+    data = make_page(report, images, choice or Choice())
+    return write_beside(report, path, lambda file: file.write(data), force)
 
 
 def make_page(report: Report, count: int, wanted: Choice) -> bytes:

@@ -197,16 +197,7 @@ def score(table: Table, predictions: Predictions) -> Scores:
             read[first : first + len(label)] = True
             continue
         above, below = align(label, text)
-        place, errors = first, 0
-        for shown, seen in zip(above, below, strict=True):
-            row = NOTHING if shown is None else _column(shown)
-            confusion[row, NONE if seen is None else _column(seen)] += 1
-            if shown != seen:
-                errors += 1
-                counts["insert" if shown is None else "delete" if seen is None else "replace"] += 1
-            else:
-                read[place] = True
-            place += shown is not None
+        errors = _count_errors(above, below, confusion, counts, read[first:])
         mistakes.append(
             Mistake(
                 image, table.name(image), label, text, predictions.confidences[image], errors,
@@ -247,6 +238,27 @@ def score(table: Table, predictions: Predictions) -> Scores:
         confidences=predictions.confidences,
         notes=tuple(_suspicions([(table.labels[i], predictions.texts[i] or "") for i in images.tolist()])),
     )
+
+
+def _count_errors(
+    above: Sequence[str | None],
+    below: Sequence[str | None],
+    confusion: IntArray,
+    counts: dict[str, int],
+    read: AnyArray,
+) -> int:
+    """Count the errors of an alignment, in place; ``read`` begins with the digits of its label."""
+    place = errors = 0
+    for shown, seen in zip(above, below, strict=True):
+        row = NOTHING if shown is None else _column(shown)
+        confusion[row, NONE if seen is None else _column(seen)] += 1
+        if shown != seen:
+            errors += 1
+            counts["insert" if shown is None else "delete" if seen is None else "replace"] += 1
+        else:
+            read[place] = True
+        place += shown is not None
+    return errors
 
 
 def align(label: str, prediction: str) -> tuple[list[str | None], list[str | None]]:

@@ -15,7 +15,8 @@ from digitseq.inspection.measure import TOUCHING, UNSEEN
 from digitseq.inspection.report import Report
 from digitseq.inspection.spacing import stated_gaps
 from digitseq.inspection.table import Table
-from digitseq.recipe import ANY_DIGIT, MAX_DIGITS
+from digitseq.recipe import ANY_DIGIT
+from digitseq.sequence import MAX_DIGITS
 
 Order: TypeAlias = Literal["random", "first", "widest", "touching", "worst"]
 ORDERS: tuple[str, ...] = get_args(Order)

@@ -1,12 +1,16 @@
 """A contact sheet: many images with their labels in one picture."""
 
+from pathlib import Path
+
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.checks import integer
+from digitseq.checks import home_path, integer
 from digitseq.errors import ArgumentError
 from digitseq.glyphs.tiles import SIDE
+from digitseq.inspection.output import check_output, write_beside
 from digitseq.inspection.report import Report
+from digitseq.inspection.selection import Choice, choose
 
 _SCALE, _CAPTION_PX, _MARGIN_PX = 2, 16, 8
 _USUAL_WIDTH_PX = 1_400
@@ -22,25 +26,76 @@ _PAPER, _INK, _RIGHT, _WRONG, _BOX = (
 
 
 def draw_sheet(
-    report: Report, images: IntArray, rows: int, cols: int | None = None, *, boxes: bool = False
+    report: Report,
+    rows: int = 12,
+    cols: int | None = None,
+    *,
+    choice: Choice | None = None,
+    boxes: bool = False,
 ) -> UInt8Array:
     """
-    A contact sheet.
+    A contact sheet: images with their labels.
 
     Args:
-        report: where the images are from.
-        images: int (images,), at least one; places in its table. Those that do not fit are left out.
+        report: of the images.
         rows: of the sheet.
         cols: of the sheet; None for as many as fit into 1,400 px.
+        choice: which images; None for some at random, always the same.
         boxes: draw the boxes of the digits.
 
     Returns:
-        uint8 (height, width, 3), sRGB. Each image is twice its size, with its label below; with predictions
-        the prediction beside it where it is wrong.
+        uint8 (height, width, 3), sRGB.
 
     Raises:
-        ArgumentError: the sheet would have more than 200 million pixels.
+        ArgumentError: there are no such images, or the sheet would be too large.
+
+    >>> from digitseq import make_recipe
+    >>> report = inspect_dataset(make_recipe(["42"], (0, 0), 60, count=9, seed=1, source="builtin"))
+    >>> draw_sheet(report, 3, 2).shape
+    (248, 264, 3)
     """
+    most = rows * (cols or 64) if isinstance(rows, int) and isinstance(cols, int | None) else 1
+    return _draw(report, choose(report, most, choice or Choice()), rows, cols, boxes)
+
+
+def write_sheet(
+    report: Report,
+    path: str | Path,
+    rows: int = 12,
+    cols: int | None = None,
+    *,
+    choice: Choice | None = None,
+    boxes: bool = False,
+    force: bool = False,
+) -> Path:
+    """
+    A contact sheet as a PNG file.
+
+    Args:
+        report: as in `draw_sheet`.
+        path: where to write it; a name ending in .png.
+        rows: as in `draw_sheet`.
+        cols: as in `draw_sheet`.
+        choice: as in `draw_sheet`.
+        boxes: as in `draw_sheet`.
+        force: replace a file of that name.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file exists, or the system refuses.
+        ArgumentError: as in `draw_sheet`, or the name does not end in .png.
+    """
+    from PIL import Image
+
+    path = home_path(path)
+    check_output(path, "sheet", force=force)
+    sheet = Image.fromarray(draw_sheet(report, rows, cols, choice=choice, boxes=boxes))
+    return write_beside(report, path, lambda file: sheet.save(file, "png"), force)
+
+
+def _draw(report: Report, images: IntArray, rows: int, cols: int | None, boxes: bool) -> UInt8Array:
     from PIL import Image, ImageDraw, ImageFont
 
     rows, cols = integer("rows", rows, 1, 10_000), cols if cols is None else integer("cols", cols, 1, 1_000)

@@ -1,6 +1,6 @@
 """All that is looked at, as columns: one row an image, one row a digit. Numbers first, words later."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -22,6 +22,7 @@ from digitseq.inspection.measure import (
     misplaced,
 )
 from digitseq.interrupts import check
+from digitseq.progress import Progress
 from digitseq.recipe import Recipe
 
 _BATCH = 500
@@ -29,8 +30,6 @@ _BATCH_BYTES = 1 << 25
 _CONTOURS = 2_000  # images whose contours are measured, evenly spread: 100 times the work of counting columns
 HEAT_COLUMNS = 2_048
 """Columns of the heat map; of wider images it shows the left part."""
-
-Progress = Callable[[int, int, int], None]
 
 
 @dataclass(eq=False)
@@ -136,7 +135,7 @@ def gather(subject: Subject, limit: int | None, progress: Progress | None = None
             check()
             gathering.add(number, part, rows)
             if progress is not None:
-                progress(len(gathering.labels), many, 0)
+                progress("inspect", len(gathering.labels), many, 0)
         gathering.note(part.leftovers())
     return gathering.table(subject, many < total)
 

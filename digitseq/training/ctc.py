@@ -14,7 +14,8 @@ import numpy as np
 from digitseq.arrays import AnyArray, IntArray
 from digitseq.checks import counted, integer, short
 from digitseq.errors import ArgumentError
-from digitseq.recipe import ANY_DIGIT, Recipe, sequence_text
+from digitseq.recipe import ANY_DIGIT, Recipe
+from digitseq.sequence import sequence_text
 
 BLANK = 0
 """The class of no digit."""

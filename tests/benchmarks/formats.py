@@ -38,7 +38,7 @@ def main() -> None:
 
     from digitseq import make_recipe, write_dataset
     from digitseq.api import fetch_mnist
-    from digitseq.dataset.formats import FORMATS
+    from digitseq.dataset.formats import FORMATS, find_format
 
     mnist, count = sys.argv[1], int(sys.argv[3]) if len(sys.argv) > 3 else 150_000
     work = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(tempfile.mkdtemp())
@@ -46,7 +46,7 @@ def main() -> None:
     fetch_mnist(from_dir=mnist)
     recipe = make_recipe(length=(4, 4), count=count, image_width=200, seed=1, source="mnist")
     out = work / "out"
-    names = [name for name, form in FORMATS.items() if not form.library or find_spec(form.library)]
+    names = [name for name in FORMATS if not (library := find_format(name).library) or find_spec(library)]
     sizes: dict[str, list[tuple[str, int]]] = {}
     for name in names:
         write_dataset(recipe, out, format=name, workers=_WORKERS)

@@ -317,7 +317,7 @@ def test_twelve_thousand_images(tmp_path: Path, bank: Path) -> None:
     recipe = _recipe(count=12_000, length=(4, 4))
     done: list[tuple[int, int]] = []
     summary = write_dataset(
-        recipe, tmp_path, workers=2, progress=lambda images, total, _: done.append((images, total))
+        recipe, tmp_path, workers=2, progress=lambda _, images, total, __: done.append((images, total))
     )
     assert (summary.images, summary.written) == (12_000, 12_000)
     assert done == [(1_000 * k, 12_000) for k in range(1, 13)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from digitseq import ArgumentError, OutputError, Recipe, read_dataset, verify_dataset, write_dataset
-from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.storage.local import LocalStorage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe
@@ -26,8 +26,8 @@ _SPLITS = {"train": 6_300, "test": 1_200}  # 7 and 2 shards
 
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_parts_in_any_order_make_the_same_dataset(tmp_path: Path, name: str) -> None:
-    if FORMATS[name].library:
-        library(FORMATS[name].library)
+    if find_format(name).library:
+        library(find_format(name).library)
     wanted, out = _recipe(splits=_SPLITS), tmp_path / "out"
     options: dict[str, Any] = {"format": name, "workers": 1}
     if name == "folder":
@@ -251,7 +251,7 @@ def test_the_same_part_is_not_written_twice_at_once(tmp_path: Path) -> None:
     recipe = _recipe(count=3_000)
     told: list[str] = []
 
-    def again(_done: int, _total: int, _size: int) -> None:
+    def again(_stage: str, _done: int, _total: int, _size: int) -> None:
         if not told:
             with pytest.raises(OutputError, match="another digitseq is writing a part of") as caught:
                 write_dataset(recipe, tmp_path / "out", workers=1, part=(1, 2))
@@ -272,7 +272,7 @@ def test_an_error_while_cleaning_up_never_hides_the_first(
         if begun:
             raise OutputError("the clean-up failed")
 
-    def stop(_done: int, _total: int, _size: int) -> None:
+    def stop(_stage: str, _done: int, _total: int, _size: int) -> None:
         begun.append(True)
         raise ZeroDivisionError("the first error")
 
@@ -288,7 +288,7 @@ def test_a_whole_run_is_refused_while_a_part_is_at_work(tmp_path: Path) -> None:
     recipe = _recipe(count=3_000)
     told: list[str] = []
 
-    def whole(_done: int, _total: int, _size: int) -> None:
+    def whole(_stage: str, _done: int, _total: int, _size: int) -> None:
         if not told:
             for force in (False, True):
                 with pytest.raises(OutputError, match="another digitseq is writing a part of") as caught:

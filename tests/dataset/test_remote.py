@@ -28,7 +28,7 @@ from digitseq import (
     verify_dataset,
     write_dataset,
 )
-from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.shards import Place
 from digitseq.storage.open import open_storage
@@ -84,8 +84,8 @@ def bucket(server: Server, request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path, name: str) -> None:
-    if FORMATS[name].library:
-        library(FORMATS[name].library)
+    if find_format(name).library:
+        library(find_format(name).library)
     count = 1_100 if name != "folder" else 110  # each image is a request, or two
     wanted = _recipe(splits={"train": count, "test": 20}, count=None)
     options: dict[str, Any] = {
@@ -105,7 +105,7 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
     assert (label, image.tobytes()) == (live[1], live[0].tobytes())
     report = inspect_dataset(bucket, split="test")
     assert (report.faults, len(report.table)) == (0, 20)
-    file = _files(FORMATS[name], read_dataset(bucket).parts["train"].place)[-1]
+    file = _files(find_format(name), read_dataset(bucket).parts["train"].place)[-1]
     open_storage(bucket).put(file, b"damaged")
     assert any(f"{bucket}/{file}" in problem for problem in verify_dataset(bucket))
     write_dataset(wanted, bucket, workers=1)

@@ -50,7 +50,7 @@ def test_drawn_and_cached_glyphs_agree(cache: Path, monkeypatch: pytest.MonkeyPa
     # Drawn by an object of its own: the bank below has to draw all of its glyphs itself, in other chunks.
     expected = _thousand(BuiltinGlyphs(11))
     seen = []
-    folder = stored_folder(drawn, lambda done, total: seen.append((done, total)))
+    folder = stored_folder(drawn, lambda _, done, total, __: seen.append((done, total)))
     assert folder.is_relative_to(cache)
     assert seen[0] == (0, 60_000)
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
@@ -73,8 +73,8 @@ def test_a_bank_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stored_folder(builtin(12))
     module._opened.cache_clear()
     calls: list[int] = []
-    assert stored_folder(builtin(12), lambda done, total: calls.append(done)) == folder
-    assert stored_folder(BuiltinGlyphs(12), lambda done, total: calls.append(done)) == folder
+    assert stored_folder(builtin(12), lambda _, done, *__: calls.append(done)) == folder
+    assert stored_folder(BuiltinGlyphs(12), lambda _, done, *__: calls.append(done)) == folder
     assert calls == []
 
 
@@ -150,7 +150,12 @@ def test_a_folder_of_the_same_name_is_not_taken_for_it(in_folder: Path) -> None:
 def test_many_processes_get_the_bank_and_it_is_announced(tmp_path: Path) -> None:
     recipe = make_recipe(length=(1, 2), count=5_500, seed=1, source="builtin:14", image_width=70)
     seen: list[tuple[int, int]] = []
-    two = write_dataset(recipe, tmp_path / "two", workers=2, drawing=lambda *call: seen.append(call))
+
+    def progress(stage: str, done: int, total: int, _size: int) -> None:
+        if stage == "builtin":
+            seen.append((done, total))
+
+    two = write_dataset(recipe, tmp_path / "two", workers=2, progress=progress)
     assert seen[0] == (0, 60_000)
     assert glyphs_folder(builtin(14)).is_dir()
     one = write_dataset(recipe, tmp_path / "one", workers=1)

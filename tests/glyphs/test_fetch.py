@@ -53,7 +53,7 @@ def test_mnist_is_fetched_once_with_its_writers(
     monkeypatch.setenv("DIGITSEQ_MNIST_MIRROR", mirror.url)
     seen: list[tuple[int, int]] = []
 
-    def slow(done: int, total: int) -> None:
+    def slow(_stage: str, done: int, total: int, _size: int) -> None:
         seen.append((done, total))
         time.sleep(0.002)  # so that several chunks arrive in the meantime
 

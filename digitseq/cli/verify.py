@@ -1,0 +1,47 @@
+"""The command that judges: verify."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from digitseq import api
+from digitseq.checks import counted
+from digitseq.cli import console
+from digitseq.cli.options import AsJson, Quiet
+from digitseq.errors import printable
+
+
+def verify(
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder of a dataset, or its URL.")],
+    source: Annotated[
+        str | None, typer.Option(help="Its glyphs, if they are not mnist or builtin: their path.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read a whole dataset again and name what is wrong with it: files, labels, boxes, pixels.
+
+    Prints a line for each thing that is wrong; the exit code is 1 then, 0 if all is well.
+    """
+    recipe, digest = api.read_recipe(out)
+    problems = []
+    with console.progress(quiet) as progress:
+        if source is None:
+            glyphs = api.load_recorded_glyphs(recipe.source, digest, progress=progress)
+        else:
+            glyphs = api.load_glyphs(source, "all", progress=progress)
+        for problem in api.verify_dataset(out, source=glyphs, progress=progress):
+            problems.append(problem)
+            if not as_json:
+                console.out(printable(problem))
+    if as_json:
+        console.out(json.dumps({"path": str(out), "images": len(recipe), "problems": problems}))
+    if problems:
+        console.fail(
+            f"{out}: {counted(len(problems), 'problem')} found",
+            "the same `digitseq batch` command again writes what is missing or damaged",
+        )
+        raise typer.Exit(1)
+    if not quiet:
+        console.say("note", f"{out}: {counted(len(recipe), 'image')} verified, no problems found")

@@ -1,0 +1,82 @@
+"""Shards → a finished dataset: the label files that all images share, and the manifest, written last."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from digitseq.dataset.engine import Job
+from digitseq.dataset.manifest import MANIFEST, UNFINISHED
+from digitseq.dataset.shards import Written
+from digitseq.errors import FormatError
+from digitseq.interrupts import check
+from digitseq.progress import Progress
+from digitseq.storage.base import Storage
+
+
+@dataclass(frozen=True)
+class Summary:
+    """
+    What `write_dataset` did.
+
+    Attributes:
+        path: the dataset's folder or URL.
+        images: how many images the dataset has, or the part that was written.
+        written: how many of them were written; the others were there, whole.
+        size_bytes: bytes of the files written.
+        pixels: SHA-256 of all labels, widths and pixels; "" while parts are missing.
+        missing: how many shards are not there yet, after a part.
+    """
+
+    path: str
+    images: int
+    written: int
+    size_bytes: int
+    pixels: str
+    missing: int = 0
+
+
+def take_lines(storage: Storage, done: Written) -> bytes:
+    """A shard's share of the label files, where a worker has left it."""
+    return storage.take_scratch(done.scratch) if done.scratch else b""
+
+
+def assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Progress | None) -> Summary:
+    """Make a dataset of shards: what stands about all images, and the manifest."""
+    storage, form = job.storage, job.form
+    total, done, written, size = len(job.recipe), 0, 0, 0
+    parts = []
+    for place, entry in zip(job.places, job.manifest.parts, strict=True):
+        pixels, before = sha256(), size
+        with form.assembling(storage, place) as add:
+            for _ in range(place.shards):
+                check()
+                result, lines = next(results)
+                add(result, lines)
+                pixels.update(result.digest)
+                done += result.images
+                written += result.written
+                size += result.size_bytes
+                if progress is not None:
+                    progress("write", done, total, size)
+        size = before + form.written_bytes(storage, place, size - before)
+        parts.append(replace(entry, pixels=pixels.hexdigest()))
+    for name, data in form.whole_files(job.places).items():
+        _put_changed(storage, name, data)
+    digest = sha256("".join(entry.pixels for entry in parts).encode()).hexdigest()
+    _put_changed(storage, MANIFEST, replace(job.manifest, parts=tuple(parts), pixels=digest).to_json())
+    storage.remove(UNFINISHED)
+    return Summary(storage.where(), total, written, size, digest)
+
+
+def _is_there(storage: Storage, name: str, data: bytes) -> bool:
+    with suppress(FormatError):
+        return storage.read(name, len(data)) == data
+    return False
+
+
+def _put_changed(storage: Storage, name: str, data: bytes) -> None:
+    if not _is_there(storage, name, data):
+        storage.put(name, data, sync=True)
+    elif name == MANIFEST:
+        storage.touch(name)  # make compares its time with that of what it was made from

@@ -1,0 +1,22 @@
+"""One protocol for progress, whatever is being done."""
+
+from typing import Protocol
+
+RESUME = "run the same command again to resume"
+"""What to do about everything that ends a run early."""
+
+
+class Progress(Protocol):
+    """Called again and again while work goes on."""
+
+    def __call__(self, stage: str, done: int, total: int, size_bytes: int, /) -> None:
+        """
+        Take note.
+
+        Args:
+            stage: "fetch" (MNIST; counts bytes), "builtin" (built-in digits drawn into the cache; counts
+                glyphs), or "write", "verify" or "inspect" (count images).
+            done: how many are done; 0 when a stage begins.
+            total: how many there are.
+            size_bytes: bytes read or written so far.
+        """
