@@ -9,8 +9,8 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
+from digitseq.purposes import Purpose
 from digitseq.recipe import ANY_DIGIT, Recipe
-from digitseq.streams import Purpose
 
 _NUMBERED = 18
 """Digits that a permutation decides: 10¹⁸ is the greatest power of ten below 2⁶⁰."""

@@ -11,14 +11,14 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
-from digitseq.augment.effects import OF_DIGITS, WIDENING, Augment
+from digitseq.augment.effects import Augment
 from digitseq.errors import WidthError
 from digitseq.glyphs.glyphset import GlyphSet, need_digits
 from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
 from digitseq.glyphs.writers import check_writers, draw_in_one_hand
 from digitseq.labels import digit_matrix, draw_labels
+from digitseq.purposes import Purpose
 from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
-from digitseq.streams import Purpose
 
 _CHECKED = 256  # sequences checked at once: bounds memory
 
@@ -152,16 +152,16 @@ def _tiles(
     starts: UInt64Array,
 ) -> tuple[Tiles, IntArray]:
     """The digits as they are seen, and the row of each."""
-    if recipe.settings is None or not recipe.settings.uses(*OF_DIGITS):
+    if recipe.settings is None or not recipe.settings.has("map", "digit"):
         return glyphs, rows
     from digitseq.augment.digits import rough_digits
-    from digitseq.augment.strengths import Draws  # only who augments pays for it
+    from digitseq.augment.strengths import Sampler  # only who augments pays for it
 
     # Baselines are measured along the line as it would stand without augmentation.
     wide = glyphs.ink_width[rows]
     left, extent = line_up(wide, gaps_px, inside)
     middles = left + wide // 2 - extent[:, None] // 2
-    tiles = rough_digits(Draws(recipe.settings, starts), glyphs, rows, middles)
+    tiles = rough_digits(Sampler(recipe.settings, starts), glyphs, rows, middles)
     return tiles, np.arange(rows.size, dtype=np.int64).reshape(rows.shape)
 
 
@@ -295,9 +295,7 @@ def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyph
     # What no line can exceed, without looking at the digits; it settles nearly every call.
     if SIDE * digits.shape[1] + max(high, 0) * (digits.shape[1] - 1) <= available:
         return
-    whole_tiles = recipe.spacing_from == "tile" or (
-        recipe.settings is not None and recipe.settings.uses(*WIDENING)
-    )
+    whole_tiles = recipe.spacing_from == "tile" or (recipe.settings is not None and recipe.settings.widens)
     required = required_width(digits, inside, high, whole_tiles, glyphs)
     worst = int(required.argmax())
     needed = int(required[worst])

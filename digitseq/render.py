@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import AnyArray, FloatArray, UInt8Array
-from digitseq.augment.effects import OF_LINES
 from digitseq.glyphs.tiles import SIDE
 from digitseq.plan import Plan
 
@@ -86,7 +85,7 @@ class Renderer:
                 np.maximum(ink[:, position], windows[place]) if plan.overlapping else ink[:, position]
             )
         drawn = canvas[:, :, :width]
-        if plan.augment is not None and plan.augment.uses(*OF_LINES):
+        if plan.augment is not None and plan.augment.has("line"):
             from digitseq.augment.lines import rough_lines  # only who augments pays for it
 
             rough_lines(drawn, plan.augment, plan.starts, plan.widths_px)

@@ -8,7 +8,6 @@ The seed gives the start of one stream; its output i is the start of image i's o
 batch size and number of workers cannot matter. docs/determinism.md tells why not numpy's generators.
 """
 
-from enum import IntEnum
 from hashlib import blake2b
 
 import numpy as np
@@ -31,35 +30,6 @@ def _constant(value: int) -> UInt64Array:
 _ONE, _GAMMA = _constant(1), _constant(GAMMA)
 _MIX_1, _MIX_2 = _constant(0xBF58476D1CE4E5B9), _constant(0x94D049BB133111EB)
 _S27, _S30, _S31, _S32 = _constant(27), _constant(30), _constant(31), _constant(32)
-
-
-class Purpose(IntEnum):
-    """What a word decides. The list only grows: a number once given is never moved nor used again."""
-
-    LABEL = 0
-    GLYPH = 1
-    GAP = 2
-    PLACE = 3
-    WRITER = 4
-    ROTATE = 5
-    SLANT = 6
-    LINE_SLANT = 7
-    SCALE = 8
-    ELASTIC = 9
-    THICKNESS = 10
-    LINE_THICKNESS = 11
-    SHIFT = 12
-    SLOPE = 13
-    BLUR = 14
-    CONTRAST = 15
-    BACKGROUND = 16
-    NOISE = 17
-    OCCLUDE = 18
-    SPECKS = 19
-    NEGATIVE = 20
-    BEND = 21
-    WAVE = 22
-    CHANCE = 23
 
 
 def mix(state: UInt64Array) -> UInt64Array:

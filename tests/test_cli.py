@@ -498,7 +498,7 @@ def _modules_after(code: str, *, among: set[str]) -> set[str]:
     ],
 )
 def test_import_and_help_load_neither_numpy_nor_pillow(code: str) -> None:
-    heavy = {"numpy", "PIL", "requests", "digitseq.api"}
+    heavy = {"numpy", "PIL", "requests"}
     assert _modules_after(code, among=heavy) == set()
     assert _modules_after("import numpy", among=heavy) == {"numpy"}
 

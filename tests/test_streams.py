@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitseq import streams
+from digitseq.purposes import Purpose
 from digitseq.sequence import MAX_DIGITS
 from tests.evidence import assert_uniform
 
@@ -55,7 +56,7 @@ def test_seeds_are_hashed_from_their_decimal_text() -> None:
 
 
 def test_purposes_never_move() -> None:
-    assert {p.name: p.value for p in streams.Purpose} == {
+    assert {p.name: p.value for p in Purpose} == {
         "LABEL": 0,
         "GLYPH": 1,
         "GAP": 2,
@@ -95,5 +96,5 @@ def test_below_is_the_formula_of_the_contract(word: int, bound: int) -> None:
 
 def test_below_is_uniform() -> None:
     starts = streams.image_starts(streams.seed_start(1), np.arange(20_000))
-    words = streams.words(starts, streams.addresses(streams.Purpose.GAP, 1))
+    words = streams.words(starts, streams.addresses(Purpose.GAP, 1))
     assert_uniform(streams.below(words, np.array(11, np.uint64)), 11)

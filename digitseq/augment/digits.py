@@ -7,12 +7,12 @@ The result is a set of tiles like any other, measured anew: spacing and boxes ar
 import numpy as np
 
 from digitseq import streams
-from digitseq.arrays import IntArray, UInt8Array, repeat
-from digitseq.augment.effects import GEOMETRY
-from digitseq.augment.strengths import ONE, Draws
+from digitseq.arrays import IntArray, UInt8Array
+from digitseq.augment.effects import EFFECTS, ONE, effect_function, effects_of
+from digitseq.augment.strengths import Sampler
 from digitseq.augment.warp import GRID, warp
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
-from digitseq.streams import Purpose
+from digitseq.purposes import Purpose
 
 _RADIAN = 1_000_000  # in 57,295,780 degrees · 10⁻⁶
 _MARGIN = 1  # px that digits keep from the edges of their tiles, where they are made larger
@@ -21,7 +21,7 @@ _CHUNK = 64  # tiles worked on at once: they stay in the processor's cache
 _WAVES = 64  # steps of a wave's circle
 
 
-def rough_digits(draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArray) -> Tiles:
+def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntArray) -> Tiles:
     """
     The digits of some images as they are seen.
 
@@ -39,27 +39,19 @@ def rough_digits(draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArra
     stored = np.zeros((len(flat), SIDE + 1, SIDE), np.uint8)
     seen = stored[:, :SIDE]
     pictures = tiles.pictures(flat)
-    if draws.augment.uses(*GEOMETRY):
+    if draws.augment.has("map"):
         warp(pictures, *_maps(draws, tiles, rows, middles_px), seen)
     else:
         seen[:] = pictures
-    count = rows.shape[1]
-    thickness = blur = factor = None
-    if draws.augment.uses("thickness"):
-        thickness = draws.shared("thickness", count).ravel() * _EDGE // ONE
-    if draws.augment.uses("blur"):
-        sigma = draws.line("blur")
-        blur = repeat(sigma * sigma // ONE * 64 // ONE, count)
-    if draws.augment.uses("contrast"):
-        factor = repeat(draws.line("contrast"), count)
+    wanted = [
+        (effect_function(EFFECTS[name].function), draws.of_digits(name, rows.shape[1]).ravel())
+        for name in effects_of("digit")
+        if draws.augment.uses(name)
+    ]
     for first in range(0, len(flat), _CHUNK):
         part = slice(first, first + _CHUNK)
-        if thickness is not None:
-            _thicken(seen[part], thickness[part])
-        if blur is not None:
-            _blur(seen[part], blur[part])
-        if factor is not None:
-            _fade(seen[part], factor[part])
+        for change, strengths in wanted:
+            change(seen[part], strengths[part])
     erased = ~seen.any((1, 2))  # a dot between two samples, perhaps: it stays as it was
     seen[erased] = pictures[erased]
     return Tiles(stored, measure_ink(seen))
@@ -69,7 +61,7 @@ def rough_digits(draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArra
 
 
 def _maps(
-    draws: Draws, tiles: Tiles, rows: IntArray, middles_px: IntArray
+    draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntArray
 ) -> tuple[IntArray, IntArray, IntArray, IntArray | None]:
     """What `warp` takes: one map for all geometric effects of each digit."""
     count = rows.shape[1]
@@ -126,7 +118,7 @@ def _room_to_move(middle: IntArray, reach: IntArray) -> IntArray:
     return room
 
 
-def _bend(draws: Draws, strength: IntArray) -> IntArray:
+def _bend(draws: Sampler, strength: IntArray) -> IntArray:
     """Elastic shifts of the control points: (digits, 2, GRID, GRID), in 1/(2·ONE) px."""
     own = draws.words(Purpose.BEND, strength.shape[1]).ravel()  # the start of a stream for each digit
     grid = streams.bells(streams.words(own, streams.addresses(0, 2 * GRID * GRID)))
@@ -135,7 +127,7 @@ def _bend(draws: Draws, strength: IntArray) -> IntArray:
     return (grid * amplitude[:, None] // ONE).reshape(-1, 2, GRID, GRID)
 
 
-def _baseline(draws: Draws, middles_px: IntArray) -> IntArray:
+def _baseline(draws: Sampler, middles_px: IntArray) -> IntArray:
     """How much lower each digit stands: int (images, digits), in 1/ONE px."""
     slope = draws.line("slope")
     sine, cosine = sine_cosine(slope)
@@ -181,8 +173,9 @@ def sine_cosine(degrees: IntArray) -> tuple[IntArray, IntArray]:
 # --- Ink ------------------------------------------------------------------------------------------------
 
 
-def _thicken(tiles: UInt8Array, amount: IntArray) -> None:
-    """Strokes thicker or thinner, in place: amount int (n,), 1/_EDGE px at the edge."""
+def thicken(tiles: UInt8Array, strengths: IntArray) -> None:
+    """Strokes thicker or thinner, in place: int (n,), 1/ONE px at the edge."""
+    amount = strengths * _EDGE // ONE
     for chosen, choose in ((amount > 0, np.maximum), (amount < 0, np.minimum)):
         if not chosen.any():
             continue
@@ -202,14 +195,15 @@ def _thicken(tiles: UInt8Array, amount: IntArray) -> None:
         tiles[chosen] = np.maximum(here.astype(np.uint8), tiles[chosen] > 0)  # what is inked stays inked
 
 
-def _fade(tiles: UInt8Array, factor: IntArray) -> None:
-    """Fainter ink, in place: factor int (n,), 1/256. What is inked stays inked."""
-    faint = (tiles * factor.astype(np.uint16)[:, None, None] + 128) >> 8
+def fade(tiles: UInt8Array, strengths: IntArray) -> None:
+    """Fainter ink, in place: factors int (n,), 1/256. What is inked stays inked."""
+    faint = (tiles * strengths.astype(np.uint16)[:, None, None] + 128) >> 8
     tiles[:] = np.maximum(faint, tiles > 0)
 
 
-def _blur(tiles: UInt8Array, weight: IntArray) -> None:
-    """Twice a blur of three pixels along each axis, in place: weight int (n,), of a neighbour, 1/256."""
+def blur(tiles: UInt8Array, strengths: IntArray) -> None:
+    """Twice a blur of three pixels along each axis, in place: int (n,), standard deviation in 1/ONE px."""
+    weight = strengths * strengths // ONE * 64 // ONE  # of a neighbour, 1/256
     side = weight.astype(np.uint16)[:, None, None]
     middle = 256 - 2 * side
     wide = np.zeros((len(tiles), SIDE + 2, SIDE + 2), np.uint16)

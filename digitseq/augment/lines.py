@@ -8,10 +8,11 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
-from digitseq.augment.effects import Augment
-from digitseq.augment.strengths import Draws
+from digitseq.augment.effects import EFFECTS, Augment, effect_function, effects_of
+from digitseq.augment.strengths import Sampler
 from digitseq.glyphs.tiles import SIDE
-from digitseq.streams import GAMMA, Purpose
+from digitseq.purposes import Purpose
+from digitseq.streams import GAMMA
 
 _CHUNK = 16  # images done at once: what is worked on stays in the processor's cache
 _STRIDE = 1 << 20  # words between two rows of pixels: more than the widest image needs
@@ -31,28 +32,27 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
         starts: uint64 (images,), the start of each image's stream.
         widths_px: int (images,).
     """
+    wanted = [effect_function(EFFECTS[name].function) for name in effects_of("line") if augment.uses(name)]
     for first in range(0, len(images), _CHUNK):
         part = slice(first, first + _CHUNK)
-        draws, width, seen = Draws(augment, starts[part]), widths_px[part], images[part]
-        if augment.uses("background"):
-            _background(seen, draws, width)
-        if augment.uses("occlude"):
-            _occlude(seen, draws, width)
-        if augment.uses("noise"):
-            _noise(seen, draws)
-        if augment.uses("specks"):
-            _specks(seen, draws, width)
-        if augment.uses("negative"):
-            chosen = draws.negative()
-            seen[chosen] = 255 - seen[chosen]
+        draws, width, seen = Sampler(augment, starts[part]), widths_px[part], images[part]
+        for change in wanted:
+            change(seen, draws, width)
         if (width < images.shape[2]).any():
             seen *= (np.arange(images.shape[2], dtype=np.int64) < width[:, None])[:, None, :]
+
+
+def negative(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
+    """Black on white, by chance."""
+    chosen = draws.happens("negative")
+    images[chosen] = 255 - images[chosen]
 
 
 # --- Background -----------------------------------------------------------------------------------------
 
 
-def _background(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
+def background(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
+    """Something behind the ink, of one of the kinds."""
     n, _, widest = images.shape
     level: AnyArray = draws.line("background").astype(np.int32)
     words = draws.words(Purpose.BACKGROUND, 6)[:, 1:]
@@ -121,7 +121,7 @@ _KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lin
 # --- Occlusion ------------------------------------------------------------------------------------------
 
 
-def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
+def occlude(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
     """Boxes and strokes, at most one for 28 px of width, each within a part of its own."""
     words = draws.words(Purpose.OCCLUDE, 1 + int(draws.augment.range("occlude")[1]))
     count = draws.line("occlude")
@@ -154,7 +154,8 @@ def _occlude(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
 # --- Noise ----------------------------------------------------------------------------------------------
 
 
-def _noise(images: UInt8Array, draws: Draws) -> None:
+def noise(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
+    """Noise whose distribution is a triangle."""
     sigma = draws.line("noise")
     widest = images.shape[2]
     drawn = _bytes(draws.words(Purpose.NOISE, 2)[:, 1], 2 * widest, SIDE)
@@ -163,7 +164,7 @@ def _noise(images: UInt8Array, draws: Draws) -> None:
     images[:] = (images + (both * factor[:, None, None] + 512 >> 10)).clip(0, 255)
 
 
-def _specks(images: UInt8Array, draws: Draws, widths_px: IntArray) -> None:
+def specks(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
     """Salt and pepper at independent places: a share of the pixels, each white or black."""
     share = draws.line("specks")
     count = share * SIDE * widths_px >> 16

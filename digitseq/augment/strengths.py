@@ -1,64 +1,18 @@
 """Strengths: a range → integers, each decided by a word of its own."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt64Array
-from digitseq.augment.effects import EFFECTS, Augment
-from digitseq.streams import Purpose
-
-ONE = 1 << 12
-"""Fixed-point 1."""
+from digitseq.augment.effects import EFFECTS, FINE, ONE, Augment
+from digitseq.purposes import Purpose
 
 _HALF = np.uint64(32)
-_FINE = 1 << 16
 
 
-class Way(NamedTuple):
-    """
-    How the strength of an effect is drawn.
-
-    Attributes:
-        purpose: of its words.
-        per_digit: each digit draws its own; else one for the line.
-        unit: strengths are integers in 1/unit.
-        line: purpose of the part that a line's digits share; None if they share nothing.
-        percent: how large that part is.
-    """
-
-    purpose: Purpose
-    per_digit: bool = False
-    unit: int = ONE
-    line: Purpose | None = None
-    percent: int = 0
-
-
-# How much of what a digit varies is its line's: standard deviations between and within MNIST's writers,
-# slant 10.5° and 8.9°, thickness 0.47 and 0.44 px.
-WAYS = {
-    "rotate": Way(Purpose.ROTATE, True),
-    "slant": Way(Purpose.SLANT, True, line=Purpose.LINE_SLANT, percent=54),
-    "scale": Way(Purpose.SCALE, True),
-    "elastic": Way(Purpose.ELASTIC, True),
-    "thickness": Way(Purpose.THICKNESS, True, line=Purpose.LINE_THICKNESS, percent=52),
-    "shift": Way(Purpose.SHIFT, True),
-    "slope": Way(Purpose.SLOPE),
-    "wave": Way(Purpose.WAVE),
-    "blur": Way(Purpose.BLUR),
-    "contrast": Way(Purpose.CONTRAST, unit=256),
-    "background": Way(Purpose.BACKGROUND, unit=1),
-    "noise": Way(Purpose.NOISE, unit=64),
-    "occlude": Way(Purpose.OCCLUDE, unit=1),
-    "specks": Way(Purpose.SPECKS, unit=_FINE),
-    "negative": Way(Purpose.NEGATIVE, unit=_FINE),
-}
-"""Effect → how its strength is drawn."""
-
-
-class Draws:
+class Sampler:
     """
     The strengths that some images draw from their settings.
 
@@ -68,7 +22,7 @@ class Draws:
 
     def __init__(self, augment: Augment, starts: UInt64Array) -> None:
         """
-        Draws of some images.
+        A sampler for some images.
 
         Args:
             augment: the ranges.
@@ -77,25 +31,25 @@ class Draws:
         self.augment, self.starts = augment, starts
         self.spared: BoolArray | None = None
         if augment.chance < 1:
-            chance = np.array(round(augment.chance * _FINE), np.int64)
+            chance = np.array(round(augment.chance * FINE), np.int64)
             word = self.words(Purpose.CHANCE)[:, 0]
-            self.spared = streams.below(word, np.array(_FINE, np.uint64)) >= chance
+            self.spared = streams.below(word, np.array(FINE, np.uint64)) >= chance
 
-    def words(self, purpose: Purpose, count: int = 1) -> UInt64Array:
+    def words(self, purpose: int, count: int = 1) -> UInt64Array:
         """Words of a purpose: uint64 (images, count)."""
         return streams.words(self.starts, streams.addresses(purpose, count))
 
     def line(self, effect: str) -> IntArray:
         """A strength for each image: int (images,), in 1/unit."""
-        return self._within(effect)(self.words(WAYS[effect].purpose)[:, 0])
+        return self._within(effect)(self.words(EFFECTS[effect].purpose)[:, 0])
 
     def each(self, effect: str, digits: int) -> IntArray:
         """A strength for each digit: int (images, digits), in 1/unit."""
-        return self._within(effect)(self.words(WAYS[effect].purpose, digits))
+        return self._within(effect)(self.words(EFFECTS[effect].purpose, digits))
 
     def both(self, effect: str, digits: int) -> tuple[IntArray, IntArray]:
         """Two strengths for each digit, from the halves of one word: int (images, digits) each."""
-        words = self.words(WAYS[effect].purpose, digits)
+        words = self.words(EFFECTS[effect].purpose, digits)
         within = self._within(effect)
         return within(words), within(words << _HALF)
 
@@ -105,14 +59,14 @@ class Draws:
 
         The sum stays within the range.
         """
-        way = WAYS[effect]
-        common = self._within(effect)(self.words(way.line or way.purpose)[:, :1])
-        return (common * way.percent + self.each(effect, digits) * (100 - way.percent)) // 100
+        row = EFFECTS[effect]
+        common = self._within(effect)(self.words(row.line_purpose)[:, :1])
+        return (common * row.percent + self.each(effect, digits) * (100 - row.percent)) // 100
 
-    def negative(self) -> BoolArray:
-        """Which images are black on white: bool (images,)."""
-        drawn = streams.below(self.words(Purpose.NEGATIVE, 2)[:, 1], np.array(_FINE, np.uint64))
-        return drawn < self.line("negative")
+    def happens(self, effect: str) -> BoolArray:
+        """In which images an effect that has a chance happens: bool (images,)."""
+        drawn = streams.below(self.words(EFFECTS[effect].purpose, 2)[:, 1], np.array(FINE, np.uint64))
+        return drawn < self.line(effect)
 
     def strengths(self, effect: str, digits: int) -> AnyArray:
         """
@@ -124,24 +78,31 @@ class Draws:
 
         Returns:
             float64 (images, digits), or (images, 1) for an effect of lines; in the effect's own unit. Of the
-            two factors of ``scale`` the one further from 1; of ``negative`` 1 where it was done, else 0.
+            two strengths of a pair the one further from neutral; of a chance 1 where it happens, else 0.
         """
-        way = WAYS[effect]
-        if effect == "negative":
-            return self.negative()[:, None].astype(np.float64)
-        if effect == "scale":
+        row = EFFECTS[effect]
+        if row.sampled == "chance":
+            return self.happens(effect)[:, None].astype(np.float64)
+        if row.sampled == "pair":
             wide, high = self.both(effect, digits)
             drawn = np.where(np.abs(wide - ONE) > np.abs(high - ONE), wide, high)
-        elif way.line is not None:
-            drawn = self.shared(effect, digits)
-        elif way.per_digit:
-            drawn = self.each(effect, digits)
-        else:
+        elif row.sampled == "line":
             drawn = self.line(effect)[:, None]
-        return drawn / way.unit
+        else:
+            drawn = self.of_digits(effect, digits)
+        return drawn / row.unit
+
+    def of_digits(self, effect: str, digits: int) -> IntArray:
+        """A strength for each digit, its own or its line's: int (images, digits), in 1/unit."""
+        row = EFFECTS[effect]
+        if row.sampled == "shared":
+            return self.shared(effect, digits)
+        if row.sampled == "line":
+            return np.broadcast_to(self.line(effect)[:, None], (len(self.starts), digits))
+        return self.each(effect, digits)
 
     def _within(self, effect: str) -> "Callable[[UInt64Array], IntArray]":
-        unit = WAYS[effect].unit
+        unit = EFFECTS[effect].unit
         low, high = (round(end * unit) for end in self.augment.range(effect))
         bound = np.array(high - low + 1, np.uint64)
         neutral = round(EFFECTS[effect].neutral * unit)

@@ -8,7 +8,7 @@ only once; a map that changes nothing gives the same bytes.
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.augment.strengths import ONE
+from digitseq.augment.effects import ONE
 from digitseq.glyphs.tiles import SIDE
 
 GRID = 6

@@ -7,13 +7,10 @@ import numpy as np
 from digitseq import streams
 from digitseq.arrays import AnyArray, BoolArray, IntArray
 from digitseq.augment.effects import EFFECTS
-from digitseq.augment.strengths import WAYS, Draws
+from digitseq.augment.strengths import Sampler
 from digitseq.labels import draw_labels, label_texts
 from digitseq.plan import drawn_gaps
 from digitseq.recipe import Recipe
-
-_COVERING = ("background", "noise", "occlude", "specks")
-"""Effects after which ink cannot be told from what is around it."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +48,17 @@ def promise(recipe: Recipe, indices: IntArray) -> Promise:
     clean = np.ones(len(indices), np.bool_)
     white = np.full(len(indices), recipe.invert, np.bool_)
     if recipe.settings is not None:
-        draws = Draws(recipe.settings, starts)
+        draws = Sampler(recipe.settings, starts)
         weight = np.ones(digits.shape, np.float64) if inside is None else inside.astype(np.float64)
         weights = weight.sum(1, dtype=np.float64)
-        for name in WAYS:
+        for name, effect in EFFECTS.items():
             if not recipe.settings.uses(name):
                 continue
-            far = np.abs(draws.strengths(name, count) - EFFECTS[name].neutral)
+            far = np.abs(draws.strengths(name, count) - effect.neutral)
             of_digits = far.shape[1] == count
             strengths[name] = (far * weight).sum(1, dtype=np.float64) / weights if of_digits else far[:, 0]
-            if name in _COVERING:
+            if effect.covers:
                 clean &= strengths[name] == 0
-        if "negative" in strengths:
-            white ^= strengths["negative"] > 0
+            if effect.sampled == "chance":
+                white ^= strengths[name] > 0
     return Promise(label_texts(digits), drawn_gaps(recipe, starts, count - 1), strengths, clean, white)

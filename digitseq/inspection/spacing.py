@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from digitseq.arrays import AnyArray, unique_counts
-from digitseq.augment.effects import OF_DIGITS
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.measure import SKIPPED, TOUCHING, UNSEEN
 from digitseq.inspection.table import Table
@@ -132,7 +131,7 @@ def _padding(table: Table) -> AnyArray | None:
     """
     glyphs, recipe = table.subject.glyphs, table.subject.recipe
     if glyphs is None or (
-        recipe is not None and recipe.settings is not None and recipe.settings.uses(*OF_DIGITS)
+        recipe is not None and recipe.settings is not None and recipe.settings.has("map", "digit")
     ):
         return None
     row_of = np.full(

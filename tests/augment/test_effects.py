@@ -8,14 +8,14 @@ import pytest
 from digitseq.api import make_recipe
 from digitseq.arrays import AnyArray, UInt8Array
 from digitseq.augment import lines
-from digitseq.augment.effects import EFFECTS, OF_DIGITS, OF_LINES, PRESETS, Augment, preset
-from digitseq.augment.strengths import ONE, WAYS, Draws
+from digitseq.augment.effects import EFFECTS, ONE, PRESETS, Augment, effects_of, preset
+from digitseq.augment.strengths import Sampler
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.plan import Plan, make_plan
+from digitseq.purposes import Purpose
 from digitseq.recipe import Recipe
 from digitseq.render import render
-from digitseq.streams import Purpose
 from tests.evidence import assert_uniform
 
 _DRAWS = 600
@@ -66,7 +66,7 @@ def test_strength_nothing_is_the_identity_to_the_byte(name: str, clean: tuple[Pl
     """Also beside another effect, so that its own code runs."""
     neutral = (EFFECTS[name].neutral,) * 2
     assert (_draw(_recipe({name: neutral}))[1] == clean[1]).all()
-    other = "rotate" if name in OF_DIGITS else "specks"
+    other = "rotate" if name in effects_of("map", "digit") else "specks"
     if name == other:
         return
     tiny = EFFECTS[name].neutral + (1e-9 if EFFECTS[name].high > EFFECTS[name].neutral else -1e-9)
@@ -101,7 +101,7 @@ def test_no_digit_is_erased(settings: Augment) -> None:
     kept = plan.tiles.pictures(plan.tile_rows[inside])
     assert (kept.sum((1, 2), dtype=np.int64) >= FLOOR * source).all()
     # On the finished image, ink is what differs from the same image with no digits in it.
-    if settings.uses(*OF_LINES):
+    if settings.has("line"):
         empty = np.zeros_like(images)
         lines.rough_lines(empty, settings, plan.starts, plan.widths_px)
         differs = np.abs(images.astype(np.int64) - empty) > 0
@@ -112,7 +112,7 @@ def test_no_digit_is_erased(settings: Augment) -> None:
 
 
 @pytest.mark.parametrize("spacing_from", ["ink", "tile", "contour"])
-@pytest.mark.parametrize("name", OF_DIGITS)
+@pytest.mark.parametrize("name", effects_of("map", "digit"))
 def test_boxes_hold_all_ink_of_their_digit_and_are_tight(name: str, spacing_from: str) -> None:
     recipe = _recipe(STRONGEST[name], spacing_range=(1, 9), spacing_from=spacing_from, image_width=210)
     plan, images = _draw(recipe)
@@ -129,7 +129,7 @@ def test_boxes_hold_all_ink_of_their_digit_and_are_tight(name: str, spacing_from
     assert not outside.any()
 
 
-@pytest.mark.parametrize("name", OF_DIGITS)
+@pytest.mark.parametrize("name", effects_of("map", "digit"))
 def test_spacing_is_that_of_the_ink_that_is_seen(name: str) -> None:
     plan, _ = _draw(_recipe(STRONGEST[name]))
     boxes = plan.boxes()
@@ -140,19 +140,16 @@ def test_spacing_is_that_of_the_ink_that_is_seen(name: str) -> None:
 
 def test_an_effect_leaves_the_draws_of_all_others_alone() -> None:
     """Each strength has a purpose of its own, and with one more effect in use all others draw as before."""
-    purposes = [
-        purpose for way in WAYS.values() for purpose in (way.purpose, way.line) if purpose is not None
-    ]
+    purposes = [purpose for row in EFFECTS.values() for purpose in (row.purpose, row.line_purpose) if purpose]
     assert len(set(purposes)) == len(purposes)
-    assert WAYS.keys() == EFFECTS.keys()
     plan = make_plan(_recipe(None, count=9), np.arange(9), builtin())
     few, many = _settings(rotate=9, slant=5), PRESETS["medium"]
     for effect, purpose in (("rotate", Purpose.ROTATE), ("slant", Purpose.SLANT)):
         for settings in (few, many):  # the same word, whatever else is drawn
             low, high = settings.range(effect)
-            strengths = Draws(settings, plan.starts).each(effect, 4) / ONE
+            strengths = Sampler(settings, plan.starts).each(effect, 4) / ONE
             place = (strengths - low) / (high - low)
-            words = Draws(few, plan.starts).words(purpose, 4) / np.float64(2**64)
+            words = Sampler(few, plan.starts).words(purpose, 4) / np.float64(2**64)
             assert np.abs(place - words).max() < 1e-3
 
 
@@ -177,7 +174,7 @@ def test_noise_is_the_same_with_specks_and_without() -> None:
 @pytest.mark.parametrize("name", ["rotate", "elastic", "shift", "scale"])
 def test_strengths_are_uniform_over_their_range(name: str) -> None:
     settings = STRONGEST[name]
-    draws = Draws(settings, make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
+    draws = Sampler(settings, make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
     drawn = draws.both(name, 4) if name == "scale" else (draws.each(name, 4),)
     low, high = settings.range(name)
     for values in drawn:
@@ -188,7 +185,7 @@ def test_strengths_are_uniform_over_their_range(name: str) -> None:
 
 
 def test_a_line_shares_more_than_half_of_its_slant_and_thickness() -> None:
-    draws = Draws(Augment(slant=20), make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
+    draws = Sampler(Augment(slant=20), make_plan(_recipe(None), np.arange(_DRAWS), builtin()).starts)
     slants = draws.shared("slant", 4).astype(float)
     within = slants.var(1, ddof=1).mean()
     assert 0.5 < 1 - within / slants.var() < 0.66  # between MNIST's writers 0.58
@@ -222,7 +219,7 @@ def test_an_empty_batch_has_no_images() -> None:
 def test_strengths_tell_what_was_done_to_each_image(clean: tuple[Plan, UInt8Array]) -> None:
     settings = _settings(noise=(4, 40), negative=0.5, scale=0.3, slant=20, chance=0.6)
     plan, images = _draw(_recipe(settings))
-    draws = Draws(settings, plan.starts)
+    draws = Sampler(settings, plan.starts)
     done = {name: draws.strengths(name, 4) for name in ("noise", "negative", "scale", "slant", "blur")}
     spared = (done["noise"] == 0)[:, 0]
     assert ((images == clean[1]).all((1, 2)) == spared).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from digitseq import Recipe, inspect_dataset, make_recipe, streams
-from digitseq.augment.strengths import Draws
+from digitseq.augment.strengths import Sampler
 from digitseq.batches import draw_batches
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
@@ -160,7 +160,7 @@ def test_strengths_are_means_over_the_digits_that_there_are() -> None:
     wanted = promise(recipe, numbers)
     starts = streams.image_starts(streams.seed_start(recipe.seed), numbers)
     assert recipe.settings is not None
-    each = np.abs(Draws(recipe.settings, starts).strengths("rotate", 5))
+    each = np.abs(Sampler(recipe.settings, starts).strengths("rotate", 5))
     for number, label in enumerate(wanted.labels):
         assert wanted.strengths["rotate"][number] == pytest.approx(each[number, : len(label)].mean())
 

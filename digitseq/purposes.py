@@ -1,0 +1,32 @@
+"""What random words decide, by number. The command line reads this without loading numpy."""
+
+from enum import IntEnum
+
+
+class Purpose(IntEnum):
+    """What a word decides. The list only grows: a number once given is never moved nor used again."""
+
+    LABEL = 0
+    GLYPH = 1
+    GAP = 2
+    PLACE = 3
+    WRITER = 4
+    ROTATE = 5
+    SLANT = 6
+    LINE_SLANT = 7
+    SCALE = 8
+    ELASTIC = 9
+    THICKNESS = 10
+    LINE_THICKNESS = 11
+    SHIFT = 12
+    SLOPE = 13
+    BLUR = 14
+    CONTRAST = 15
+    BACKGROUND = 16
+    NOISE = 17
+    OCCLUDE = 18
+    SPECKS = 19
+    NEGATIVE = 20
+    BEND = 21
+    WAVE = 22
+    CHANCE = 23
