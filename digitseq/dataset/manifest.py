@@ -150,7 +150,7 @@ class Manifest:
 def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequence[str]) -> Manifest:
     """What dataset.json says, but for the digests of pixels, which come at the end."""
     wanted = tuple(name for name in LABEL_FILES if name in labels)
-    if wanted and form.name != "folder":
+    if not set(wanted) <= set(form.label_files):
         raise ArgumentError("labels", f"only the format folder has such files, not {form.name}")
     parts = tuple(
         Entry(form.folder(part.split, bool(recipe.splits)), part.split, len(part)) for part in recipe.parts()
@@ -227,7 +227,7 @@ def _manifest(fields: Fields, form: str) -> Manifest:
     ]:
         raise ValueError("a part has another folder")
     labels = fields.texts("labels") if "labels" in fields else []
-    if not set(labels) <= set(LABEL_FILES) or (labels and form != "folder"):
+    if not set(labels) <= set(find_format(form).label_files):
         raise ValueError("it has unknown files of labels")
     return Manifest(
         form,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.batches import draw_batches
-from digitseq.dataset.formats import open_format
+from digitseq.dataset.formats import DEFAULT, open_format
 from digitseq.dataset.manifest import found_manifest, make_manifest
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
@@ -55,7 +55,7 @@ def outline(
     found = None if out is None else found_manifest(open_storage(out))
     if found is not None and found.is_of(recipe, glyphs) and format in (None, found.format):
         format, labels = found.format, [*found.labels, *labels]  # noqa: A001
-    form = open_format(format or "folder")
+    form = open_format(format or DEFAULT)
     places = make_manifest(recipe, glyphs, form, labels).places
     texts: list[str] = []
     size = sampled = 0

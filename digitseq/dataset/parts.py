@@ -42,7 +42,7 @@ def write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progre
     total = sum(shard.place.size(shard.number) for shard in shards)
     done = written = size = 0
     results = engine.results(job, shards.changed(notes=job.notes))
-    with ending(results, lambda: storage.sweep(folders_of(shards, job.notes), own=True)):
+    with ending(results, lambda: storage.sweep(folders_of(job, shards), own=True)):
         for result in results:
             done, written, size = done + result.images, written + result.written, size + result.size_bytes
             if progress is not None:
@@ -80,7 +80,7 @@ def finish_parts(job: Job, progress: Progress | None) -> Summary:
         else:
             storage.touch(MANIFEST)  # as for a whole run in which nothing was missing
         forget_notes(job)
-        sweep(storage, job.places)
+        sweep(storage, job.manifest)
         manifest = read_manifest(storage)
         return Summary(storage.where(), len(job.recipe), 0, 0, manifest.pixels if manifest else "")
 

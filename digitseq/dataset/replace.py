@@ -1,12 +1,10 @@
 """What is in the folder already: it is kept, cleaned up, or replaced."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 
 from digitseq.dataset.engine import Job, Shards
 from digitseq.dataset.manifest import MANIFEST, MOST_BYTES, NOTES, UNFINISHED, Manifest, known_manifest
-from digitseq.dataset.shards import Place
 from digitseq.errors import FormatError, OutputError
 from digitseq.interrupts import check
 from digitseq.storage.base import Storage
@@ -88,26 +86,20 @@ def refuse_to_replace(storage: Storage, found: Manifest | None, manifest: Manife
         )
 
 
-_SHARD_NAME = re.compile(r"[0-9]{3,}")
+def sweep(storage: Storage, *manifests: Manifest) -> None:
+    """Remove what killed runs of some datasets left half-written in a folder."""
+    for manifest in manifests:
+        storage.sweep([""])
+        for place in manifest.places:
+            storage.sweep(manifest.form.folders_there(storage, place))
 
 
-def sweep(storage: Storage, places: Sequence[Place]) -> None:
-    """Remove what a killed run left half-written."""
-    for folder in {"", *(place.folder for place in places)}:
-        storage.sweep([folder])
-        for kind in ("images", "labels"):
-            shards = filter(_SHARD_NAME.fullmatch, storage.names(f"{folder}{kind}"))
-            storage.sweep([f"{folder}{kind}", *(f"{folder}{kind}/{shard}" for shard in shards)])
-
-
-def folders_of(shards: Shards, notes: str) -> Iterator[str]:
+def folders_of(job: Job, shards: Shards) -> Iterator[str]:
     """Where a process that writes some shards may leave something half-written."""
-    yield notes
-    for folder in {shard.place.folder for shard in shards}:
-        yield from (folder, f"{folder}images", f"{folder}labels")
+    yield job.notes
+    yield from {shard.place.folder for shard in shards}
     for shard in shards:
-        for kind in ("images", "labels"):
-            yield f"{shard.place.folder}{kind}/{shard.number:03d}"
+        yield from job.form.shard_folders(shard.place, shard.number)
 
 
 def clear(storage: Storage, found: Manifest) -> None:

@@ -16,7 +16,7 @@ from digitseq.checks import choice, short
 from digitseq.dataset.assemble import Summary, assemble, take_lines
 from digitseq.dataset.cpu_count import cores
 from digitseq.dataset.engine import Engine, Job, Shards, ending
-from digitseq.dataset.formats import open_format
+from digitseq.dataset.formats import DEFAULT, open_format
 from digitseq.dataset.formats.names import LABEL_FILES
 from digitseq.dataset.manifest import NOTES, found_manifest, known_manifest, make_manifest
 from digitseq.dataset.parts import LOCK_NAME, finish_parts, forget_notes, part_lock, write_part
@@ -150,7 +150,7 @@ def _plan(
     found = look(storage) or look(storage)
     own = found is not None and found.is_of(recipe, glyphs)
     if form is None:
-        form = found.format if found is not None and own else "folder"
+        form = found.format if found is not None and own else DEFAULT
     if found is not None and own and found.format == form:
         labels = [*found.labels, *labels]
     manifest = make_manifest(recipe, glyphs, open_format(form), labels)
@@ -166,11 +166,11 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
             with storage.lock(f"{NOTES}/{name}"):  # nobody is at work on it
                 pass
     found = known_manifest(storage)
-    sweep(storage, [*job.places, *(found.places if found else ())])
+    sweep(storage, job.manifest, *([found] if found else []))
     forget_notes(job)  # all shards are looked at again
     if force and found and not found.is_same(job.manifest):
         clear(storage, found)
     begin(job)
     results = engine.results(job, Shards(job))
-    with ending(results, lambda: sweep(storage, job.places)):
+    with ending(results, lambda: sweep(storage, job.manifest)):
         return assemble(job, ((done, take_lines(storage, done)) for done in results), progress)

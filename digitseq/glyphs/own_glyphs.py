@@ -7,7 +7,7 @@ rule (`normalise`). docs/sources.md tells users.
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -37,7 +37,6 @@ _PART_WORDS = {
     "testing": "test",
     "t10k": "test",
 }
-_RESERVED = ("mnist", "builtin", "auto")
 _DIGITS = frozenset("0123456789")
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 _IMAGE_WORDS, _LABEL_WORDS = {"images", "x"}, {"labels", "y"}
@@ -46,7 +45,7 @@ Piece = tuple[str, AnyArray, AnyArray]
 """Part, images and labels from one place."""
 
 
-def load(path: Path) -> GlyphSet:
+def load(path: Path, reserved: Collection[str] = ()) -> GlyphSet:
     """
     The glyphs at a path.
 
@@ -60,6 +59,7 @@ def load(path: Path) -> GlyphSet:
 
     Args:
         path: a folder or file.
+        reserved: names of other sources.
 
     Returns:
         The set, named after the path's last part, its split "all".
@@ -69,10 +69,10 @@ def load(path: Path) -> GlyphSet:
         FormatError: a file is broken.
     """
     with system_errors(SourceError, f"{path} cannot be read"):
-        return _load(home_path(path))
+        return _load(home_path(path), reserved)
 
 
-def _load(path: Path) -> GlyphSet:
+def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
     used: set[Path] = set()
     if path.is_dir():
         pieces = _class_folders(path, used) or _idx_pairs(idx_files(path), path, used)
@@ -98,7 +98,7 @@ def _load(path: Path) -> GlyphSet:
     if path.is_dir():
         _name_unused(path, used)
     name = path.resolve().name
-    if name.partition(":")[0] in _RESERVED:
+    if name.partition(":")[0] in reserved:
         name += "/"  # a folder called mnist is not MNIST
     return GlyphSet.from_arrays(images, labels, name=name, part=part, parts=_parts(pieces))
 

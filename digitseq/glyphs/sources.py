@@ -2,10 +2,12 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
@@ -19,6 +21,7 @@ from digitseq.version import __version__
 
 AUTO = "auto"
 MNIST = "mnist"
+BUILTIN = "builtin"
 
 # What this process has opened: (mnist or auto, the cache folder as named) or ("", path) → its glyphs.
 _opened: dict[tuple[str, str], GlyphSet] = {}
@@ -41,15 +44,8 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     """
     if source == AUTO:
         return _auto(progress)
-    if source == MNIST:
-        return _mnist(progress)
-    if isinstance(source, str) and source.partition(":")[0] == "builtin":
-        from digitseq.glyphs.handwriting.builtin import (  # only who draws with it pays for it
-            builtin,
-            style_seed_of,
-        )
-
-        return builtin(style_seed_of(source) or 0)
+    if isinstance(source, str) and (row := _row(source)) is not None:
+        return row.open(source, progress)
     if not isinstance(source, str | Path) or not str(source):
         raise ArgumentError("source", f"expected mnist, builtin, auto, a path or a GlyphSet, got {source!r}")
     path = home_path(source)
@@ -57,7 +53,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     if key not in _opened:
         from digitseq.glyphs.own_glyphs import load
 
-        _opened[key] = load(path)
+        _opened[key] = load(path, reserved=(AUTO, *SOURCES))
         _opened[key].opened_from = str(path.absolute())
     return _opened[key]
 
@@ -73,10 +69,9 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
         CacheError: what is stored in the cache is damaged.
         SourceError: the glyphs are not those of their digest.
     """
-    if glyphs.is_builtin:
-        from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, style_seed_of
-
-        return BuiltinGlyphs(style_seed_of(glyphs.name) or 0).choose(glyphs.split)
+    row = _row(glyphs.name)
+    if row is not None and row.redraw is not None:
+        return row.redraw(glyphs)
     if wrong := damage(glyphs):
         if glyphs.folder is not None:
             raise damaged(glyphs.folder, wrong)
@@ -86,9 +81,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
 
 def source_of(glyphs: GlyphSet) -> str:
     """What another process opens to have the same glyphs; "" if it cannot."""
-    if glyphs.name == MNIST or glyphs.is_builtin:
-        return glyphs.name
-    return glyphs.opened_from
+    return glyphs.opened_from if _row(glyphs.name) is None else glyphs.name
 
 
 def glyphs_for(source: str | Path | GlyphSet | None, named: str) -> GlyphSet:
@@ -116,8 +109,7 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
         SourceError: it is a path, and nothing is there.
         FetchError, CacheError: as `open_source`.
     """
-    known = (AUTO, MNIST, "builtin")
-    if named.partition(":")[0] not in known and not os.path.lexists(home_path(named)):
+    if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
             f"no source {named!r} in the current folder: the recipe uses glyphs of your own",
             hint="give the path of the glyphs (--source PATH)",
@@ -132,11 +124,14 @@ def at_hand(source: str) -> GlyphSet:
     Raises:
         DigitSeqError: they are not there.
     """
-    if source in (AUTO, MNIST):
-        if (glyphs := _cached_mnist()) is None:
-            raise SourceError("MNIST is not cached")
-        return glyphs
-    return open_source(source)
+    if source == AUTO:
+        source = MNIST
+    row = _row(source)
+    if row is None or row.at_hand is None:
+        return open_source(source)
+    if (glyphs := row.at_hand()) is None:
+        raise SourceError(f"{source} is not cached")
+    return glyphs
 
 
 @dataclass(frozen=True)
@@ -225,6 +220,43 @@ def _mnist(progress: Progress | None) -> GlyphSet:
     return _fetched(False, progress)
 
 
+def _builtin(name: str, progress: Progress | None = None) -> GlyphSet:
+    from digitseq.glyphs.handwriting.builtin import builtin, style_seed_of  # only who draws with it pays
+
+    return builtin(style_seed_of(name) or 0)
+
+
+def _redrawn(glyphs: GlyphSet) -> GlyphSet:
+    from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, style_seed_of
+
+    return BuiltinGlyphs(style_seed_of(glyphs.name) or 0).choose(glyphs.split)
+
+
+class Source(NamedTuple):
+    """
+    A source that has a name of its own. Paths are sources, too.
+
+    Attributes:
+        open: its glyphs, from its name (with what follows a ":") and a `Progress`.
+        at_hand: its glyphs, if no network is needed, else None; without this, it never needs one.
+        redraw: the same glyphs anew, for a source that draws them and so cannot be damaged.
+    """
+
+    open: Callable[[str, Progress | None], GlyphSet]
+    at_hand: Callable[[], GlyphSet | None] | None = None
+    redraw: Callable[[GlyphSet], GlyphSet] | None = None
+
+
+SOURCES: dict[str, Source] = {
+    MNIST: Source(lambda _, progress: _mnist(progress), at_hand=_cached_mnist),
+    BUILTIN: Source(_builtin, redraw=_redrawn),
+}
+
+
+def _row(name: str) -> Source | None:
+    return SOURCES.get(name.partition(":")[0])
+
+
 def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSet:
     from digitseq.glyphs import fetch  # the network stack, only when MNIST is not there
 
@@ -243,7 +275,7 @@ def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSe
         SourceWarning,
         stacklevel=6,
     )
-    return open_source("builtin")
+    return open_source(BUILTIN)
 
 
 def _fetched(in_passing: bool, progress: Progress | None) -> GlyphSet:

@@ -40,11 +40,10 @@ def writers_of(glyphs: GlyphSet) -> Writers:
         SourceError: it is not known who wrote these glyphs.
     """
     if glyphs.writers is None:
-        mnist = "`digitseq fetch-mnist` gets the writer ids of MNIST, or imports them with --from"
-        other = (
-            "draw with MNIST or the built-in digits, or GlyphSet.from_arrays(…, writers=…); or --writer mixed"
+        hint = (
+            "`digitseq fetch-mnist` gets the writer ids of MNIST, or imports them with --from; the built-in "
+            "digits have them, and GlyphSet.from_arrays(…, writers=…); or --writer mixed"
         )
-        hint = mnist if glyphs.name == "mnist" else other
         raise SourceError(f"it is not known who wrote the glyphs of {glyphs.name!r}", hint=hint)
     rows = np.concatenate([np.array(glyphs.rows(digit), np.int64) for digit in range(10)])
     digits = repeat(np.arange(10, dtype=np.int64), glyphs.counts.astype(np.int64))

@@ -10,6 +10,7 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.batches import draw_batches
 from digitseq.checks import counted, home_path
+from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.dataset.formats.label_files import METADATA, image_name
 from digitseq.dataset.manifest import (
     MANIFEST,
@@ -22,6 +23,7 @@ from digitseq.dataset.manifest import (
 from digitseq.dataset.read import DatasetPart
 from digitseq.errors import DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
 from digitseq.inspection.dataset_images import StoredPart
 from digitseq.inspection.folder_images import MOST_LINE, FolderPart, without_recipe
 from digitseq.inspection.images import OpenGlyphs, Part, Problem, Row, Subject
@@ -35,7 +37,6 @@ from digitseq.storage.inputs import read_input
 from digitseq.storage.local import LocalStorage
 from digitseq.storage.open import is_url, open_storage
 
-_SHARDS = (".tar", ".parquet", ".npz", ".mdb")
 _MOST_MISSING = 1_000  # shards; of a dataset that lacks more, nothing is shown
 
 
@@ -60,7 +61,7 @@ def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: Open
             return _open_folder(path, glyphs_at_hand)
         if not path.exists():
             raise FormatError(f"{path}: no such file or folder")
-        if path.suffix.lower() in _SHARDS:
+        if path.suffix.lower() in {find_format(name).suffix for name in FORMATS} - IMAGE_SUFFIXES:
             raise FormatError(f"{path}: a part of a dataset", hint="name the folder with its dataset.json")
         if path.suffix.lower() == ".json":
             return _open_json(path, open_glyphs, glyphs_at_hand)
@@ -85,7 +86,7 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
     problems: list[Problem] = []
     _need_most_shards(storage, manifest)
     for part, place in zip(recipe.parts(), manifest.places, strict=True):
-        if manifest.format != "folder":
+        if not manifest.form.stands_alone:
             parts.append(StoredPart(DatasetPart(part, place, manifest.form, storage)))
         elif storage.exists(place.folder + METADATA):
             parts.append(FolderPart(storage, place.folder, place.folder, part.split, part, len(part)))
@@ -173,7 +174,7 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
 
 def _is_stored(folder: Path, manifest: Manifest) -> bool:
     """Whether files of a dataset that keeps many images in one file are there."""
-    return manifest.format != "folder" and any(map(manifest.owns, LocalStorage(folder).files()))
+    return not manifest.form.stands_alone and any(map(manifest.owns, LocalStorage(folder).files()))
 
 
 # --- Recipes --------------------------------------------------------------------------------------------

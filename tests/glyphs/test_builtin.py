@@ -16,7 +16,6 @@ from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import builtin as module
 from digitseq.glyphs.handwriting.builtin import PARTS, PER_DIGIT, BuiltinGlyphs, builtin
 from digitseq.glyphs.handwriting.strokes import PER_HAND
-from digitseq.glyphs.own_glyphs import load
 from digitseq.glyphs.store import glyphs_folder, stored_folder
 
 # SHA-256 of the first hundred glyphs of each digit. It changes when the drawing does, and then the changelog
@@ -144,7 +143,7 @@ def test_a_folder_of_the_same_name_is_not_taken_for_it(in_folder: Path) -> None:
 
     (in_folder / "builtin:7" / "3").mkdir(parents=True)
     Image.fromarray(np.pad(np.full((20, 9), 255, np.uint8), 4)).save(in_folder / "builtin:7" / "3" / "a.png")
-    assert load(in_folder / "builtin:7").name == "builtin:7/"
+    assert load_glyphs(in_folder / "builtin:7").name == "builtin:7/"
 
 
 def test_many_processes_get_the_bank_and_it_is_announced(tmp_path: Path) -> None:

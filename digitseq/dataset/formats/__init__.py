@@ -18,6 +18,7 @@ FORMATS = {
     "lmdb": "digitseq.dataset.formats.lmdb.Lmdb",
 }
 """Name → class, as text: the command line lists the names without loading numpy."""
+DEFAULT = next(iter(FORMATS))
 
 
 @cache

@@ -31,10 +31,16 @@ class Format(ABC):
         name: what `write_dataset` calls it.
         library: a library that it needs beside those of digitseq, and that an extra of the same name as the
             format installs; or nothing.
+        label_files: names of label files for other readers that it can have.
+        suffix: of the files that hold its images.
+        stands_alone: whether its images and labels can be read without a manifest.
     """
 
     name: str
     library: str = ""
+    label_files: tuple[str, ...] = ()
+    suffix: str
+    stands_alone: bool = False
 
     # --- Where ---
 
@@ -89,6 +95,14 @@ class Format(ABC):
             if shard < place.shards:
                 yield shard
             after = shard + 1
+
+    def shard_folders(self, place: Place, shard: int) -> list[str]:
+        """Folders, without that of the split, that the files of a shard are written into."""
+        return []
+
+    def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:
+        """Folders of a split in which a run may have left something half-written."""
+        yield place.folder
 
     def owns(self, place: Place, name: str) -> bool:
         """Whether a file, by its name, belongs to a split or is on its way to it."""

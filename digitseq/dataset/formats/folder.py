@@ -22,6 +22,7 @@ from digitseq.dataset.formats.label_files import (
     yolo_lines,
     yolo_settings,
 )
+from digitseq.dataset.formats.names import LABEL_FILES
 from digitseq.dataset.formats.stored_image import Found
 from digitseq.dataset.shards import SHARD, Place, Shard, Written
 from digitseq.errors import FormatError, OutputError, system_errors
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _SETTINGS = "data.yaml"
 _NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.(?P<end>png|txt)")
+_KINDS = ("images", "labels")
+_SHARD_NAME = re.compile(r"[0-9]{3,}")
 _MOST_DIGITS = 16  # of the number of an image
 _AT_ONCE = 250  # images
 Content = TypeVar("Content")
@@ -40,6 +43,9 @@ class Folder(Format):
     """Each image a PNG file, 1,000 a folder."""
 
     name = "folder"
+    label_files = LABEL_FILES
+    suffix = ".png"
+    stands_alone = True
 
     def folder(self, split: str, several: bool) -> str:
         """Where the files of a split are."""
@@ -65,6 +71,18 @@ class Folder(Format):
         is_kind = kind is image_name or "yolo" in place.labels
         own = is_kind and number < place.images and place.folder + kind(number) == name
         return number // SHARD if own else None
+
+    def shard_folders(self, place: Place, shard: int) -> list[str]:
+        """Folders that the files of a shard are written into."""
+        return [f"{place.folder}{kind}/{shard:03d}" for kind in _KINDS]
+
+    def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:
+        """Folders of a split in which a run may have left something half-written."""
+        yield place.folder
+        for kind in _KINDS:
+            yield f"{place.folder}{kind}"
+            for shard in filter(_SHARD_NAME.fullmatch, storage.names(f"{place.folder}{kind}")):
+                yield f"{place.folder}{kind}/{shard}"
 
     def sections(self, place: Place) -> int:
         """How many sections the lines of a shard have."""

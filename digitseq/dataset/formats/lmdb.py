@@ -43,6 +43,7 @@ class Lmdb(Format):
     """An LMDB environment a split."""
 
     name = "lmdb"
+    suffix = ".mdb"
     library = "lmdb"
 
     def __init__(self) -> None:

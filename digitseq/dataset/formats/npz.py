@@ -29,6 +29,7 @@ class Npz(FileShards):
     """A numpy archive a shard."""
 
     name = "npz"
+    suffix = ".npz"
 
     def shard_file(self, place: Place, shard: int) -> str:
         """Name of the file of a shard."""

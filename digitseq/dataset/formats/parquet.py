@@ -25,6 +25,7 @@ class Parquet(FileShards):
     """A Parquet file a shard."""
 
     name = "parquet"
+    suffix = ".parquet"
     library = "pyarrow"
 
     def folder(self, split: str, several: bool) -> str:

@@ -26,6 +26,7 @@ class WebDataset(FileShards):
     """A tar file a shard."""
 
     name = "webdataset"
+    suffix = ".tar"
 
     def shard_file(self, place: Place, shard: int) -> str:
         """Name of the file of a shard."""
