@@ -47,7 +47,7 @@ chroot "$root" python3 -c 'import numpy, platform; print(platform.machine(), "nu
 # The versions here are Debian's, so warnings of other people's libraries do not count.
 chroot "$root" env -C /digitseq DIGITSEQ_TEST_MNIST=/mnist CI=true python3 -m pytest -q -p no:cacheprovider -W default \
     tests/test_golden.py tests/test_plan.py tests/test_labels.py tests/test_render.py tests/glyphs/test_mnist.py \
-    tests/glyphs/test_builtin.py::test_the_glyphs_are_the_same_pixels_as_ever
+    tests/glyphs/handwriting/test_builtin.py::test_the_glyphs_are_the_same_pixels_as_ever
 chroot "$root" env -C /digitseq python3 pixels.py >"$root/32"
 "$python" "$root/digitseq/pixels.py" >"$root/64"
 cat "$root/32"

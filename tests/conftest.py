@@ -46,7 +46,7 @@ def processes() -> None:
 
 _CLEAN = (
     *("DIGITSEQ_MNIST_MIRROR", "HF_HUB_OFFLINE", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS"),
-    "PYTHONIOENCODING",  # tests/test_messages.py tries many
+    "PYTHONIOENCODING",  # tests/cli/test_messages.py tries many
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from digitseq import Report, inspect_dataset, make_recipe, write_dataset
-from tests.test_cli import _on_a_terminal, run
+from tests.cli.test_generate import _on_a_terminal, run
 
 _WRONG = {3: "1", 5: "", 8: "\x1b[31m<script>"}
 
@@ -297,7 +297,7 @@ def test_progress_is_shown_on_a_terminal_and_only_there(here: Path) -> None:
 
 def test_the_reader_of_the_docs_can_be_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    script = Path(__file__).parents[1] / "docs/inspection/nearest.py"
+    script = Path(__file__).parents[2] / "docs/inspection/nearest.py"
     commands = [line.split() for line in script.read_text().splitlines() if line.startswith("    digitseq ")]
     assert len(commands) == 2
     small = ["--train", "200", "--test", "50", "--source", "builtin"]

@@ -181,7 +181,7 @@ def test_a_current_folder_that_is_gone_gives_no_traceback(tmp_path: Path) -> Non
     command = f"mkdir {gone} && cd {gone} && rmdir {gone} && exec {shlex.quote(sys.executable)} -m digitseq"
     for rest in ("generate 1 --source builtin", "batch out -n 9 --length 2 --source builtin", "verify out"):
         done = subprocess.run(["sh", "-c", f"{command} {rest}"], capture_output=True, text=True, check=False,
-                              env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})  # fmt: skip
+                              env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])})  # fmt: skip
         assert done.returncode == 1, done.stderr
         assert "Traceback" not in done.stderr
 
@@ -390,7 +390,7 @@ def test_numbers_and_what_they_count_agree_everywhere() -> None:
     assert list(_disagreeing('f"{n:,} shards"')) == ["line 1: {n} shards"]
     assert list(_disagreeing('f"{len(rows)} were there"')) == ["line 1: {len(rows)} were"]
     assert list(_disagreeing("f\"{counted(n, 'shard')} of {n:,} still missing\"")) == []
-    package = Path(__file__).parents[1] / "digitseq"
+    package = Path(__file__).parents[2] / "digitseq"
     found = {
         f"{path.relative_to(package)}, {text}"
         for path in sorted(package.rglob("*.py"))

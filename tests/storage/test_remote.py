@@ -35,7 +35,7 @@ from digitseq.storage.open import open_storage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe
 from tests.dataset.made import tree as _tree
-from tests.dataset.s3 import Server, serving
+from tests.storage.s3 import Server, serving
 
 pytestmark = pytest.mark.filterwarnings("default")
 

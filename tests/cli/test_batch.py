@@ -12,7 +12,7 @@ import pytest
 from digitseq import Recipe, api
 from digitseq.augment.effects import PRESETS
 from digitseq.cli import app as cli
-from tests.test_cli import _on_a_terminal, run
+from tests.cli.test_generate import _on_a_terminal, run
 
 _BASE: dict[str, Any] = {"spacing_range": (2, 8), "image_width": None, "seed": 1, "source": "builtin"}
 _OWN: dict[str, Any] = {
