@@ -33,21 +33,17 @@ class LocalStorage(Storage):
         return Tree(self.root)
 
     def where(self, name: str = "") -> str:
-        """What to call a file in a message."""
         return str(self.root / name)
 
     def everywhere(self) -> "LocalStorage":
-        """The same for processes with another working folder."""
         return replace(self, root=self.root.absolute())
 
     def owned(self) -> "LocalStorage":
-        """The same, but `sweep` can tell what is half-written by this object and its copies."""
         return replace(self, owner=os.urandom(4).hex())
 
     # --- Writing ----------------------------------------------------------------------------------------
 
     def make(self) -> None:
-        """Have the place to write to."""
         with self._told(""):
             self.root.mkdir(parents=True, exist_ok=True)
 
@@ -59,7 +55,6 @@ class LocalStorage(Storage):
             yield inside, file
 
     def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
-        """Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place."""
         with (
             self._told(name),
             self._folder_of(name) as (folder, file_name),
@@ -93,7 +88,6 @@ class LocalStorage(Storage):
         return size
 
     def put_scratch(self, name: str, data: bytes) -> str:
-        """Write a file for `take_scratch`, beside a name."""
         folder_name, slash, _ = name.rpartition("/")
         partial = partial_name(self.owner)
         with self._told(name), self._folder_of(name) as (folder, _):
@@ -101,7 +95,6 @@ class LocalStorage(Storage):
         return f"{folder_name}{slash}{partial}"
 
     def take_scratch(self, name: str) -> bytes:
-        """Read a file of `put_scratch`, and remove it."""
         with (
             system_errors(OutputError, f"{self.root / name} cannot be read"),
             self._folder_of(name) as (folder, file_name),
@@ -113,7 +106,6 @@ class LocalStorage(Storage):
 
     @contextmanager
     def replacing(self, *names: str) -> Iterator[list[IO[bytes]]]:
-        """Open files that replace those of these names at the end, where their content differs."""
         partial = [f"{name.rpartition('/')[0]}/{partial_name(self.owner)}".lstrip("/") for name in names]
         files: list[IO[bytes]] = []
         with self._told(names[0]):
@@ -136,7 +128,6 @@ class LocalStorage(Storage):
 
     @contextmanager
     def building(self, name: str) -> Iterator[Path]:
-        """A path for a file that is written in many steps; it takes its place when the block ends well."""
         partial = partial_name(self.owner)
         with self._told(name), self._folder_of(name) as (folder, file_name):
             folder.need_file(file_name)
@@ -149,12 +140,10 @@ class LocalStorage(Storage):
     # --- Looking ----------------------------------------------------------------------------------------
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name."""
         with system_errors(FormatError, f"{self.root / name} cannot be read"):
             return self._tree.is_file(name)
 
     def names(self, folder: str = "") -> set[str]:
-        """Names in a folder; none where there is no folder."""
         try:
             with self._tree.folder(folder) as inside:
                 return set(inside.names())
@@ -164,7 +153,6 @@ class LocalStorage(Storage):
             raise OutputError(f"{self.root / folder} cannot be read: {error.strerror}") from error
 
     def files(self) -> set[str]:
-        """Names of all files in all folders."""
         with system_errors(FormatError, f"{self.root} cannot be read"):
             return set(self._tree.files())
 
@@ -189,7 +177,6 @@ class LocalStorage(Storage):
 
     @contextmanager
     def local(self, name: str) -> Iterator[IO[bytes] | None]:
-        """A file on this machine, open; None if there is none."""
         file = None
         with (
             system_errors(FormatError, f"{self.root / name} cannot be read"),
@@ -203,7 +190,6 @@ class LocalStorage(Storage):
             yield file
 
     def lines(self, name: str, most: int) -> Iterator[str]:
-        r"""Lines of a text file, each with its "\n" and at most ``most`` bytes; none if there is no file."""
         try:
             with self._tree.open(name) as file:
                 yield from text_lines(file, most)
@@ -215,12 +201,10 @@ class LocalStorage(Storage):
     # --- Removing ---------------------------------------------------------------------------------------
 
     def touch(self, name: str) -> None:
-        """Set the time of a file to now, for programs such as make that compare times."""
         with self._told(name), self._folder_of(name) as (folder, file_name):
             folder.touch(file_name)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
         folder_name, _, file_name = name.rpartition("/")
         with (
             self._told(name, "removed"),
@@ -230,7 +214,6 @@ class LocalStorage(Storage):
             folder.remove(file_name)
 
     def remove_empty(self, folder: str) -> None:
-        """Remove a folder in which nothing is left."""
         above, _, name = folder.rstrip("/").rpartition("/")
         with suppress(OSError):  # not empty, or not there: not ours to remove
             if name:
@@ -238,7 +221,6 @@ class LocalStorage(Storage):
                     inside.remove_folder(name)
 
     def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
-        """Remove what a killed run left half-written in folders."""
         for name in folders:
             with (
                 self._told(name, "cleaned up"),
@@ -249,7 +231,6 @@ class LocalStorage(Storage):
 
     @contextmanager
     def lock(self, name: str = LOCK, *, wait: bool = False) -> Iterator[None]:
-        """Keep other runs away."""
         with ExitStack() as stack:
             try:
                 with self._told(name):

@@ -78,11 +78,9 @@ class RemoteStorage(Storage):
         vars(self).update(state)
 
     def where(self, name: str = "") -> str:
-        """What to call a file in a message."""
         return f"{self.url.rstrip('/')}/{name}" if name else self.url
 
     def everywhere(self) -> "RemoteStorage":
-        """The same for processes that run somewhere else."""
         if self.one_process:
             raise OutputError(f"{self.url} is in this process alone; other processes cannot write to it")
         return self
@@ -90,7 +88,6 @@ class RemoteStorage(Storage):
     # --- Writing ----------------------------------------------------------------------------------------
 
     def make(self) -> None:
-        """Have the place to write to: whoever may not write, or has no bucket, hears it now."""
         system, path = self._place
         test = f"{path}/{partial_name()}"
         with self._told(OutputError, "", "written"):
@@ -98,13 +95,11 @@ class RemoteStorage(Storage):
             system.rm_file(test)
 
     def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
-        """Write one object; when this returns, it is there."""
         system, path = self._place
         with self._told(OutputError, name, "written"):
             system.pipe_file(f"{path}/{name}", data)
 
     def put_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> int:
-        """Write the files of a new folder, many at a time where the file system can. Bytes written."""
         system, path = self._place
         content = [(f"{path}/{name}/{file}", data) for file, data in files]
         with self._told(OutputError, name, "written"):
@@ -112,21 +107,18 @@ class RemoteStorage(Storage):
         return sum(len(data) for _, data in content)
 
     def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write some objects, many at a time."""
         system, path = self._place
         content = [(f"{path}/{name}", data) for name, data in files]
         with self._told(OutputError, "", "written"):
             _pipe(system, content)
 
     def put_scratch(self, name: str, data: bytes) -> str:
-        """Write an object for `take_scratch`; returns its name."""
         folder, slash, _ = name.rpartition("/")
         scratch = f"{folder}{slash}{partial_name()}"
         self.put(scratch, data)
         return scratch
 
     def take_scratch(self, name: str) -> bytes:
-        """Read an object of `put_scratch`, and remove it."""
         data = self.read(name, _MOST_SCRATCH)
         if data is None:
             raise OutputError(f"{self.where(name)} has disappeared", hint="the same command again goes on")
@@ -135,7 +127,6 @@ class RemoteStorage(Storage):
 
     @contextmanager
     def replacing(self, *names: str) -> Iterator[list[IO[bytes]]]:
-        """Open files that replace those of these names at the end, where their content differs."""
         from contextlib import ExitStack
 
         with tempfile.TemporaryDirectory() as folder:
@@ -147,7 +138,6 @@ class RemoteStorage(Storage):
 
     @contextmanager
     def building(self, name: str) -> Iterator[Path]:
-        """A path for a file that is written in many steps; it takes its place when the block ends well."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "file")
             yield path
@@ -161,13 +151,11 @@ class RemoteStorage(Storage):
     # --- Looking ----------------------------------------------------------------------------------------
 
     def exists(self, name: str) -> bool:
-        """Whether there is an object of this name."""
         system, path = self._place
         with self._told(FormatError, name, "read"):
             return bool(system.isfile(f"{path}/{name}"))
 
     def names(self, folder: str = "") -> set[str]:
-        """Names in a folder; none where there is no folder."""
         system, path = self._place
         with self._told(OutputError, folder, "read"), suppress(FileNotFoundError):
             found = system.ls(f"{path}/{folder}".rstrip("/"), detail=False)
@@ -175,7 +163,6 @@ class RemoteStorage(Storage):
         return set()
 
     def checksums(self, folder: str) -> dict[str, str]:
-        """MD5 of the objects in a folder: S3 tells it as their ETag, but not of all kinds of objects."""
         system, path = self._place
         with self._told(OutputError, folder, "read"), suppress(FileNotFoundError):
             found = system.ls(f"{path}/{folder}".rstrip("/"), detail=True)
@@ -186,20 +173,17 @@ class RemoteStorage(Storage):
         return {}
 
     def files(self) -> set[str]:
-        """Names of all objects."""
         system, path = self._place
         with self._told(FormatError, "", "read"):
             return {str(name).removeprefix(path).lstrip("/") for name in system.find(path)}
 
     def read(self, name: str, most: int) -> bytes | None:
-        """Content of an object; None if there is none."""
         system, path = self._place
         with self._told(FormatError, name, "read"), suppress(FileNotFoundError):
             return self._whole(name, bytes(system.cat_file(f"{path}/{name}", start=0, end=most + 1)), most)
         return None
 
     def reader(self, names: Sequence[str], most: int) -> Callable[[str], bytes | None]:
-        """What reads some files: they are fetched together, many at a time where the file system can."""
         system, path = self._place
         content: dict[str, bytes | None] = {}
         with self._told(FormatError, names[0] if names else "", "read"):
@@ -231,7 +215,6 @@ class RemoteStorage(Storage):
         return None
 
     def lines(self, name: str, most: int) -> Iterator[str]:
-        r"""Lines of a text file, each with its "\n" and at most ``most`` bytes; none if there is no file."""
         import io
 
         system, path = self._place
@@ -244,7 +227,6 @@ class RemoteStorage(Storage):
 
     @contextmanager
     def local(self, name: str) -> Iterator[IO[bytes] | None]:
-        """A file on this machine, open; None if there is none. The last one is kept for the next time."""
         stamp, key = self._stamp(name), self.where(name)
         if stamp is None:
             yield None
@@ -265,20 +247,17 @@ class RemoteStorage(Storage):
         """Do nothing: programs that compare times do not see these files."""
 
     def remove(self, name: str) -> None:
-        """Remove an object, if it is there."""
         system, path = self._place
         with self._told(OutputError, name, "removed"), suppress(FileNotFoundError):
             system.rm_file(f"{path}/{name}")
 
     def remove_empty(self, folder: str) -> None:
-        """Remove a folder in which nothing is left: most such storage has no folders."""
         system, path = self._place
         with suppress(Exception):
             if folder and not system.ls(f"{path}/{folder}", detail=False):
                 system.rmdir(f"{path}/{folder}")
 
     def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
-        """Remove what a killed run left in folders; with ``own``, nothing: no name here tells its owner."""
         for folder in folders:
             for name in () if own else self.names(folder):
                 if is_partial(name):
@@ -286,7 +265,6 @@ class RemoteStorage(Storage):
 
     @contextmanager
     def lock(self, name: str = "", *, wait: bool = False) -> Iterator[None]:
-        """Nothing: there is no lock. Two runs of one recipe write the same objects."""
         yield
 
     @contextmanager

@@ -212,26 +212,19 @@ class FileShards(Format):
         """
 
     def shard_files(self, place: Place, shard: int) -> list[str]:
-        """The name of the file of a shard."""
         return [self.shard_file(place, shard)]
 
     def shard_of(self, place: Place, name: str) -> int | None:
-        """Which shard a file belongs to, by its name; None if it is none's."""
         for digits in re.findall(r"[0-9]+", name.removeprefix(place.folder))[:1]:
             number = int(digits) if len(digits) < _MOST_DIGITS else place.shards
             return number if number < place.shards and self.shard_file(place, number) == name else None
         return None
 
     def write(self, shard: Shard) -> Written:
-        """Write a shard, unless it is there, whole."""
-        return self.write_as(shard, self.shard_file(shard.place, shard.number))
-
-    def write_as(self, shard: Shard, name: str) -> Written:
-        """Write a shard under a name, unless it is there, whole."""
+        name = self.shard_file(shard.place, shard.number)
         state, images = sha256(), len(shard.recipe)
         if shard.storage.exists(name):
-            found = self.found_in(shard.storage, shard.place, shard.number, name)
-            if same(shard.drawn(state), found):
+            if same(shard.drawn(state), self.found(shard.storage, shard.place, shard.number)):
                 return Written(images, 0, 0, state.digest())
             state = sha256()
         data = self.encode(shard.drawn(state), shard.place, shard.png_level)
@@ -239,15 +232,10 @@ class FileShards(Format):
         return Written(images, images, len(data), state.digest())
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
-        """Bytes that some images take."""
         return len(self.encode(iter(samples), place, level))
 
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
-        """The images of a shard, as they were found."""
-        return self.found_in(storage, place, shard, self.shard_file(place, shard))
-
-    def found_in(self, storage: "Storage", place: Place, shard: int, name: str) -> Iterator[Found]:
-        """The images of a shard that lies under a name."""
+        name = self.shard_file(place, shard)
         data = storage.read(name, place.most_shard)
         if data is None:
             raise FormatError(f"{storage.where(name)}: missing")
@@ -272,7 +260,6 @@ class FileShards(Format):
             )
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
-        """All labels of a split."""
         return tuple(
             label_of(found) for shard in range(place.shards) for found in self.found(storage, place, shard)
         )

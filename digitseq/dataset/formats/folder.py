@@ -48,21 +48,17 @@ class Folder(Format):
     stands_alone = True
 
     def folder(self, split: str, several: bool) -> str:
-        """Where the files of a split are."""
         return f"{split}/" if several else ""
 
     def common_files(self, place: Place) -> list[str]:
-        """Names of the files of labels."""
         return [place.folder + kind.name for kind in line_files(place)]
 
     def shard_files(self, place: Place, shard: int) -> list[str]:
-        """Names of the images of a shard, and of YOLO's files about them."""
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
         kinds = (image_name, _yolo_name) if "yolo" in place.labels else (image_name,)
         return [place.folder + name(number) for number in numbers for name in kinds]
 
     def shard_of(self, place: Place, name: str) -> int | None:
-        """Which shard a file belongs to, by its name; None if it is none's."""
         found = _NUMBERED.fullmatch(name.removeprefix(place.folder))
         if found is None or len(found["number"]) > _MOST_DIGITS:
             return None
@@ -73,11 +69,9 @@ class Folder(Format):
         return number // SHARD if own else None
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
-        """Folders that the files of a shard are written into."""
         return [f"{place.folder}{kind}/{shard:03d}" for kind in _KINDS]
 
     def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:
-        """Folders of a split in which a run may have left something half-written."""
         yield place.folder
         for kind in _KINDS:
             yield f"{place.folder}{kind}"
@@ -85,11 +79,9 @@ class Folder(Format):
                 yield f"{place.folder}{kind}/{shard}"
 
     def sections(self, place: Place) -> int:
-        """How many sections the lines of a shard have."""
         return sum(len(kind.sections) for kind in line_files(place))
 
     def whole_files(self, places: list[Place]) -> dict[str, bytes]:
-        """Files that the whole dataset has once."""
         return {_SETTINGS: yolo_settings(places)} if "yolo" in places[0].labels else {}
 
     def write(self, shard: Shard) -> Written:
@@ -133,7 +125,6 @@ class Folder(Format):
 
     @contextmanager
     def assembling(self, storage: "Storage", place: Place) -> Iterator[Callable[[Written, bytes], None]]:
-        """Put the files of labels together."""
         import tempfile
 
         names = [place.folder + kind.name for kind in line_files(place)]
@@ -154,12 +145,10 @@ class Folder(Format):
                 assembly.end()
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
-        """Bytes that some images take."""
         encode = png_encoder(level)
         return sum(len(encode(sample.image)) for sample in samples)
 
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
-        """The images of a shard, as they were found; one that is missing has no data."""
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
         read = storage.reader([place.folder + image_name(number) for number in numbers], place.most_png)
         for number in numbers:
@@ -172,7 +161,6 @@ class Folder(Format):
         number: int,
         read: Callable[[str], bytes | None] | None = None,
     ) -> Found:
-        """One image; ``read`` has it already, perhaps."""
         name = place.folder + image_name(number)
         try:
             data = storage.read(name, place.most_png) if read is None else read(name)
@@ -183,7 +171,6 @@ class Folder(Format):
         return Found(storage.where(name), data, None, "missing" if data is None else "")
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
-        """All labels of a split."""
         where = storage.where(place.folder + LABELS)
         if not storage.exists(place.folder + LABELS):
             raise FormatError(f"{where}: missing")
@@ -202,7 +189,6 @@ class Folder(Format):
         return texts
 
     def checking(self, storage: "Storage", place: Place) -> Checker:
-        """What checks the files that hold something of all images."""
         return _FolderChecker(storage, place)
 
 

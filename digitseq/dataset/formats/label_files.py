@@ -211,7 +211,6 @@ class LineChecker(Checker):
                 self._problems.append(f"{where}: {_at(number)}: expected {line}, found {_shown(there)}")
 
     def check(self, sample: Sample) -> Iterator[str]:
-        """What is wrong about an image."""
         yield from self._problems
         self._problems.clear()
         for where, section, lines in self._sections:
@@ -221,12 +220,10 @@ class LineChecker(Checker):
                 yield f"{where}: {_at(number)}: {_difference(there, wanted)}"
 
     def skip(self, images: int) -> None:
-        """Pass over the lines of some images."""
         for _, _, lines in self._sections:
             deque(islice(lines, images), maxlen=0)
 
     def end(self) -> Iterator[str]:
-        """What is wrong after the last one."""
         for where, end, lines in self._ends:
             self._expect(where, end.splitlines(), lines)
             if next(lines, None) is not None:

@@ -50,19 +50,15 @@ class Lmdb(Format):
         self._tars = _Tars()
 
     def folder(self, split: str, several: bool) -> str:
-        """Where the files of a split are."""
         return f"{file_stem(split)}/"
 
     def common_files(self, place: Place) -> list[str]:
-        """Name of the environment."""
         return [place.folder + _FILE]
 
     def shard_files(self, place: Place, shard: int) -> list[str]:
-        """None: all images are in one file."""
         return []
 
     def shards_there(self, storage: "Storage", place: Place, names: Iterable[str]) -> list[int]:
-        """The shards of which the environment can hold anything, in order."""
         with suppress(FormatError):
             if (found := _values(storage, place, [])) is not None:
                 images = -(-found[1] // len(_keys(0)))
@@ -70,15 +66,12 @@ class Lmdb(Format):
         return [0] if place.shards else []
 
     def shard_of(self, place: Place, name: str) -> int | None:
-        """None: all images are in one file."""
         return None
 
     def is_passing(self, place: Place, name: str) -> bool:
-        """Whether it is a shard not yet in the environment, or a lock file that a reader has made."""
         return name == f"{place.folder}lock.mdb" or self._tars.shard_of(place, name) is not None
 
     def write(self, shard: Shard) -> Written:
-        """Leave a shard as a tar file, unless the environment has it, whole."""
         if shard.storage.exists(shard.place.folder + _FILE):
             state = sha256()
             if same(shard.drawn(state), self.found(shard.storage, shard.place, shard.number)):
@@ -90,7 +83,6 @@ class Lmdb(Format):
 
     @contextmanager
     def assembling(self, storage: "Storage", place: Place) -> Iterator[Callable[[Written, bytes], None]]:
-        """Put the shards into a new environment, if there are any that the one that is there lacks."""
         yield lambda _done, _lines: None
         names = (place.folder + name for name in storage.names(place.folder))
         tars = sorted(name for name in names if self._tars.shard_of(place, name) is not None)
@@ -101,7 +93,6 @@ class Lmdb(Format):
             storage.remove(name)
 
     def written_bytes(self, storage: "Storage", place: Place, by_shards: int) -> int:
-        """The size of the environment, if there was anything new for it."""
         with storage.local(place.folder + _FILE) as file:
             return os.fstat(file.fileno()).st_size if by_shards and file is not None else 0
 
@@ -112,14 +103,12 @@ class Lmdb(Format):
         return _records_of(storage, place, shard) or []
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
-        """Bytes that some images take."""
         records = list(records_in(self._tars.encode(iter(samples), place, level)))
         with tempfile.TemporaryDirectory() as folder:
             _pack(Path(folder, _FILE), [records])
             return Path(folder, _FILE).stat().st_size
 
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
-        """The images of a shard, as they were found."""
         where = storage.where(place.folder + _FILE)
         records = _records_of(storage, place, shard)
         if records is None:
@@ -129,7 +118,6 @@ class Lmdb(Format):
             yield found._replace(where=f"{where}: {found.where}")
 
     def found_one(self, storage: "Storage", place: Place, number: int) -> Found | None:
-        """One image."""
         where = storage.where(place.folder + _FILE)
         records = _some_records(storage, place, range(number, number + 1))
         if records is None:
@@ -138,7 +126,6 @@ class Lmdb(Format):
         return found._replace(where=f"{where}: {found.where}")
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
-        """All labels of a split."""
         if told := self.wrong_count(storage, place):
             raise FormatError(told)
         return tuple(
@@ -146,7 +133,6 @@ class Lmdb(Format):
         )
 
     def checking(self, storage: "Storage", place: Place) -> Checker:
-        """What checks the number of samples."""
         return _CountChecker(lambda: self.wrong_count(storage, place))
 
     def wrong_count(self, storage: "Storage", place: Place) -> str:
@@ -179,7 +165,6 @@ class _Tars(WebDataset):
     """Shards on their way into an environment."""
 
     def shard_file(self, place: Place, shard: int) -> str:
-        """Name of the file of a shard."""
         return f"{place.folder}.digitseq-shard-{shard:06d}.tar"
 
 
@@ -188,7 +173,6 @@ class _CountChecker(Checker):
         self._wrong = wrong
 
     def end(self) -> Iterator[str]:
-        """What is wrong after the last one."""
         if told := self._wrong():
             yield told
 

@@ -32,7 +32,6 @@ class Npz(FileShards):
     suffix = ".npz"
 
     def shard_file(self, place: Place, shard: int) -> str:
-        """Name of the file of a shard."""
         return f"{place.stem}-{shard:06d}.npz"
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
@@ -74,7 +73,6 @@ class Npz(FileShards):
         return out.getvalue()
 
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
-        """The images in the file of a shard; they are unpacked one by one."""
         first, size = shard * SHARD, place.size(shard)
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             check_members(file)

@@ -29,16 +29,13 @@ class Parquet(FileShards):
     library = "pyarrow"
 
     def folder(self, split: str, several: bool) -> str:
-        """Where the files of a split are: where Hugging Face looks first."""
         return "data/"
 
     def shard_file(self, place: Place, shard: int) -> str:
-        """Name of the file of a shard."""
         digits = max(5, len(str(place.shards)))
         return f"{place.folder}{place.stem}-{shard:0{digits}d}-of-{place.shards:0{digits}d}.parquet"
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
-        """The file of a shard."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -58,7 +55,6 @@ class Parquet(FileShards):
         return out.getvalue()
 
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
-        """The images in the file of a shard."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

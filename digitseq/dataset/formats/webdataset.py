@@ -29,11 +29,9 @@ class WebDataset(FileShards):
     suffix = ".tar"
 
     def shard_file(self, place: Place, shard: int) -> str:
-        """Name of the file of a shard."""
         return f"{place.stem}-{shard:06d}.tar"
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
-        """The file of a shard: nothing in it depends on the time or on who writes it."""
         png = png_encoder(level)
         out = io.BytesIO()
         for sample in samples:
@@ -51,7 +49,6 @@ class WebDataset(FileShards):
         return out.getvalue()
 
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
-        """The images in the file of a shard."""
         return (found_sample(record) for record in records_in(data))
 
 

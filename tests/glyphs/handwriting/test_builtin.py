@@ -62,8 +62,8 @@ def test_drawn_and_cached_glyphs_agree(cache: Path, monkeypatch: pytest.MonkeyPa
         assert getattr(cached, name) == getattr(drawn, name)
     for name in ("widest_ink", "starts", "counts", "origin", "writers"):
         assert (getattr(cached, name) == getattr(drawn, name)).all()
-    code = "from tests.glyphs.handwriting.test_builtin import _thousand, builtin; import hashlib; g = builtin(11);"
-    code += "print(g.folder is not None, hashlib.sha256(_thousand(g)[0]).hexdigest())"
+    code = "from tests.glyphs.handwriting.test_builtin import _thousand, builtin; import hashlib; "
+    code += "g = builtin(11); print(g.folder is not None, hashlib.sha256(_thousand(g)[0]).hexdigest())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", sha256(expected[0]).hexdigest()]
 
