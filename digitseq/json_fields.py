@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from digitseq.checks import as_int, short
 
 MOST_VALUES = 2_000_000
-"""Most values of a JSON text. One of three bytes can take a hundred bytes of memory."""
+"""Maximum number of values in a JSON text. A value of three bytes can take 100 bytes of memory."""
 
 
 def count_values(text: str) -> int:

@@ -131,7 +131,7 @@ def generate_numbers_sequence(
     """
     An image of a sequence of handwritten digits.
 
-    Each digit is drawn uniformly from all glyphs of that digit in the source and split; each gap is an
+    Each digit is sampled uniformly from all glyphs of that digit in the source and split; each gap is an
     independent uniform integer. Gaps are never rescaled, digits never resampled or cut to fit (unless
     ``augment`` asks for it); surplus width is margin.
 
@@ -191,12 +191,13 @@ def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterato
             recipe's.
 
     Returns:
-        An iterator over one picture a sequence, in order.
+        An iterator over one picture per sequence, in order.
 
     Raises:
-        WidthError: a line could be wider than the image; told at once, before the first picture.
+        WidthError: a line could be wider than the image; raised at once, before the first picture.
         ArgumentError, SourceError, FetchError, CacheError: the source cannot be used; at once, too.
 
+    >>> from digitseq import make_recipe
     >>> recipe = make_recipe(["007", "1"], (0, 0), 90, seed=1, source="builtin")
     >>> [picture.image.shape for picture in draw(recipe)]
     [(28, 90), (28, 90)]

@@ -7,7 +7,7 @@ RESUME = "run the same command again to resume"
 
 
 class Progress(Protocol):
-    """Called again and again while work goes on."""
+    """A callback, called repeatedly while work is in progress."""
 
     def __call__(self, stage: str, done: int, total: int, size_bytes: int, /) -> None:
         """

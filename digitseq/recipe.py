@@ -347,7 +347,7 @@ def make_recipe(
     **settings: Any,
 ) -> Recipe:
     """
-    A recipe, with a seed drawn from the OS where none is given.
+    A recipe, with a random seed from the OS if none is given.
 
     Args:
         sequences: texts of digits, one image each unless ``count`` says otherwise; or none, with ``length``

@@ -147,7 +147,7 @@ def test_bad_arguments_are_told_before_any_data_is_loaded(
     def no_data(*_: object) -> None:
         raise AssertionError("data was loaded")
 
-    monkeypatch.setattr("digitseq.api.pictures.open_source", no_data)
+    monkeypatch.setattr("digitseq.picture.open_source", no_data)
     arguments: dict[str, Any] = {"digits": "3502", "spacing_range": (2, 8), "image_width": 200} | change
     with pytest.raises(ArgumentError) as caught:
         generate_numbers_sequence(**arguments)

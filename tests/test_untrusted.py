@@ -186,7 +186,7 @@ _READ = """
 import resource, sys
 import numpy, PIL.Image
 from digitseq import *
-import digitseq.api.datasets, digitseq.dataset.verify, digitseq.inspection.table
+import digitseq.dataset.write, digitseq.dataset.verify, digitseq.inspection.table
 from digitseq.errors import DigitSeqError
 from tests.test_untrusted import _limited
 _limited()
@@ -355,10 +355,9 @@ def test_the_number_of_predictions_does_not_matter_to_the_memory(tmp_path: Path)
 
 def test_too_little_memory_is_one_line(tmp_path: Path) -> None:
     code = (
-        "import sys, digitseq.api.pictures, digitseq.api.datasets\n"
+        "import sys, digitseq.api\n"
         "def fail(*_, **__): raise MemoryError\n"
-        "digitseq.api.pictures.make_recipe = fail\n"
-        "import digitseq.api; digitseq.api.make_recipe = fail\n"
+        "digitseq.api.make_recipe = fail\n"
         "from digitseq.cli.app import main\nsys.argv = ['digitseq', 'generate', '12']\nmain()"
     )
     done = subprocess.run(

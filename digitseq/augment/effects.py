@@ -44,7 +44,7 @@ class Effect(NamedTuple):
         line_purpose: of the words of the part that a line's digits share.
         percent: how large that part is.
         widens: with it, a digit's ink may be as wide as a tile.
-        covers: with it, ink cannot be told from what is around it.
+        covers: whether ink can no longer be distinguished from its surroundings.
         whole: strengths are whole numbers.
     """
 
@@ -78,7 +78,7 @@ EFFECTS: dict[str, Effect] = {
         sampled="shared", line_purpose=Purpose.LINE_SLANT, percent=54, widens=True,
     ),
     "scale": Effect(
-        "Width and height of each digit, factors drawn apart.", 0.5, 1.5, "map", Purpose.SCALE,
+        "Scale width and height of each digit, independent factors.", 0.5, 1.5, "map", Purpose.SCALE,
         neutral=1, sampled="pair", widens=True,
     ),
     "elastic": Effect(
@@ -104,15 +104,15 @@ EFFECTS: dict[str, Effect] = {
         neutral=1, single="to", sampled="line", unit=256, function=_DIGITS + "fade",
     ),
     "background": Effect(
-        "Brightness of the background, of 255.", 0, 160, "line", Purpose.BACKGROUND,
+        "Brightness of the background, out of 255.", 0, 160, "line", Purpose.BACKGROUND,
         single="to", sampled="line", unit=1, function=_LINES + "background", covers=True,
     ),
     "occlude": Effect(
-        "Small boxes and strokes over the line, how many.", 0, 4, "line", Purpose.OCCLUDE,
+        "Number of small boxes and strokes over the line.", 0, 4, "line", Purpose.OCCLUDE,
         single="to", sampled="line", unit=1, function=_LINES + "occlude", covers=True, whole=True,
     ),
     "noise": Effect(
-        "Noise, standard deviation of 255.", 0, 60, "line", Purpose.NOISE,
+        "Standard deviation of the noise, out of 255.", 0, 60, "line", Purpose.NOISE,
         single="to", sampled="line", unit=64, function=_LINES + "noise", covers=True,
     ),
     "specks": Effect(
@@ -165,7 +165,7 @@ class Augment:
         specks: share of the pixels that become black or white.
         negative: chance that the image is black on white (with ``invert``, white on black).
         backgrounds: the kinds to choose from: plain, gradient, paper, lines; one or several.
-        chance: of an image to be roughened at all; the others stay as they are.
+        chance: probability that an image is augmented; the others are unchanged.
 
     Raises:
         ArgumentError: a range is not two numbers in order, or beyond what the effect can do; or there is no
@@ -266,7 +266,7 @@ def _range(name: str, value: Any) -> Range:
         allowed = f"from {effect.low:g} to {effect.high:g}"
         hint = ""
         if effect.neutral and effect.single == "around":
-            hint = "a single number is the way to either side of 1: 0.1 is 0.9 to 1.1"
+            hint = "a single number n means 1 - n to 1 + n: 0.1 is 0.9 to 1.1"
         raise ArgumentError(name, f"expected strengths {allowed}, got {low:g} to {high:g}", hint=hint)
     if effect.whole and (low != int(low) or high != int(high)):
         raise ArgumentError(name, f"expected whole numbers, got {low:g} to {high:g}")
@@ -292,7 +292,7 @@ def _numbers(value: Any) -> tuple[float, ...] | None:
     return numbers if all(map(isfinite, numbers)) else None
 
 
-# What the ranges lean on is told in docs/augmentation.md.
+# docs/augmentation.md explains where the ranges come from.
 PRESETS: dict[str, Augment] = {
     "none": Augment(),
     "light": Augment(rotate=7, slant=10, scale=0.1, thickness=0.3, shift=1),

@@ -33,12 +33,12 @@ class Labels:
         str | None, typer.Option(help="The same digits in every image.", rich_help_panel=_LABELS)
     ] = None
     length: Annotated[
-        str | None, typer.Option(help="So many random digits, 4 or 3-6.", rich_help_panel=_LABELS)
+        str | None, typer.Option(help="Number of random digits, such as 4 or 3-6.", rich_help_panel=_LABELS)
     ] = None
     sequences: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Sequences from a file or - (stdin), one a line.", rich_help_panel=_LABELS
+            metavar="FILE", help="Sequences from a file or - (stdin), one per line.", rich_help_panel=_LABELS
         ),
     ] = None
     pattern: Annotated[
@@ -98,7 +98,7 @@ class Files:
         str | None,
         typer.Option(
             "--recipe",
-            help="Make this dataset.json again; options beside it override.",
+            help="Recreate the dataset of this dataset.json; other options override it.",
             rich_help_panel=_FILES,
         ),
     ] = None
@@ -108,7 +108,7 @@ class Files:
             "--format",
             metavar="|".join(FORMATS),
             autocompletion=lambda: list(FORMATS),
-            help="How to keep it. Default folder.",
+            help="Format of the dataset. Default folder.",
             rich_help_panel=_FILES,
         ),
     ] = None
@@ -134,7 +134,7 @@ class Running:
     """What does the work."""
 
     workers: Annotated[
-        int | None, typer.Option(help="Processes. Default: one a core.", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Processes. Default: one per core.", rich_help_panel=_RUN)
     ] = None
     scheduler: Annotated[
         str | None,
@@ -172,10 +172,10 @@ def batch(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write many images and their labels; the same command again finishes what was broken off.
+    """Write many images and their labels; run the same command again to resume.
 
-    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last, dataset.json, and prints the folder;
-    or another --format.
+    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last, dataset.json (or the files of
+    another --format), and prints the folder.
     The files are the same for any number of workers.
     """
     part = None if running.part is None else values.part(running.part)

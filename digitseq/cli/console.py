@@ -1,4 +1,4 @@
-"""What people see: words, colours, progress. Results go to standard output, everything else to the other."""
+"""Terminal output: text, colours, progress. Results go to stdout, everything else to stderr."""
 
 import codecs
 import io
@@ -88,7 +88,7 @@ def standard_output() -> Iterator[None]:
 def say(kind: str, text: str, colour: str | None = None) -> None:
     """One line to standard error: what kind of thing it is, and the thing."""
     text = printable(text)
-    with suppress(OSError):  # nobody can be told that nobody can be told
+    with suppress(OSError):  # there is nowhere left to report an error
         if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
             sys.stderr.write(f"{kind}: {text}\n")
             sys.stderr.flush()

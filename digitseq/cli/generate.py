@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def generate(
     sequence: Annotated[
         str,
-        typer.Argument(metavar="SEQUENCE", help="The digits to draw; - reads all of stdin, one a line."),
+        typer.Argument(metavar="SEQUENCE", help="Digits to draw; - reads stdin, one sequence per line."),
     ],
     drawing: Drawing,
     effects: Effects,

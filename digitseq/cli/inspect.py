@@ -57,7 +57,7 @@ class Pictures:
         Path | None, typer.Option(metavar="FILE", help="Write a page for a browser.", rich_help_panel=_SHOW)
     ] = None
     images: Annotated[
-        int, typer.Option(help="At most so many images on the page.", rich_help_panel=_SHOW)
+        int, typer.Option(help="Maximum number of images on the page.", rich_help_panel=_SHOW)
     ] = _SAMPLE
     sheet: Annotated[
         Path | None,
@@ -124,9 +124,9 @@ class Picking:
         ),
     ] = None
     length: Annotated[
-        str | None, typer.Option(help="Labels of so many digits, 4 or 3-6.", rich_help_panel=_PICK)
+        str | None, typer.Option(help="Labels with this many digits, 4 or 3-6.", rich_help_panel=_PICK)
     ] = None
-    seed: Annotated[int, typer.Option(help="Of the random order.", rich_help_panel=_PICK)] = 0
+    seed: Annotated[int, typer.Option(help="Seed of the random order.", rich_help_panel=_PICK)] = 0
 
     def choice(self) -> "Choice":
         """Which images are drawn, as the API takes it."""
@@ -152,7 +152,7 @@ def inspect(
     split: Annotated[str | None, typer.Option(help="Look at this split alone.")] = None,
     limit: Annotated[
         int | None,
-        typer.Option(help="Look at so many images, spread evenly. Default: all; 10,000 of a recipe."),
+        typer.Option(help="Number of images to inspect, spread evenly. Default: all; 10,000 of a recipe."),
     ] = None,
     source: Annotated[
         str | None, typer.Option(help="Glyphs of a recipe, if they are not mnist or builtin: their path.")

@@ -21,7 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 def with_groups(command: Command) -> Command:
     """
-    A command whose parameters that are option groups become the options in them.
+    Expand the option groups among a command's parameters into options.
 
     Args:
         command: some of its parameters are annotated with a dataclass, and get one.
@@ -77,12 +77,12 @@ class Drawing:
         str | None, typer.Option(help="Width of the image, px, or auto (default): as wide as the line.")
     ] = None
     seed: Annotated[
-        int | None, typer.Option(help="Same seed, same pixels. Drawn and shown if not given.")
+        int | None, typer.Option(help="Same seed, same pixels. Default: a random seed, shown.")
     ] = None
     source: Annotated[
         str | None,
         typer.Option(
-            help="mnist, builtin, a path of your own glyphs, or auto (default): mnist if it can be had."
+            help="mnist, builtin, a path to your own glyphs, or auto (default): mnist if available."
         ),
     ] = None
     style_seed: Annotated[
@@ -123,7 +123,7 @@ class Drawing:
         typer.Option(
             "--augment",
             metavar="PRESET",
-            help="none, light, medium, heavy or touching; the effects can each be set, too.",
+            help="none, light, medium, heavy or touching; each effect can also be set.",
         ),
     ] = None
 
@@ -188,7 +188,7 @@ Effects.__annotations__ = {
         for name, effect in EFFECTS.items()
     },
     "chance": _option(
-        "chance", "N", "Chance of an image to be roughened at all, 0 to 1; 0.75 in heavy and touching."
+        "chance", "N", "Probability that an image is augmented, 0 to 1; 0.75 in heavy and touching."
     ),
     "backgrounds": _option("backgrounds", "KINDS", f"Kinds of background: some of {','.join(BACKGROUNDS)}."),
 }

@@ -122,4 +122,4 @@ def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
             except ArgumentError as error:
                 raise ArgumentError(f"{name}, line {row}", error.problem) from None
     if empty:
-        raise ArgumentError(name, "expected sequences of digits, one a line, got none")
+        raise ArgumentError(name, "expected sequences of digits, one per line, got none")

@@ -22,7 +22,7 @@ def verify(
 ) -> None:
     """Read a whole dataset again and name what is wrong with it: files, labels, boxes, pixels.
 
-    Prints a line for each thing that is wrong; the exit code is 1 then, 0 if all is well.
+    Prints one line per problem. The exit code is 1 if there are any, else 0.
     """
     recipe, digest = api.read_recipe(out)
     problems = []

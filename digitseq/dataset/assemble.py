@@ -42,7 +42,7 @@ def take_lines(storage: Storage, done: Written) -> bytes:
 
 
 def assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Progress | None) -> Summary:
-    """Make a dataset of shards: what stands about all images, and the manifest."""
+    """Assemble a dataset from shards: write the shared label files and the manifest."""
     storage, form = job.storage, job.form
     total, done, written, size = len(job.recipe), 0, 0, 0
     parts = []

@@ -180,7 +180,7 @@ def ending(results: Generator[Written, None, None], clean_up: Callable[[], None]
     """
     End the writers, then clean up after them, however the block ends.
 
-    What goes wrong meanwhile never hides why the block ended.
+    Errors during cleanup never mask the error that ended the block.
     """
     try:
         yield

@@ -77,7 +77,7 @@ def begin(job: Job) -> None:
 
 
 def refuse_to_replace(storage: Storage, found: Manifest | None, manifest: Manifest) -> None:
-    """Keep files that are not of the dataset that is there, and would be replaced by what it becomes."""
+    """Refuse to replace files that do not belong to the existing dataset."""
     if found is None or (found.is_same(manifest) and found.labels == manifest.labels):
         return
     if theirs := sorted(n for n in storage.files() if manifest.owns(n) and not found.owns(n)):

@@ -63,7 +63,7 @@ def write_dataset(
         format: "folder" (PNG files, CSV and JSONL), "webdataset" (tar shards), "parquet" (Hugging Face),
             "npz" (numpy) or "lmdb" (CRNN); None: that of a dataset of this recipe that is there, or "folder".
         labels: with "folder", further files of labels: any of "paddle", "doctr", "coco", "yolo".
-        workers: processes; None for one a core.
+        workers: number of processes; None for one per core.
         force: replace a dataset of another recipe. A folder of something else is never touched.
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
         progress: called as images are written, and while MNIST is fetched or the built-in digits are drawn
@@ -72,14 +72,14 @@ def write_dataset(
             workers must see the cache folder, and ``out``.
         scheduler: the address of a Dask scheduler, whose workers run the shards, on any machines; or "local".
         part: (k, n) writes every n-th shard, from the k-th on, and nothing else, so that n processes that
-            know nothing of each other write a dataset together. Who is last puts the parts together.
+            do not communicate can write a dataset together. The last one assembles the parts.
         finish: writes no shard; puts the parts together.
 
     Returns:
         What was done.
 
     Raises:
-        ArgumentError: the recipe cannot be drawn, or a value is not what it must be.
+        ArgumentError: the recipe cannot be drawn, or a value is invalid.
         OutputError: the folder holds something else, or the system refuses.
         ExtraError: a library that the format, the URL or the scheduler needs is not installed, or broken.
         SourceError, FetchError, CacheError: the source cannot be used, or its cached glyphs are damaged.

@@ -33,11 +33,11 @@ def _cache_dir(named: str) -> Path:
 
 
 def cache_errors() -> AbstractContextManager[None]:
-    """Tell what the system refuses in the cache folder as a CacheError that names folder and variable."""
+    """Raise system errors in the cache folder as a CacheError that names the folder and the variable."""
     return system_errors(
         CacheError,
         f"the cache folder {cache_dir()} cannot be used",
-        hint=f"make room or give it rights, or set {CACHE_VARIABLE} to another folder",
+        hint=f"free some space or fix its permissions, or set {CACHE_VARIABLE} to another folder",
     )
 
 

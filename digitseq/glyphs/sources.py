@@ -238,7 +238,7 @@ class Source(NamedTuple):
 
     Attributes:
         open: its glyphs, from its name (with what follows a ":") and a `Progress`.
-        at_hand: its glyphs, if no network is needed, else None; without this, it never needs one.
+        at_hand: its glyphs without a network, or None; omitted for a source that never needs one.
         redraw: the same glyphs anew, for a source that draws them and so cannot be damaged.
     """
 
@@ -300,11 +300,11 @@ def load_glyphs(
         progress: called with bytes done and in all, if MNIST is fetched.
 
     Returns:
-        The set, its split chosen. A source is opened once in a process.
+        The glyph set, with that split. Each source is opened once per process.
 
     Raises:
         SourceError: there are no glyphs, or no such split.
-        FetchError, CacheError: MNIST cannot be had.
+        FetchError, CacheError: MNIST is unavailable.
 
     >>> load_glyphs("builtin", "test").counts.tolist()
     [500, 500, 500, 500, 500, 500, 500, 500, 500, 500]

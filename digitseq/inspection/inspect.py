@@ -16,7 +16,7 @@ from digitseq.progress import Progress
 from digitseq.recipe import Recipe
 
 _OF_A_RECIPE = 10_000
-"""Images of a recipe that are looked at, where nobody says how many."""
+"""Default number of images of a recipe to inspect."""
 
 
 def inspect_dataset(
@@ -42,10 +42,10 @@ def inspect_dataset(
             there is none; or file name or index → text.
         partial: some images may have no prediction.
         split: look at this split alone.
-        limit: look at so many images, spread evenly. None looks at all, but of a recipe at 10,000 (with
+        limit: number of images to inspect, spread evenly. None: all, but 10,000 of a recipe (with
             predictions, at all).
         source: glyphs of a recipe, or a path of them; None opens its own.
-        progress: called with images done, images in all and 0.
+        progress: called as images are inspected.
 
     Returns:
         The report: numbers and sentences; `draw_sheet` and `write_page` make pictures of it.

@@ -55,7 +55,7 @@ def write_page(
     Args:
         report: of the images.
         path: where to write it.
-        images: at most so many are on the page; fewer, if they would take more than about 11 MB.
+        images: maximum number of images on the page; fewer if they would take more than about 11 MB.
         choice: which images; None for some at random, always the same. With predictions, up to half of them
             are the worst.
         force: replace a file of that name.

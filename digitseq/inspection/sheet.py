@@ -49,7 +49,7 @@ def draw_sheet(
     Raises:
         ArgumentError: there are no such images, or the sheet would be too large.
 
-    >>> from digitseq import make_recipe
+    >>> from digitseq import inspect_dataset, make_recipe
     >>> report = inspect_dataset(make_recipe(["42"], (0, 0), 60, count=9, seed=1, source="builtin"))
     >>> draw_sheet(report, 3, 2).shape
     (248, 264, 3)

@@ -12,7 +12,7 @@ _STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 
 def is_stream(path: Path) -> bool:
     """
-    Whether it is a device or a named pipe, where there is nothing to keep whole.
+    Whether a path is a device or a named pipe, which cannot be replaced atomically.
 
     The system's own links, such as /dev/stdout, are followed. Any other may be somebody else's.
     """
@@ -39,7 +39,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, new: bool =
 
 
 def write_output(path: Path, write: Callable[[IO[bytes]], object], *, new: bool = False) -> None:
-    """As `write_whole`, for the very path that a user gave: devices and named pipes are written to."""
+    """Like `write_whole`, but writes to a device or named pipe instead of replacing it."""
     if is_stream(path):
         with interruptible(), path.open("wb") as file:
             write(file)

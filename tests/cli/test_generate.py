@@ -216,7 +216,7 @@ def test_sequences_come_from_stdin_one_a_line(in_folder: Path) -> None:
     [
         ("12\n1x\n3\n", "error: standard input, line 2: expected digits 0–9, got 'x' at position 1 of '1x'"),
         (b"12\n\xff\xfe\n", "error: standard input, line 2: expected digits 0–9"),
-        ("", "error: standard input: expected sequences of digits, one a line, got none"),
+        ("", "error: standard input: expected sequences of digits, one per line, got none"),
         ("\n \n", "got none"),
     ],
 )

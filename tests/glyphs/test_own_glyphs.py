@@ -305,7 +305,7 @@ def test_a_folder_of_another_number_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_called_mnist_is_not_mnist(tmp_path: Path) -> None:
-    assert load(_folder(tmp_path / "mnist", _drawn())).name == "mnist/"
+    assert load_glyphs(_folder(tmp_path / "mnist", _drawn())).name == "mnist/"
 
 
 # --- What is no source ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 Page headers of a Parquet file, which say how large its pages become when they are read.
 
 The footer of a file says it, too, but a reader believes the pages. Only pages as digitseq writes them are
-accepted, which cannot become larger than they are. Sources: Apache Parquet's ``parquet.thrift``
+accepted: they are uncompressed, so they cannot expand. Sources: Apache Parquet's ``parquet.thrift``
 (``PageHeader``) and the compact protocol of Apache Thrift.
 """
 
