@@ -178,7 +178,7 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
 
 def _one(report: "Report") -> Iterator[tuple[str, Text]]:
     """What is told of a single image."""
-    from digitseq.inspection.measure import TOUCHING
+    from digitseq.inspection.measure import Seen
 
     table, promised = report.table, report.spacing.promised_px
     yield "label", Text(table.labels[0] or "not known: it carries no recipe")
@@ -190,7 +190,8 @@ def _one(report: "Report") -> Iterator[tuple[str, Text]]:
             ),
         )
     gaps = [
-        "touch" if g == TOUCHING else "?" if g < TOUCHING else str(g) for g in table.seen_px[:-1].tolist()
+        {Seen.MEASURED: str(px), Seen.TOUCHING: "touch"}.get(Seen(seen), "?")
+        for px, seen in zip(table.seen_px[:-1].tolist(), table.seen[:-1].tolist(), strict=True)
     ]
     if gaps:
         asked = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from digitseq.arrays import AnyArray, count_values, unique_counts, unique_inverse
-from digitseq.inspection.measure import TOUCHING, UNSEEN
+from digitseq.inspection.measure import Seen
 from digitseq.inspection.spacing import different, outside
 from digitseq.inspection.table import Table
 
@@ -214,9 +214,9 @@ def _strangers(table: Table) -> Iterable[Finding]:
 
 
 def _gap(table: Table, digit: int) -> str:
-    px, drawn = table.seen_px[digit], table.drawn_px[digit]
-    seen = f"{px} px" if px > TOUCHING else "touching" if px == TOUCHING else "shared columns"
-    return seen if drawn == UNSEEN else f"{seen}, {drawn} px drawn,"
+    words = {Seen.MEASURED: f"{table.seen_px[digit]} px", Seen.TOUCHING: "touching"}
+    seen = words.get(Seen(int(table.seen[digit])), "shared columns")
+    return f"{seen}, {table.drawn_px[digit]} px drawn," if table.is_drawn[digit] else seen
 
 
 def _spacing_findings(table: Table) -> Iterable[Finding]:

@@ -6,7 +6,6 @@ import numpy as np
 
 from digitseq.arrays import BoolArray, IntArray, UInt8Array, repeat
 from digitseq.inspection.images import Row
-from digitseq.inspection.measure import UNSEEN
 
 
 class Lines(NamedTuple):
@@ -80,13 +79,14 @@ def stack(rows: list[Row], white: BoolArray) -> tuple[UInt8Array, IntArray]:
     return images, widths
 
 
-def of_digits(gaps: IntArray, sizes: IntArray) -> IntArray:
-    """Gaps (images, digits − 1) → one a digit: the gap behind it, UNSEEN behind the last one."""
-    room = np.full((len(sizes), max(int(sizes.max(initial=0)), gaps.shape[1] + 1)), UNSEEN, dtype=np.int64)
+def of_digits(gaps: IntArray, sizes: IntArray) -> tuple[IntArray, BoolArray]:
+    """Gaps (images, digits − 1) → the gap behind each digit, 0 behind the last one; and which there are."""
+    room = np.zeros((len(sizes), max(int(sizes.max(initial=0)), gaps.shape[1] + 1)), np.int64)
     room[:, : gaps.shape[1]] = gaps
     places = np.arange(room.shape[1], dtype=np.int64)
-    room[places >= sizes[:, None] - 1] = UNSEEN
-    return room[places < sizes[:, None]]
+    there = (places < gaps.shape[1]) & (places < sizes[:, None] - 1)
+    own = places < sizes[:, None]
+    return np.where(there, room, 0)[own], there[own]
 
 
 def is_white(image: UInt8Array) -> bool:

@@ -1,15 +1,51 @@
 """Pixels → numbers: where the ink is, and how far apart digits stand."""
 
+from enum import IntEnum
+from typing import NamedTuple
+
 import numpy as np
 
-from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
+from digitseq.arrays import BoolArray, IntArray, UInt8Array
 
-UNSEEN = -(1 << 30)
-"""A spacing that pixels cannot tell: digits share columns, or there is no clean ink."""
-SKIPPED = UNSEEN - 1
-"""A spacing that was not looked at: contours are measured in some of the images."""
-TOUCHING = UNSEEN + 1
-"""A spacing of digits whose ink meets. Whatever is greater is a spacing in px."""
+
+class Seen(IntEnum):
+    """What pixels show of the spacing between two digits."""
+
+    MEASURED = 0
+    """A spacing in px."""
+    TOUCHING = 1
+    """Their ink meets."""
+    UNSEEN = 2
+    """Pixels cannot show it: the digits share columns, or there is no clean ink."""
+    SKIPPED = 3
+    """Not measured: contours are measured in some of the images only."""
+
+
+class Gaps(NamedTuple):
+    """
+    Spacings as pixels show them.
+
+    Attributes:
+        px: int, 0 where nothing was measured.
+        seen: uint8, the `Seen` of each.
+    """
+
+    px: IntArray
+    seen: UInt8Array
+
+    @classmethod
+    def unseen(cls, count: int) -> "Gaps":
+        """Spacings that are not known yet."""
+        return cls(np.zeros(count, np.int64), np.full(count, Seen.UNSEEN, np.uint8))
+
+    def put(self, places: IntArray, gaps: "Gaps") -> None:
+        """Set some of them, in place."""
+        self.px[places], self.seen[places] = gaps
+
+    def where(self, condition: BoolArray, seen: Seen) -> "Gaps":
+        """The same, but for those that meet a condition."""
+        return Gaps(np.where(condition, 0, self.px), np.where(condition, np.uint8(seen), self.seen))
+
 
 _PAIRS = 256  # looked at at once
 _STEPS = 8  # of growth between two looks whether it goes on
@@ -37,9 +73,7 @@ def ink_columns(images: UInt8Array) -> tuple[IntArray, IntArray]:
     return before, after
 
 
-def column_gaps(
-    before: IntArray, after: IntArray, image: IntArray, boxes: IntArray, right: IntArray
-) -> IntArray:
+def column_gaps(before: IntArray, after: IntArray, image: IntArray, boxes: IntArray, right: IntArray) -> Gaps:
     """
     Blank columns between neighbours, counted in the pixels; boxes only say between which columns to look.
 
@@ -51,12 +85,12 @@ def column_gaps(
         right: int (pairs, 4), of its right digit.
 
     Returns:
-        int (pairs,), px; UNSEEN where digits share columns, or where there is no ink.
+        Gaps (pairs,), UNSEEN where digits share columns, or where there is no ink.
 
     >>> line = np.zeros((1, 3, 9), np.uint8)
     >>> line[0, 1, [1, 2, 6]] = 255
     >>> box = np.array([[1, 1, 2, 1], [6, 1, 1, 1]])
-    >>> column_gaps(*ink_columns(line), np.array([0]), box[:1], box[1:])
+    >>> column_gaps(*ink_columns(line), np.array([0]), box[:1], box[1:]).px
     array([3])
     """
     width = before.shape[1] - 1
@@ -64,11 +98,11 @@ def column_gaps(
     middle = ((end + start) // 2).clip(0, width)
     last, first = before[image, middle], after[image, middle]
     apart = (end <= start) & (last >= 0) & (first < width)
-    gaps: IntArray = np.where(apart, first.astype(np.int64) - last - 1, UNSEEN)
-    return gaps
+    px = first.astype(np.int64) - last - 1
+    return Gaps(px, np.full(len(px), Seen.MEASURED, np.uint8)).where(~apart, Seen.UNSEEN)
 
 
-def contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: IntArray) -> IntArray:
+def contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: IntArray) -> Gaps:
     """
     How near neighbours come, row by row and diagonally, as the spacing ``contour`` measures it.
 
@@ -81,16 +115,16 @@ def contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: In
         right: int (pairs, 4), of its right digit.
 
     Returns:
-        int (pairs,), px; TOUCHING where their ink meets, UNSEEN where it is not clear what is whose.
+        Gaps (pairs,), TOUCHING where their ink meets, UNSEEN where it is not clear what is whose.
     """
-    found = [np.zeros(0, np.int64)]
+    found = [Gaps.unseen(0)]
     for first in range(0, len(image), _PAIRS):
         part = slice(first, first + _PAIRS)
         found.append(_contour_gaps(images, image[part], boxes[part], right[part]))
-    return np.concatenate(found)
+    return Gaps(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
-def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: IntArray) -> IntArray:
+def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: IntArray) -> Gaps:
     start, end = boxes[:, 0], right[:, 0] + right[:, 2]
     wide = int((end - start).max(initial=1))
     columns = start[:, None] + np.arange(wide, dtype=np.int64)  # (pairs, wide)
@@ -118,7 +152,8 @@ def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: I
     gaps = (first - near).min(1) - 1
     # Digits with no row in common keep apart by columns.
     gaps = np.where(gaps < wide, gaps, right[:, 0] - boxes[:, 0] - boxes[:, 2])
-    return np.where(told, np.where(touching, TOUCHING, gaps), UNSEEN)
+    measured = Gaps(gaps, np.full(len(gaps), Seen.MEASURED, np.uint8))
+    return measured.where(touching, Seen.TOUCHING).where(~told, Seen.UNSEEN)
 
 
 def _grown(seed: BoolArray, ink: BoolArray) -> BoolArray:
@@ -136,63 +171,3 @@ def _grown(seed: BoolArray, ink: BoolArray) -> BoolArray:
             grown &= ink
         if np.count_nonzero(grown) == size:
             return grown
-
-
-def misfitting(images: UInt8Array, image: IntArray, boxes: IntArray) -> BoolArray:
-    """
-    Digits whose ink does not end where their box does; they share no column with another.
-
-    Args:
-        images: uint8 (images, height, width), white on black.
-        image: int (digits,), the image of each.
-        boxes: int (digits, 4), x, y, w, h, within the images.
-
-    Returns:
-        bool (digits,).
-    """
-    x, y, w, h = boxes.T
-    height, width = images.shape[1:]
-    # Eight rows of a column in a byte, and columns one after the other: those of a box are one piece.
-    packed = np.zeros((len(images), -(-height // 8), width), np.uint8)
-    for row in range(height):  # three times as fast as packbits along this axis
-        packed[:, row // 8] |= (images[:, row] > 0).view(np.uint8) << np.uint8(7 - row % 8)
-    columns = np.zeros((len(images) * width + 1, packed.shape[1]), np.uint8)
-    columns[:-1] = packed.transpose(0, 2, 1).reshape(-1, packed.shape[1])
-    first = image * width + x
-    pieces = np.stack([first, first + w], axis=1).ravel()
-    rows = np.unpackbits(np.bitwise_or.reduceat(columns, pieces.astype(np.intp), axis=0)[::2], axis=1)[
-        :, :height
-    ]
-    top, bottom = rows.argmax(1).astype(np.int64), height - rows[:, ::-1].argmax(1).astype(np.int64)
-    edges = columns[first].any(1) & columns[first + w - 1].any(1)
-    wrong: BoolArray = (top != y) | (bottom != y + h) | ~rows.any(1) | ~edges
-    return wrong
-
-
-def misplaced(
-    images: UInt8Array,
-    before: IntArray,
-    after: IntArray,
-    line_boxes: IntArray,
-    image: IntArray,
-) -> BoolArray:
-    """
-    Lines whose ink ends elsewhere than their boxes do.
-
-    Args:
-        images: uint8 (images, height, width), white on black.
-        before: from `ink_columns`.
-        after: from `ink_columns`.
-        line_boxes: int (lines, 4): left, top, right, bottom of all boxes of a line, ends excluded.
-        image: int (lines,), the image of each.
-
-    Returns:
-        bool (lines,).
-    """
-    rows = images.max(2, initial=0) > 0  # (images, height)
-    height = images.shape[1]
-    top = rows.argmax(1).astype(np.int64)[image]
-    bottom = height - rows[:, ::-1].argmax(1).astype(np.int64)[image]
-    ends: AnyArray = np.stack([after[image, 0], top, before[image, -1] + 1, bottom], axis=1)
-    wrong: BoolArray = (ends != line_boxes).any(1) | ~rows.any(1)[image]
-    return wrong

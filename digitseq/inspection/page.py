@@ -21,7 +21,7 @@ from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import counted, home_path, integer
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.findings import faults_of_images
-from digitseq.inspection.measure import TOUCHING, UNSEEN
+from digitseq.inspection.measure import Seen
 from digitseq.inspection.output import check_output, write_beside
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Mistake
@@ -206,9 +206,15 @@ def _item(
     table, scores = report.table, report.scores
     digits = slice(int(table.first[image]), int(table.first[image + 1]))
     boxes = table.boxes[digits]
+    measured = table.seen[digits] == Seen.MEASURED
+    # The spacing as it is seen; where pixels do not show it, as it is drawn.
     gaps = [
-        _gap(*pair)
-        for pair in zip(table.seen_px[digits].tolist(), table.drawn_px[digits].tolist(), strict=True)
+        px if known else None
+        for px, known in zip(
+            np.where(measured, table.seen_px[digits], table.drawn_px[digits]).tolist(),
+            (measured | table.is_drawn[digits]).tolist(),
+            strict=True,
+        )
     ]
     read = None if scores is None else scores.texts[image]
     return {
@@ -238,13 +244,6 @@ def _item(
 
 def _cut(text: str) -> str:
     return text if len(text) <= _TEXT else f"{text[:_TEXT]}…"
-
-
-def _gap(seen: int, drawn: int) -> int | None:
-    """The spacing as it is seen; where pixels do not tell, as it is drawn."""
-    if seen > TOUCHING:
-        return seen
-    return drawn if drawn > UNSEEN else None
 
 
 def _heat(report: Report) -> tuple[list[list[int]], int]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, count_values, unique_inverse
 from digitseq.checks import short
-from digitseq.inspection.measure import TOUCHING, UNSEEN
+from digitseq.inspection.measure import Seen
 from digitseq.inspection.predictions import Predictions
 from digitseq.inspection.table import Table
 
@@ -212,8 +212,7 @@ def score(table: Table, predictions: Predictions) -> Scores:
     sizes = np.diff(table.first)
 
     def of_digits(values: AnyArray, say: Callable[[int], str] = str) -> tuple[Rate, ...]:
-        chosen = in_question & (values > UNSEEN)
-        return _grouped(values[chosen], read[chosen], say)
+        return _grouped(values[in_question], read[in_question], say)
 
     return Scores(
         name=predictions.name,
@@ -297,9 +296,12 @@ def _grouped(values: IntArray, right: AnyArray, say: Callable[[int], str] = str)
 
 def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Rate, ...]:
     """Digits by the spacing on their narrower side."""
-    behind = table.drawn_px if table.subject.recipe is not None else table.seen_px
-    nothing = -UNSEEN
-    behind = np.where(behind > TOUCHING, behind, nothing)
+    if table.subject.recipe is not None:
+        behind, known = table.drawn_px, table.is_drawn
+    else:
+        behind, known = table.seen_px, table.seen == Seen.MEASURED
+    nothing = np.int64(np.iinfo(np.int64).max)
+    behind = np.where(known, behind, nothing)
     before = np.where(table.position > 0, np.append(np.int64(nothing), behind[:-1])[: len(behind)], nothing)
     narrow = np.minimum(behind, before)
     chosen = in_question & (narrow < nothing)

@@ -11,7 +11,7 @@ from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, count_values
 from digitseq.checks import choice, integers, short
 from digitseq.errors import ArgumentError
-from digitseq.inspection.measure import TOUCHING, UNSEEN
+from digitseq.inspection.measure import Seen
 from digitseq.inspection.report import Report
 from digitseq.inspection.spacing import stated_gaps
 from digitseq.inspection.table import Table
@@ -126,12 +126,11 @@ def _fits(table: Table, wanted: Choice) -> AnyArray:
 
 def _nearness(table: Table) -> tuple[AnyArray, AnyArray]:
     """Neighbours of each image that are 0 px or less apart, and the sum of all its spacings."""
-    seen = table.seen_px
-    stated, recipe = stated_gaps(table), table.subject.recipe
+    (stated, known), recipe = stated_gaps(table), table.subject.recipe
     if recipe is not None and recipe.spacing_from == "contour":  # boxes that interlock share columns
-        stated = np.where(table.drawn_px > TOUCHING, table.drawn_px, stated)
-    seen = np.where(seen > TOUCHING, seen, np.where(seen == TOUCHING, 0, stated))
-    between = seen < -UNSEEN
-    near = count_values(table.image[between & (seen <= 0)], bins=len(table))
-    room = count_values(table.image[between], weights=seen[between], bins=len(table))
+        stated, known = np.where(table.is_drawn, table.drawn_px, stated), known | table.is_drawn
+    is_told = table.seen <= Seen.TOUCHING  # touching digits are 0 px apart, as ``seen_px`` says
+    px, known = np.where(is_told, table.seen_px, stated), known | is_told
+    near = count_values(table.image[known & (px <= 0)], bins=len(table))
+    room = count_values(table.image[known], weights=px[known], bins=len(table))
     return near, room

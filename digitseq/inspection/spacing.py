@@ -6,7 +6,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, unique_counts
 from digitseq.glyphs.tiles import SIDE
-from digitseq.inspection.measure import SKIPPED, TOUCHING, UNSEEN
+from digitseq.inspection.measure import Seen
 from digitseq.inspection.table import Table
 
 
@@ -62,15 +62,15 @@ def spacing_of(table: Table) -> Spacing:
     """What the pixels of a table tell of its spacing."""
     recipe = table.subject.recipe
     between = _between(table)
-    gaps = table.seen_px[between]
-    values, counts = unique_counts(gaps[gaps > TOUCHING])
+    seen = table.seen[between]
+    values, counts = unique_counts(table.seen_px[between][seen == Seen.MEASURED])
     return Spacing(
         measured_from="" if recipe is None else recipe.spacing_from,
         promised_px=None if recipe is None else recipe.spacing_range,
         counts=dict(zip(values.tolist(), counts.tolist(), strict=True)),
-        touching=int(np.count_nonzero(gaps == TOUCHING)),
-        unseen=int(np.count_nonzero(gaps == UNSEEN)),
-        skipped=int(np.count_nonzero(gaps == SKIPPED)),
+        touching=int(np.count_nonzero(seen == Seen.TOUCHING)),
+        unseen=int(np.count_nonzero(seen == Seen.UNSEEN)),
+        skipped=int(np.count_nonzero(seen == Seen.SKIPPED)),
         outside=int(np.count_nonzero(outside(table))),
         different=int(np.count_nonzero(different(table))),
     )
@@ -83,43 +83,45 @@ def _between(table: Table) -> AnyArray:
     return behind
 
 
-def stated_gaps(table: Table) -> AnyArray:
-    """Columns between the boxes of neighbours, negative where they share some: int (digits,); else a lot."""
-    stated = np.full(len(table.digit), -SKIPPED, np.int64)
+def stated_gaps(table: Table) -> tuple[AnyArray, AnyArray]:
+    """Columns between the boxes of neighbours, negative where they share some; and where these are known."""
+    stated, known = np.zeros(len(table.digit), np.int64), np.zeros(len(table.digit), np.bool_)
     here = np.flatnonzero(_between(table)).astype(np.int64)
-    known = here[(table.boxes[here, 0] >= 0) & (table.boxes[here + 1, 0] >= 0)]
-    stated[known] = table.boxes[known + 1, 0] - table.boxes[known, 0] - table.boxes[known, 2]
-    return stated
+    here = here[(table.boxes[here, 0] >= 0) & (table.boxes[here + 1, 0] >= 0)]
+    stated[here] = table.boxes[here + 1, 0] - table.boxes[here, 0] - table.boxes[here, 2]
+    known[here] = True
+    return stated, known
 
 
 def outside(table: Table) -> AnyArray:
     """Which gaps their recipe does not allow: bool (digits,)."""
-    recipe, seen = table.subject.recipe, table.seen_px
+    recipe, seen, px = table.subject.recipe, table.seen, table.seen_px
     wrong: AnyArray = np.zeros(len(seen), np.bool_)
     if recipe is None:
         return wrong
     low, high = recipe.spacing_range
     if recipe.spacing_from == "tile":
         high += 2 * (SIDE - 1)  # at most the padding of two tiles
-    wrong = (seen > TOUCHING) & ((seen < low) | (seen > high)) | (seen == TOUCHING) & (low > 0)
+    wrong = (seen == Seen.MEASURED) & ((px < low) | (px > high)) | (seen == Seen.TOUCHING) & (low > 0)
     if recipe.spacing_from != "contour" and low >= 0:
-        wrong |= stated_gaps(table) < 0
+        stated, known = stated_gaps(table)
+        wrong |= known & (stated < 0)
     return wrong
 
 
 def different(table: Table) -> AnyArray:
     """Which gaps are not what their recipe draws there, as far as can be told: bool (digits,)."""
-    recipe, seen, drawn = table.subject.recipe, table.seen_px, table.drawn_px
+    recipe, px, drawn = table.subject.recipe, table.seen_px, table.drawn_px
     if recipe is None:
-        return np.zeros(len(seen), np.bool_)
-    told = (seen > TOUCHING) & (drawn != UNSEEN)
+        return np.zeros(len(px), np.bool_)
+    told = (table.seen == Seen.MEASURED) & table.is_drawn
     if recipe.spacing_from == "tile":
         padding = _padding(table)
         if padding is None:  # nobody knows how wide the margins of the digits are
             return outside(table)
-        wrong: AnyArray = told & (seen != drawn + padding) & (padding >= 0)
+        wrong: AnyArray = told & (px != drawn + padding) & (padding >= 0)
     else:
-        wrong = told & (seen != drawn) | (seen == TOUCHING) & (drawn > 0)
+        wrong = told & (px != drawn) | (table.seen == Seen.TOUCHING) & (drawn > 0)
     return wrong | outside(table)
 
 

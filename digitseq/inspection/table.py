@@ -9,18 +9,11 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
 from digitseq.checks import counted
+from digitseq.inspection.box_fit import misfits
 from digitseq.inspection.expected import promise
 from digitseq.inspection.image_batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
 from digitseq.inspection.images import Part, Problem, Row, Subject
-from digitseq.inspection.measure import (
-    SKIPPED,
-    UNSEEN,
-    column_gaps,
-    contour_gaps,
-    ink_columns,
-    misfitting,
-    misplaced,
-)
+from digitseq.inspection.measure import Gaps, Seen, column_gaps, contour_gaps, ink_columns
 from digitseq.interrupts import check
 from digitseq.progress import Progress
 from digitseq.recipe import Recipe
@@ -55,9 +48,10 @@ class Table:
         position: int (digits,), place in its line.
         boxes: int (digits, 4); −1 where not known.
         glyph: int (digits,), place in the source; −1 where not known.
-        drawn_px: int (digits,), spacing to the next digit that the recipe draws; UNSEEN where there is none.
-        seen_px: int (digits,), spacing to the next digit as the pixels show it; SKIPPED, UNSEEN or TOUCHING,
-            which are all below any spacing, where they show none.
+        drawn_px: int (digits,), spacing to the next digit that the recipe draws …
+        is_drawn: bool (digits,), … where it draws one.
+        seen_px: int (digits,), spacing to the next digit as the pixels show it …
+        seen: uint8 (digits,), … where it is `Seen.MEASURED`.
         heat: float (28, columns), mean brightness of the images at each place.
         twins: groups of images with the same pixels.
         problems: what is wrong: kind, image (−1: none), sentence.
@@ -83,7 +77,9 @@ class Table:
     boxes: IntArray
     glyph: IntArray
     drawn_px: IntArray
+    is_drawn: BoolArray
     seen_px: IntArray
+    seen: UInt8Array
     heat: AnyArray
     twins: list[list[int]]
     problems: list[tuple[str, int, str]]
@@ -200,7 +196,7 @@ class _Gathering:
         readable = np.array([row.image is not None for row in rows], np.bool_)
         lines = lines_of(rows)
         clean, white, gaps = self._promised(recipe, rows, numbers, base)
-        drawn = of_digits(gaps, lines.sizes)
+        drawn, is_drawn = of_digits(gaps, lines.sizes)
         images, widths = stack(rows, white)
         self._find_twins(number, rows, base)
         self._warm(images, int(np.count_nonzero(readable)))
@@ -210,7 +206,7 @@ class _Gathering:
         blank = told & (ends[0][:, -1] < 0)
         self._name("ink", base, blank, "nothing is on it")
         inked = told & ~blank
-        misfit = _misfits(recipe, images, ends, lines, inked, widths)
+        misfit = misfits(recipe, images, ends, lines, inked, widths)
         if recipe is None:  # nobody says that the paper is clean: where boxes do not fit, it is not
             inked &= ~misfit
             told &= ~misfit
@@ -233,7 +229,9 @@ class _Gathering:
             boxes=lines.boxes,
             glyph=lines.glyph,
             drawn_px=drawn,
-            seen_px=seen,
+            is_drawn=is_drawn,
+            seen_px=seen.px,
+            seen=seen.seen,
         )
 
     def _name(self, kind: str, base: int, which: BoolArray, sentence: str) -> None:
@@ -250,40 +248,44 @@ class _Gathering:
         inked: BoolArray,
         drawn: IntArray,
         base: int,
-    ) -> IntArray:
-        """The spacing behind each digit as the pixels show it: int (digits,)."""
+    ) -> Gaps:
+        """The spacing behind each digit as the pixels show it."""
         image, boxes, position = lines.image, lines.boxes, lines.position
         known = inked[image] & (boxes[:, 0] >= 0)
-        seen = np.full(len(image), UNSEEN, np.int64)
+        found = Gaps.unseen(len(image))
         pairs = np.flatnonzero(known[:-1] & (position[1:] > 0)).astype(np.int64)
         # Where a third digit reaches between two, pixels do not tell how far these are apart.
         reach, later = outer_edges(lines)
         pairs = pairs[reach[pairs] <= boxes[pairs, 0] + boxes[pairs, 2]]
         pairs = pairs[later[pairs + 1] >= boxes[pairs + 1, 0]]
         if recipe is not None and recipe.spacing_from == "contour":
-            seen[pairs] = SKIPPED
+            found.seen[pairs] = Seen.SKIPPED
             if self._images > _CONTOURS:  # some of them, spread evenly
                 place = base + image[pairs]
                 step = place * _CONTOURS // self._images
                 pairs = pairs[step != (place - 1) * _CONTOURS // self._images]
             gaps = contour_gaps(images, image[pairs], boxes[pairs], boxes[pairs + 1])
             # A loose piece that touches the neighbour grows with it: then digits that touch seem apart.
-            doubt = (drawn[pairs] <= 0) & (gaps > 0)
+            doubt = (drawn[pairs] <= 0) & (gaps.px > 0)
             # And a third digit may be nearer than these two are to each other.
             right = boxes[pairs, 0] + boxes[pairs, 2]
             near = np.minimum(boxes[pairs + 1, 0] - reach[pairs], later[pairs + 1] - right)
-            seen[pairs] = np.where(doubt | (near <= np.maximum(gaps, 0)), UNSEEN, gaps)
-            return seen
-        seen[pairs] = column_gaps(*ends, image[pairs], boxes[pairs], boxes[pairs + 1])
+            found.put(pairs, gaps.where(doubt | (near <= np.maximum(gaps.px, 0)), Seen.UNSEEN))
+            return found
+        gaps = column_gaps(*ends, image[pairs], boxes[pairs], boxes[pairs + 1])
         stated = boxes[pairs + 1, 0] - boxes[pairs, 0] - boxes[pairs, 2]
-        unlike = (seen[pairs] != UNSEEN) & (seen[pairs] != stated)
+        unlike = (gaps.seen == Seen.MEASURED) & (gaps.px != stated)
         if recipe is None:
-            seen[pairs[unlike]] = UNSEEN
-            return seen
+            gaps = gaps.where(unlike, Seen.UNSEEN)
+        found.put(pairs, gaps)
+        if recipe is None:
+            return found
         for pair, said in zip(pairs[unlike].tolist(), stated[unlike].tolist(), strict=True):
-            sentence = f"the pixels show {seen[pair]} px after digit {position[pair] + 1}, its boxes {said}"
+            sentence = (
+                f"the pixels show {found.px[pair]} px after digit {position[pair] + 1}, its boxes {said}"
+            )
             self._problems.append(("boxes", base + int(image[pair]), sentence))
-        return seen
+        return found
 
     def _promised(
         self, recipe: Recipe | None, rows: list[Row], numbers: IntArray, base: int
@@ -360,41 +362,5 @@ class _Gathering:
 
 _COLUMNS = (
     "part", "number", "width_px", "left_px", "right_px", "ink", "readable", "clean", "sizes",
-    "digit", "image", "position", "glyph", "drawn_px", "seen_px",
+    "digit", "image", "position", "glyph", "drawn_px", "is_drawn", "seen_px", "seen",
 )  # fmt: skip
-
-
-def _misfits(
-    recipe: Recipe | None,
-    images: UInt8Array,
-    ends: tuple[IntArray, IntArray],
-    lines: Lines,
-    inked: BoolArray,
-    widths: IntArray,
-) -> BoolArray:
-    """Which images have ink that ends elsewhere than their boxes, or another width than the recipe's."""
-    wrong = np.zeros(len(images), np.bool_)
-    boxes, there = lines.boxes, widths > 0
-    beyond = (boxes[:, 0] >= 0) & (boxes[:, 0] + boxes[:, 2] > widths[lines.image])
-    wrong[lines.image[beyond & there[lines.image]]] = True
-    if recipe is not None and recipe.image_width is not None:
-        wrong |= there & (widths != recipe.image_width)
-    some = np.flatnonzero(lines.sizes > 0).astype(np.int64)
-    starts = (np.cumsum(lines.sizes, dtype=np.int64) - lines.sizes)[some]
-    known = inked[some] & (boxes[starts, 0] >= 0)
-    if known.any():
-        low = np.minimum.reduceat(boxes[:, :2], starts.astype(np.intp), axis=0)
-        high = np.maximum.reduceat(boxes[:, :2] + boxes[:, 2:], starts.astype(np.intp), axis=0)
-        spans, which = np.concatenate([low, high], axis=1)[known], some[known]
-        wrong[which[misplaced(images, *ends, spans, which)]] = True
-    if recipe is not None and recipe.spacing_from != "tile":  # left edges increase, whatever the spacing
-        back = (lines.position[1:] > 0) & (boxes[:-1, 0] >= 0) & (boxes[1:, 0] >= 0)
-        wrong[lines.image[1:][back & (boxes[1:, 0] <= boxes[:-1, 0])]] = True
-    # Digits that share no column with another one can be looked at one by one.
-    right = boxes[:, 0] + boxes[:, 2]
-    reach, later = outer_edges(lines)
-    alone = inked[lines.image] & (boxes[:, 0] >= 0) & (boxes[:, 2] > 0) & (right <= widths[lines.image])
-    own = np.flatnonzero(alone & (reach <= boxes[:, 0]) & (right <= later)).astype(np.int64)
-    if len(own):
-        wrong[lines.image[own[misfitting(images, lines.image[own], boxes[own])]]] = True
-    return wrong

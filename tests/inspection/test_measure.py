@@ -12,7 +12,7 @@ from digitseq.batches import draw_batches
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.inspection.expected import promise
-from digitseq.inspection.measure import TOUCHING, UNSEEN, column_gaps, contour_gaps, ink_columns
+from digitseq.inspection.measure import Seen, column_gaps, contour_gaps, ink_columns
 from digitseq.plan import make_plan
 from digitseq.render import render
 
@@ -32,12 +32,12 @@ def test_gaps_are_counted_between_columns_of_ink() -> None:
     before, after = ink_columns(image)
     assert before[0].tolist() == [-1, 0, 1, 1, 1, 4, 5, 5, 5, 5, 9, 9, 9]
     assert after[0].tolist() == [0, 1, 4, 4, 4, 5, 9, 9, 9, 9, 12, 12, 12]
-    assert column_gaps(before, after, np.zeros(2, int), boxes[:-1], boxes[1:]).tolist() == [2, 3]
+    assert column_gaps(before, after, np.zeros(2, int), boxes[:-1], boxes[1:]).px.tolist() == [2, 3]
     image[0, 1, 7] = 1  # ink where the boxes say that there is none
     before, after = ink_columns(image)
-    assert column_gaps(before, after, np.zeros(2, int), boxes[:-1], boxes[1:]).tolist() == [2, 1]
+    assert column_gaps(before, after, np.zeros(2, int), boxes[:-1], boxes[1:]).px.tolist() == [2, 1]
     shared = np.array([[0, 1, 6, 1]])
-    assert column_gaps(before, after, np.zeros(1, int), shared, boxes[1:2]).tolist() == [UNSEEN]
+    assert column_gaps(before, after, np.zeros(1, int), shared, boxes[1:2]).seen.tolist() == [Seen.UNSEEN]
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_gaps_are_counted_between_columns_of_ink() -> None:
 def test_measured_gaps_are_the_drawn_ones(changes: dict[str, Any]) -> None:
     report = inspect_dataset(_recipe(**changes))
     table = report.table
-    told = table.seen_px != UNSEEN
+    told = table.seen != Seen.UNSEEN
     assert told.any()
     assert (table.seen_px[told] == table.drawn_px[told]).all()
     assert report.faults == report.spacing.different == 0
     noisy = "noise" in str(changes)
-    between = table.drawn_px != UNSEEN
+    between = table.is_drawn
     assert (told == between).all() or noisy
     if noisy:  # half of the images have no clean paper, and the strengths say which
         assert (told[between] == (table.strengths["noise"] == 0)[table.image[between]]).all()
@@ -72,15 +72,15 @@ def test_measured_gaps_are_the_drawn_ones(changes: dict[str, Any]) -> None:
 def test_gaps_of_solid_glyphs_with_blank_columns_inside_are_not_taken_for_spacing(solid: GlyphSet) -> None:
     report = inspect_dataset(_recipe(source="mnist"), source=solid)
     table = report.table
-    between = table.drawn_px != UNSEEN
+    between = table.is_drawn
     assert (table.seen_px[between] == table.drawn_px[between]).all()
 
 
 def test_negative_spacing_is_told_where_digits_share_no_columns() -> None:
     report = inspect_dataset(_recipe(spacing_range=(-3, 3)))
     table = report.table
-    between = table.drawn_px != UNSEEN
-    told = table.seen_px != UNSEEN
+    between = table.is_drawn
+    told = table.seen != Seen.UNSEEN
     assert (told[between] == (table.drawn_px[between] >= 0)).all()
     assert (table.seen_px[told] == table.drawn_px[told]).all()
     assert report.spacing.unseen == (between & ~told).sum()
@@ -89,7 +89,7 @@ def test_negative_spacing_is_told_where_digits_share_no_columns() -> None:
 def test_spacing_between_tiles_is_seen_with_its_padding() -> None:
     report = inspect_dataset(_recipe(spacing_from="tile", image_width=200, spacing_range=(0, 3)))
     table = report.table
-    between = table.drawn_px != UNSEEN
+    between = table.is_drawn
     padding = table.seen_px[between] - table.drawn_px[between]
     assert padding.min() >= 0
     assert 5 < padding.mean() < 20
@@ -100,12 +100,12 @@ def test_spacing_between_tiles_is_seen_with_its_padding() -> None:
 def test_contours_are_measured_as_they_are_drawn(low: int, high: int) -> None:
     report = inspect_dataset(_recipe(spacing_from="contour", spacing_range=(low, high), count=600))
     table = report.table
-    between = table.drawn_px != UNSEEN
-    seen, drawn = table.seen_px[between], table.drawn_px[between]
-    assert (seen == UNSEEN).mean() < 0.03
-    told = seen > TOUCHING
-    assert (seen[told] == drawn[told]).all()
-    assert (drawn[seen == TOUCHING] <= 0).all()
+    between = table.is_drawn
+    seen, drawn = table.seen[between], table.drawn_px[between]
+    assert (seen == Seen.UNSEEN).mean() < 0.03
+    told = seen == Seen.MEASURED
+    assert (table.seen_px[between][told] == drawn[told]).all()
+    assert (drawn[seen == Seen.TOUCHING] <= 0).all()
     assert told[drawn > 0].mean() > 0.99
     assert report.faults == 0
 
@@ -115,11 +115,11 @@ def test_a_loose_piece_of_ink_leaves_a_contour_untold() -> None:
     image[0, 0:3, 0:4] = 1  # the left digit, and under it …
     image[0, 6:9, 3:8] = 1  # … the right one, one column shared
     boxes, right = np.array([[0, 0, 4, 3]]), np.array([[3, 6, 5, 3]])
-    assert contour_gaps(image, np.array([0]), boxes, right).tolist() == [-1]  # by columns
+    assert contour_gaps(image, np.array([0]), boxes, right).px.tolist() == [-1]  # by columns
     image[0, 4, 3] = 1  # whose is this?
-    assert contour_gaps(image, np.array([0]), boxes, right).tolist() == [UNSEEN]
+    assert contour_gaps(image, np.array([0]), boxes, right).seen.tolist() == [Seen.UNSEEN]
     image[0, 3:6, 3] = 1
-    assert contour_gaps(image, np.array([0]), boxes, right).tolist() == [TOUCHING]
+    assert contour_gaps(image, np.array([0]), boxes, right).seen.tolist() == [Seen.TOUCHING]
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_loose_piece_that_the_neighbour_took_leaves_a_contour_untold() -> None
     image[0, 4, 5] = 1  # … a speck, where the box of the right one begins
     image[0, 2:7, 11:15] = 1
     boxes, right = np.array([[0, 2, 5, 5]]), np.array([[5, 2, 10, 5]])
-    assert contour_gaps(image, np.array([0]), boxes, right).tolist() == [TOUCHING]
+    assert contour_gaps(image, np.array([0]), boxes, right).seen.tolist() == [Seen.TOUCHING]
     boxes = np.array([[0, 2, 6, 5]])  # now the column of the speck is both's, and it grows with the left one
-    assert contour_gaps(image, np.array([0]), boxes, right).tolist() == [UNSEEN]
+    assert contour_gaps(image, np.array([0]), boxes, right).seen.tolist() == [Seen.UNSEEN]
 
 
 def test_real_digits_that_touch_have_no_faults(with_mnist: Path) -> None:

@@ -20,7 +20,7 @@ from digitseq import (
 )
 from digitseq.errors import ArgumentError, FormatError
 from digitseq.inspection.findings import Finding, faults_of_images
-from digitseq.inspection.measure import SKIPPED, UNSEEN
+from digitseq.inspection.measure import Seen
 from digitseq.inspection.report import Report
 from digitseq.png import decode_png, encode_png
 
@@ -449,8 +449,8 @@ def test_contours_are_sampled_from_all_splits_and_boxes_are_checked_everywhere(t
     write_dataset(recipe, tmp_path / "out", workers=1)
     report = inspect_dataset(tmp_path / "out")
     assert report.faults == 0
-    looked = report.table.seen_px > SKIPPED
-    between = report.table.drawn_px != UNSEEN
+    looked = report.table.seen != Seen.SKIPPED
+    between = report.table.is_drawn
     assert report.spacing.skipped == (between & ~looked).sum() == 2 * 200
     shares = [looked[between & (report.table.part[report.table.image] == part)].mean() for part in (0, 1)]
     assert shares == pytest.approx([2000 / 2200] * 2, abs=0.02)
