@@ -8,10 +8,10 @@ TYPE_CHECKING = False  # type checkers treat it as true; importing typing would 
 if TYPE_CHECKING:
     from digitseq.augment.effects import Augment as Augment
     from digitseq.dataset.assemble import Summary as Summary
+    from digitseq.dataset.dry_run import outline as outline
     from digitseq.dataset.manifest import read_layout as read_layout
     from digitseq.dataset.manifest import read_recipe as read_recipe
     from digitseq.dataset.manifest import seed_in as seed_in
-    from digitseq.dataset.outline import outline as outline
     from digitseq.dataset.read import Dataset as Dataset
     from digitseq.dataset.read import read_dataset as read_dataset
     from digitseq.dataset.verify import verify_dataset as verify_dataset
@@ -62,7 +62,7 @@ _NAMES = {
         "read_recipe",
         "seed_in",
     ),
-    "digitseq.dataset.outline": ("outline",),
+    "digitseq.dataset.dry_run": ("outline",),
     "digitseq.dataset.read": (
         "Dataset",
         "read_dataset",

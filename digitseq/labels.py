@@ -9,7 +9,7 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 from digitseq.recipe import ANY_DIGIT, Recipe
 
 _NUMBERED = 18

@@ -17,7 +17,7 @@ from digitseq.glyphs.glyphset import GlyphSet, need_digits
 from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
 from digitseq.glyphs.writers import check_writers, draw_in_one_hand
 from digitseq.labels import digit_matrix, draw_labels
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
 
 _CHECKED = 256  # sequences checked at once: bounds memory
@@ -154,8 +154,8 @@ def _tiles(
     """The digits as they are seen, and the row of each."""
     if recipe.settings is None or not recipe.settings.has("map", "digit"):
         return glyphs, rows
-    from digitseq.augment.digits import rough_digits
-    from digitseq.augment.strengths import Sampler  # only who augments pays for it
+    from digitseq.augment.digit_effects import rough_digits
+    from digitseq.augment.sampler import Sampler  # only who augments pays for it
 
     # Baselines are measured along the line as it would stand without augmentation.
     wide = glyphs.ink_width[rows]

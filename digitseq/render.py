@@ -86,7 +86,7 @@ class Renderer:
             )
         drawn = canvas[:, :, :width]
         if plan.augment is not None and plan.augment.has("line"):
-            from digitseq.augment.lines import rough_lines  # only who augments pays for it
+            from digitseq.augment.line_effects import rough_lines  # only who augments pays for it
 
             rough_lines(drawn, plan.augment, plan.starts, plan.widths_px)
         return drawn

@@ -361,7 +361,7 @@ def _finish(path: Path) -> None:
 
 def _make_cache(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        from digitseq.glyphs.store import save_glyphs
+        from digitseq.glyphs.glyph_cache import save_glyphs
 
         images = np.tile(np.arange(784, dtype=np.uint8).reshape(28, 28), (30, 1, 1))
         save_glyphs(folder, GlyphSet.from_arrays(images, np.arange(30, dtype=np.int64) % 10))
@@ -372,7 +372,7 @@ def _make_cache(name: str) -> Callable[[Path], Path]:
 
 def _read_cache(path: Path) -> None:
     from digitseq import draw, make_recipe
-    from digitseq.glyphs.store import damage, open_glyphs
+    from digitseq.glyphs.glyph_cache import damage, open_glyphs
 
     glyphs = open_glyphs(path.parent)
     if glyphs is not None:

@@ -10,7 +10,7 @@ import pytest
 from digitseq import draw, make_recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.augment.effects import EFFECTS, Augment, Effect
-from digitseq.augment.strengths import Sampler
+from digitseq.augment.sampler import Sampler
 from digitseq.batches import Sample
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.base import FileShards, png_encoder

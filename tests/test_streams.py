@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitseq import streams
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 from digitseq.sequence import MAX_DIGITS
 from tests.evidence import assert_uniform
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from digitseq.checks import short
 from digitseq.errors import ArgumentError
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 
 Range: TypeAlias = tuple[float, float]
 Strength: TypeAlias = float | Range
@@ -65,7 +65,7 @@ class Effect(NamedTuple):
     whole: bool = False
 
 
-_DIGITS, _LINES = "digitseq.augment.digits.", "digitseq.augment.lines."
+_DIGITS, _LINES = "digitseq.augment.digit_effects.", "digitseq.augment.line_effects."
 
 # How much of what a digit varies is its line's: standard deviations between and within MNIST's writers,
 # slant 10.5° and 8.9°, thickness 0.47 and 0.44 px.

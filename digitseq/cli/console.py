@@ -15,7 +15,7 @@ import typer
 from digitseq.checks import counted
 from digitseq.errors import DigitSeqWarning, OutputError, printable
 from digitseq.interrupts import interruptible
-from digitseq.progress import RESUME, Progress
+from digitseq.progress_protocol import RESUME, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from digitseq.dataset.manifest import MANIFEST, UNFINISHED
 from digitseq.dataset.shards import Written
 from digitseq.errors import FormatError
 from digitseq.interrupts import check
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.storage.base import Storage
 
 

@@ -22,11 +22,11 @@ from digitseq.dataset.shards import Shard, Written
 from digitseq.dataset.worker_pool import SHARDS_KEPT, without_main
 from digitseq.errors import ArgumentError, CacheError, DigitSeqError, DigitSeqWarning, OutputError
 from digitseq.extras import require
+from digitseq.glyphs.glyph_cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, source_of
-from digitseq.glyphs.store import stored_folder
 from digitseq.interrupts import POLL_S, check, in_thread, kept_from_children
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.version import __version__
 

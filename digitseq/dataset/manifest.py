@@ -24,7 +24,7 @@ from digitseq.json_fields import MOST_VALUES, Fields, count_values, parse_json
 from digitseq.recipe import MAX_IMAGES, Recipe
 from digitseq.storage.base import Storage
 from digitseq.storage.local import LocalStorage
-from digitseq.storage.open import is_url, open_storage
+from digitseq.storage.open_storage import is_url, open_storage
 from digitseq.version import __version__
 
 DATASET_FORMAT = 1

@@ -16,7 +16,7 @@ from digitseq.dataset.replace import begin, folders_of, sweep
 from digitseq.dataset.shards import Shard, Written, from_note, is_note
 from digitseq.errors import FormatError, OutputError
 from digitseq.interrupts import check
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.storage.base import Storage
 from digitseq.storage.open_folder import is_partial
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitseq.batches import Sample, draw_batches, pixel_digest
+from digitseq.glyphs.glyph_cache import stored_split
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.store import stored_split
 from digitseq.glyphs.tiles import SIDE
 from digitseq.json_fields import Fields, parse_json
 from digitseq.recipe import Recipe

@@ -20,7 +20,7 @@ from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for, recomputed
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import LOCK, Storage
 

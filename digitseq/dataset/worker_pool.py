@@ -29,7 +29,7 @@ from typing import Protocol, TypeVar
 
 from digitseq.errors import DigitSeqWarning, OutputError
 from digitseq.interrupts import POLL_S, SIGNALS, check, kept_from_children
-from digitseq.progress import RESUME
+from digitseq.progress_protocol import RESUME
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

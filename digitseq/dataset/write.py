@@ -26,9 +26,9 @@ from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
 from digitseq.interrupts import noted
 from digitseq.plan import check_recipe
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
-from digitseq.storage.open import open_storage
+from digitseq.storage.open_storage import open_storage
 
 
 def write_dataset(

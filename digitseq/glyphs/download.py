@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 from digitseq.glyphs.mnist import SourceFile
 from digitseq.interrupts import POLL_S, check
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.storage.open_folder import open_regular
 
 _PIECE = 1 << 14

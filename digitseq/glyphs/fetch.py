@@ -41,12 +41,12 @@ from digitseq.glyphs.download import (
     copy,
     in_few_words,
 )
+from digitseq.glyphs.glyph_cache import damage, mnist_dir, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_files
 from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
-from digitseq.glyphs.store import damage, mnist_dir, open_glyphs, save_glyphs
 from digitseq.json_fields import parse_json
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.storage.locks import LockedError
 from digitseq.storage.open_folder import Folder
 from digitseq.storage.tree import Tree

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
 from digitseq.glyphs.cache_folder import CACHE_VARIABLE
+from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.store import damage, damaged, mnist_dir, open_glyphs, stored_folder
 from digitseq.interrupts import noted
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.splits import SPLITS
 from digitseq.version import __version__
 

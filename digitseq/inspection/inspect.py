@@ -12,7 +12,7 @@ from digitseq.inspection.predictions import Entry, Given, entries_of, match_pred
 from digitseq.inspection.report import Report, make_report
 from digitseq.inspection.scores import score
 from digitseq.inspection.table import gather
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 
 _OF_A_RECIPE = 10_000

@@ -27,7 +27,7 @@ from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
 from digitseq.inspection.dataset_images import StoredPart
 from digitseq.inspection.folder_images import MOST_LINE, FolderPart, without_recipe
 from digitseq.inspection.images import OpenGlyphs, Part, Problem, Row, Subject
-from digitseq.inspection.picture import PicturePart, open_picture
+from digitseq.inspection.single_picture import PicturePart, open_picture
 from digitseq.json_fields import parse_json
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
@@ -35,7 +35,7 @@ from digitseq.splits import SPLITS
 from digitseq.storage.base import Storage
 from digitseq.storage.inputs import read_input
 from digitseq.storage.local import LocalStorage
-from digitseq.storage.open import is_url, open_storage
+from digitseq.storage.open_storage import is_url, open_storage
 
 _MOST_MISSING = 1_000  # shards; of a dataset that lacks more, nothing is shown
 

@@ -10,12 +10,12 @@ import numpy as np
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
 from digitseq.checks import counted
 from digitseq.inspection.box_fit import misfits
-from digitseq.inspection.expected import promise
 from digitseq.inspection.image_batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
 from digitseq.inspection.images import Part, Problem, Row, Subject
 from digitseq.inspection.measure import Gaps, Seen, column_gaps, contour_gaps, ink_columns
+from digitseq.inspection.recipe_promises import promise
 from digitseq.interrupts import check
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 
 _BATCH = 500

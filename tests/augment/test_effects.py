@@ -7,13 +7,13 @@ import pytest
 
 from digitseq.api import make_recipe
 from digitseq.arrays import AnyArray, UInt8Array
-from digitseq.augment import lines
+from digitseq.augment import line_effects as lines
 from digitseq.augment.effects import EFFECTS, ONE, PRESETS, Augment, effects_of, preset
-from digitseq.augment.strengths import Sampler
+from digitseq.augment.sampler import Sampler
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.plan import Plan, make_plan
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 from digitseq.recipe import Recipe
 from digitseq.render import render
 from tests.evidence import assert_uniform

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.augment.digits import _circle, sine_cosine
+from digitseq.augment.digit_effects import _circle, sine_cosine
 from digitseq.augment.effects import ONE
 from digitseq.augment.warp import GRID, _smooth, warp
 from digitseq.glyphs.handwriting.builtin import builtin

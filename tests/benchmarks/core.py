@@ -78,8 +78,8 @@ def whole_process(folder: Path) -> None:
 def opening(files: Path) -> None:
     """Opening the cache beside parsing the files."""
     from digitseq.glyphs import mnist
+    from digitseq.glyphs.glyph_cache import mnist_dir, open_glyphs
     from digitseq.glyphs.idx import read_idx
-    from digitseq.glyphs.store import mnist_dir, open_glyphs
 
     def parse() -> None:
         for file in mnist.FILES:
@@ -97,8 +97,8 @@ def drawing() -> None:
     import numpy as np
 
     from digitseq import builtin
+    from digitseq.glyphs.glyph_cache import open_glyphs, stored_folder
     from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs
-    from digitseq.glyphs.store import open_glyphs, stored_folder
 
     rows = np.arange(0, 60_000, 6)
     folder = stored_folder(builtin())

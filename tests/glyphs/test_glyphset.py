@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from digitseq import generate_numbers_sequence
 from digitseq.errors import CacheError, SourceError
+from digitseq.glyphs.glyph_cache import open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs
-from digitseq.glyphs.store import open_glyphs, save_glyphs
 from digitseq.glyphs.tiles import measure_ink
 
 _sizes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40)

@@ -10,7 +10,7 @@ import pytest
 from digitseq import load_glyphs
 from digitseq.errors import CacheError, DigitSeqWarning, FormatError, SourceError
 from digitseq.glyphs import fetch, mnist
-from digitseq.glyphs import store as cache_module
+from digitseq.glyphs import glyph_cache as cache_module
 from digitseq.glyphs.idx import read_idx
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from digitseq import Recipe, inspect_dataset, make_recipe, streams
-from digitseq.augment.strengths import Sampler
+from digitseq.augment.sampler import Sampler
 from digitseq.batches import draw_batches
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
-from digitseq.inspection.expected import promise
 from digitseq.inspection.measure import Seen, column_gaps, contour_gaps, ink_columns
+from digitseq.inspection.recipe_promises import promise
 from digitseq.plan import make_plan
 from digitseq.render import render
 

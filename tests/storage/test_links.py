@@ -19,9 +19,9 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.errors import DigitSeqError, OutputError
+from digitseq.glyphs.glyph_cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import forget_mnist
-from digitseq.glyphs.store import stored_folder
 from tests.dataset.libraries import library
 
 _RECIPE = Recipe(length=2, count=2, spacing_range=(2, 8), image_width=60, seed=1, source="builtin")

@@ -31,7 +31,7 @@ from digitseq import (
 from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.shards import Place
-from digitseq.storage.open import open_storage
+from digitseq.storage.open_storage import open_storage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe
 from tests.dataset.made import tree as _tree

@@ -15,9 +15,9 @@ import numpy as np
 from digitseq.arrays import IntArray
 from digitseq.errors import ArgumentError, CacheError
 from digitseq.glyphs.cache_folder import CACHE_VARIABLE
+from digitseq.glyphs.glyph_cache import glyphs_folder, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import allographs, strokes
-from digitseq.glyphs.store import glyphs_folder, open_glyphs
 from digitseq.glyphs.tiles import SIDE, measure_ink
 
 NAME = "builtin"

@@ -12,11 +12,11 @@ import pytest
 from digitseq.api import load_glyphs, make_recipe, outline, write_dataset
 from digitseq.arrays import count_values
 from digitseq.errors import ArgumentError
+from digitseq.glyphs.glyph_cache import glyphs_folder, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import builtin as module
 from digitseq.glyphs.handwriting.builtin import PARTS, PER_DIGIT, BuiltinGlyphs, builtin
 from digitseq.glyphs.handwriting.strokes import PER_HAND
-from digitseq.glyphs.store import glyphs_folder, stored_folder
 
 # SHA-256 of the first hundred glyphs of each digit. It changes when the drawing does, and then the changelog
 # says so.

@@ -26,7 +26,7 @@ from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
 from digitseq.interrupts import check
 from digitseq.json_fields import Fields, parse_json
-from digitseq.progress import Progress
+from digitseq.progress_protocol import Progress
 from digitseq.storage.npy import read_array, read_exactly, read_header
 from digitseq.storage.open_folder import Folder
 

@@ -9,9 +9,9 @@ import numpy as np
 from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
 from digitseq.augment.effects import EFFECTS, Augment, effect_function, effects_of
-from digitseq.augment.strengths import Sampler
+from digitseq.augment.sampler import Sampler
 from digitseq.glyphs.tiles import SIDE
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 from digitseq.streams import GAMMA
 
 _CHUNK = 16  # images done at once: what is worked on stays in the processor's cache

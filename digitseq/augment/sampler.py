@@ -7,7 +7,7 @@ import numpy as np
 from digitseq import streams
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt64Array
 from digitseq.augment.effects import EFFECTS, FINE, ONE, Augment
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 
 _HALF = np.uint64(32)
 

@@ -12,7 +12,7 @@ from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
-from digitseq.storage.open import open_storage
+from digitseq.storage.open_storage import open_storage
 
 _SAMPLE = 200
 

@@ -11,8 +11,8 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.batches import draw_batches
 from digitseq.errors import DigitSeqError, FormatError
-from digitseq.inspection.expected import promise
 from digitseq.inspection.images import OpenGlyphs, Problem, Row, Subject
+from digitseq.inspection.recipe_promises import promise
 from digitseq.json_fields import parse_json
 from digitseq.recipe import Recipe
 from digitseq.storage.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input

@@ -7,7 +7,7 @@ import numpy as np
 from digitseq import streams
 from digitseq.arrays import AnyArray, BoolArray, IntArray
 from digitseq.augment.effects import EFFECTS
-from digitseq.augment.strengths import Sampler
+from digitseq.augment.sampler import Sampler
 from digitseq.labels import draw_labels, label_texts
 from digitseq.plan import drawn_gaps
 from digitseq.recipe import Recipe

@@ -9,10 +9,10 @@ import numpy as np
 from digitseq import streams
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.augment.effects import EFFECTS, ONE, effect_function, effects_of
-from digitseq.augment.strengths import Sampler
+from digitseq.augment.sampler import Sampler
 from digitseq.augment.warp import GRID, warp
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
-from digitseq.purposes import Purpose
+from digitseq.random_purposes import Purpose
 
 _RADIAN = 1_000_000  # in 57,295,780 degrees · 10⁻⁶
 _MARGIN = 1  # px that digits keep from the edges of their tiles, where they are made larger
