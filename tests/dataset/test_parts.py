@@ -156,7 +156,7 @@ def test_a_damaged_note_is_told_and_its_part_written_again(tmp_path: Path) -> No
 def test_notes_of_shards_that_were_removed_do_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from digitseq.dataset import parts as dataset
+    from digitseq.dataset import write as dataset
 
     wanted, other, out = _recipe(count=2_000), _recipe(count=2_000, seed=7), tmp_path / "out"
     write_dataset(wanted, out, part=(1, 2), workers=1)
