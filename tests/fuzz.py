@@ -388,7 +388,7 @@ def _make_picture(folder: Path) -> Path:
 
 
 def _make_idx(folder: Path) -> Path:
-    from digitseq.glyphs.idx import write_idx
+    from tests.glyphs.idx_files import write_idx
 
     write_idx(folder / "train-images-idx3-ubyte.gz", np.full((30, 28, 28), 90, np.uint8))
     write_idx(folder / "train-labels-idx1-ubyte.gz", np.arange(30, dtype=np.uint8) % 10)

@@ -1,5 +1,5 @@
 """
-IDX, the format of the original MNIST files: reading and writing, plain or gzip-compressed.
+IDX, the format of the original MNIST files, plain or gzip-compressed.
 
 Format (LeCun, "The MNIST database of handwritten digits"): two zero bytes, one byte type, one byte number
 of dimensions, each dimension as a big-endian 32-bit integer, then the data, big-endian, last index fastest.
@@ -138,18 +138,3 @@ def idx_bytes(array: AnyArray) -> bytes:
         raise FormatError(f"IDX has no form for {array.dtype} with {array.ndim} dimensions")
     header = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.astype(TYPES[code]).tobytes()
-
-
-def write_idx(path: Path, array: AnyArray) -> None:
-    """
-    Write an array as IDX; gzip-compressed, without a time in it, if the name ends in ``.gz``.
-
-    Args:
-        path: the file; an existing one is replaced.
-        array: as for `idx_bytes`.
-
-    Raises:
-        FormatError: IDX has no form for the array.
-    """
-    data = idx_bytes(array)
-    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)

@@ -17,9 +17,9 @@ from digitseq import Augment, DigitSeqWarning, Recipe, SourceError, make_recipe,
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError, FormatError
 from digitseq.glyphs.fetch import fetch
-from digitseq.glyphs.idx import write_idx
 from digitseq.glyphs.own_glyphs import load
 from digitseq.inspection.selection import Choice
+from tests.glyphs.idx_files import write_idx
 
 
 def _run(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from digitseq.errors import DigitSeqError, FormatError, SourceError
-from digitseq.glyphs.idx import TYPES, idx_bytes, read_idx, write_idx
+from digitseq.glyphs.idx import TYPES, idx_bytes, read_idx
+from tests.glyphs.idx_files import write_idx
 
 _arrays = st.sampled_from([np.uint8, np.int8, np.int16, np.int32, np.float32, np.float64]).flatmap(
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=6))

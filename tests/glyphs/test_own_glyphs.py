@@ -10,9 +10,9 @@ from PIL import Image
 from digitseq import generate_numbers_sequence, load_glyphs
 from digitseq.arrays import UInt8Array
 from digitseq.errors import DigitSeqError, DigitSeqWarning, FormatError, SourceError
-from digitseq.glyphs.idx import write_idx
 from digitseq.glyphs.normalise import as_glyphs, normalise
 from digitseq.glyphs.own_glyphs import load
+from tests.glyphs.idx_files import write_idx
 
 
 def _images(count: int, first: int = 1) -> UInt8Array:
