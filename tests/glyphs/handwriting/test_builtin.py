@@ -9,7 +9,6 @@ import pytest
 from digitseq.api import load_glyphs
 from digitseq.arrays import count_values
 from digitseq.errors import ArgumentError
-from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import PARTS, PER_DIGIT, BuiltinGlyphs, builtin
 from digitseq.glyphs.handwriting.strokes import PER_HAND
 
@@ -20,13 +19,6 @@ GOLDEN = {
     7: "ed2afccfcc4232ed2749fb0818b1b4fb6d8245a1b2d34fba6104ee10d781761a",
     -(2**70): "f5fd4c3cb7b7329e38b69b86c16fbe63c5fa6b4b4644bb171c7ea7ac49837a07",
 }
-
-
-def _thousand(glyphs: GlyphSet) -> tuple[bytes, list[list[int]]]:
-    rows = np.concatenate([glyphs.rows(digit)[::6] for digit in range(10)])
-    glyphs.prepare(rows)
-    stored, ink, _ = glyphs.arrays()
-    return stored[rows].tobytes(), ink[:, rows].tolist()
 
 
 @pytest.mark.parametrize("style_seed", GOLDEN)
