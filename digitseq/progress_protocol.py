@@ -16,7 +16,7 @@ class Progress(Protocol):
         Args:
             stage: "fetch" (MNIST; counts bytes), "builtin" (built-in digits drawn into the cache; counts
                 glyphs), or "write", "verify" or "inspect" (count images).
-            done: how many are done; 0 when a stage begins.
+            done: how many are done.
             total: how many there are.
             size_bytes: bytes read or written so far.
         """

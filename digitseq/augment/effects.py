@@ -1,6 +1,6 @@
 """The table of effects: what each may do, how its strength is sampled, and the function that does it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -183,14 +183,15 @@ class Augment:
 
     def __init__(
         self,
+        /,
         *,
+        ranges: Iterable[tuple[str, Range]] = (),
         backgrounds: tuple[str, ...] | str = BACKGROUNDS,
         chance: float = 1,
         **strengths: Strength,
     ) -> None:
-        if unknown := sorted(set(strengths) - set(EFFECTS)):
-            known = ", ".join((*EFFECTS, "backgrounds", "chance"))
-            raise ArgumentError("augment", f"unknown effect {unknown[0]!r}; known: {known}")
+        strengths = {**dict(ranges), **strengths}  # what dataclasses.replace keeps, and what it changes
+        _refuse_unknown(strengths)
         given = {name: _range(name, strengths[name]) for name in EFFECTS if name in strengths}
         used = [(name, ends) for name, ends in given.items() if ends != (EFFECTS[name].neutral,) * 2]
         kinds = (backgrounds,) if isinstance(backgrounds, str) else backgrounds
@@ -206,8 +207,11 @@ class Augment:
 
     def __getattr__(self, name: str) -> Range:
         if name not in EFFECTS:
-            raise AttributeError(name)
+            raise AttributeError(f"'Augment' object has no attribute {name!r}")
         return self.range(name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *EFFECTS]
 
     def __repr__(self) -> str:
         return f"Augment({', '.join(f'{name}={value!r}' for name, value in self._changed())})"
@@ -228,7 +232,7 @@ class Augment:
         >>> Augment(rotate=3).uses("slant"), Augment(rotate=3).uses("slant", "rotate")
         (False, True)
         """
-        return any(name in names for name, _ in self.ranges)
+        return any(self.range(name) != (EFFECTS[name].neutral,) * 2 for name in names)
 
     def has(self, *stages: str) -> bool:
         """Whether any effect of these stages can change something."""
@@ -250,6 +254,12 @@ class Augment:
     def to_dict(self) -> dict[str, Any]:
         """What differs from ``Augment()``, as plain JSON types; ``Augment(**…)`` restores it."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in self._changed()}
+
+
+def _refuse_unknown(names: Iterable[Any]) -> None:
+    if unknown := [name for name in names if name not in EFFECTS]:
+        known = ", ".join((*EFFECTS, "backgrounds", "chance"))
+        raise ArgumentError("augment", f"unknown effect {short(unknown[0])}; known: {known}")
 
 
 def _range(name: str, value: Any) -> Range:
@@ -335,4 +345,5 @@ def preset(value: Any) -> Augment | None:
         return preset(PRESETS[value])
     if not isinstance(value, Mapping):
         raise ArgumentError("augment", f"expected a preset's name or an Augment, got {short(value)}")
+    _refuse_unknown(name for name in value if name not in ("backgrounds", "chance"))
     return preset(Augment(**value))

@@ -117,6 +117,10 @@ def _program(error: typer.TyperException) -> str:
 class _Commands(TyperGroup):
     """The commands, each loaded when it is asked for: one of them is all that most runs need."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # suggestions look here
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digitseq import api
-from digitseq.checks import counted
+from digitseq.checks import choice, counted
 from digitseq.cli import console, values
 from digitseq.cli.options import AsJson, Drawing, Effects, Quiet, with_groups
 from digitseq.dataset.formats import FORMATS
@@ -181,8 +181,8 @@ def batch(
     part = None if running.part is None else values.part(running.part)
     given = what.for_recipe() | counts.for_recipe()
     _check(out, given, drawing, files)
-    start = time.monotonic()
-    console.if_stopped(f"nothing new was finished; {RESUME}")
+    if not running.dry_run:
+        console.if_stopped(f"nothing new was finished; {RESUME}")
     with console.progress(quiet) as progress:
         if files.recipe_file is None:
             recipe = _new_recipe(out, given, drawing, effects, running)
@@ -204,6 +204,7 @@ def batch(
             )
             _print_outline(outline, as_json)
             return
+        start = time.monotonic()
         summary = api.write_dataset(
             recipe,
             out,
@@ -230,6 +231,10 @@ def _check(out: str, given: dict[str, Any], drawing: Drawing, files: Files) -> N
         raise typer.BadParameter(
             "--split goes with one flat dataset, not with --train, --validation and --test"
         )
+    if files.format_ is not None:
+        choice("format", files.format_, tuple(FORMATS))
+    for name in files.labels or ():
+        choice("labels", name, LABEL_FILES)
     if files.recipe_file is None and not given.keys() & {"sequences", "length", "pattern"}:
         raise typer.BadParameter(_ONE_OF)
 

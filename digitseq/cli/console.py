@@ -168,25 +168,30 @@ def progress(quiet: bool) -> Iterator[Progress]:
     """
     bars: dict[str, Any] = {}
     starts: dict[str, float] = {}
+    last = time.monotonic()  # a stage begins where the one before it ended
     shown = not quiet and sys.stderr.isatty()
 
     def advance(name: str, done: int, total: int, size_bytes: int, /) -> None:
+        nonlocal last
         stage = _STAGES[name]
         if stage.stopped:
             if_stopped(f"{done:,} of {counted(total, 'image')} {stage.stopped}")
         if name not in starts:
-            starts[name] = time.monotonic()
+            starts[name] = last
             if stage.once and not shown and not quiet:
                 say("note", f"{stage.title} ({stage.once(total)}, once)")
+        last = time.monotonic()
         if not shown:
             return
         if name not in bars:
             for bar in bars.values():
                 bar.stop()
             bars[name] = _bar(name, stage.title, total)
-        rate = done / max(time.monotonic() - starts[name], 0.001)
+        rate = done / max(last - starts[name], 0.001)
         written = f" {size_bytes / 1e6:,.0f} MB" if size_bytes else ""
         bars[name].update(bars[name].task_ids[0], completed=done, rate=f"{rate:,.0f}/s{written}")
+        if done == total:
+            bars.pop(name).stop()
 
     try:
         yield advance
@@ -210,7 +215,8 @@ def _bar(name: str, title: str, total: int) -> Any:
     if not _STAGES[name].once:
         counting.append(TextColumn("{task.fields[rate]}"))
     columns = [TextColumn("{task.description}"), BarColumn(), *counting, TimeRemainingColumn()]
-    bar = Bars(*columns, console=Console(stderr=True), transient=True)
+    # Results that are printed meanwhile must not go where the bar is, unless both are the terminal.
+    bar = Bars(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
     bar.add_task(title, total=total, rate="")
     bar.start()
     return bar

@@ -94,7 +94,7 @@ class Drawing:
     split: Annotated[
         Split | None,
         typer.Option(
-            help="Which of the source's glyphs to draw from, for a flat dataset. Default train.",
+            help="Which of the source's glyphs to draw from. Default train.",
             rich_help_panel=_LAYOUT,
         ),
     ] = None

@@ -49,7 +49,7 @@ def verify_dataset(
     """
     storage = dataset_storage(out)
     manifest = finished_manifest(storage)
-    return _verify(storage, manifest, glyphs_for(source, manifest.recipe.source), progress)
+    return _verify(storage, manifest, glyphs_for(source, manifest.recipe.source, progress), progress)
 
 
 def _verify(

@@ -87,7 +87,7 @@ def write_dataset(
     """
     _check_arguments(workers, png_level, part, finish, force, scheduler, executor)
     with noted(), ExitStack() as stack:
-        glyphs = glyphs_for(source, recipe.source)
+        glyphs = glyphs_for(source, recipe.source, progress)
         recipe = replace(recipe, source=glyphs.name)
         job = _plan(recipe, out, glyphs, format, labels, png_level, force)
         if finish:

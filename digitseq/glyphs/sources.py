@@ -84,17 +84,20 @@ def source_of(glyphs: GlyphSet) -> str:
     return glyphs.opened_from if _row(glyphs.name) is None else glyphs.name
 
 
-def glyphs_for(source: str | Path | GlyphSet | None, named: str) -> GlyphSet:
+def glyphs_for(
+    source: str | Path | GlyphSet | None, named: str, progress: Progress | None = None
+) -> GlyphSet:
     """
     The glyphs to draw a recipe from.
 
     Args:
         source: what the caller gave; None opens the recipe's own.
         named: the recipe's own.
+        progress: called as bytes arrive, if MNIST is fetched.
     """
     if isinstance(source, GlyphSet):
         return source
-    return open_recorded(named) if source is None else open_source(source)
+    return open_recorded(named, progress) if source is None else open_source(source, progress)
 
 
 def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:

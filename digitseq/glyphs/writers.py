@@ -41,8 +41,8 @@ def writers_of(glyphs: GlyphSet) -> Writers:
     """
     if glyphs.writers is None:
         hint = (
-            "`digitseq fetch-mnist` gets the writer ids of MNIST, or imports them with --from; the built-in "
-            "digits have them, and GlyphSet.from_arrays(…, writers=…); or --writer mixed"
+            "use --writer mixed, the built-in digits, or MNIST (`digitseq fetch-mnist` gets its writer ids); "
+            "in Python, GlyphSet.from_arrays(…, writers=…)"
         )
         raise SourceError(f"it is not known who wrote the glyphs of {glyphs.name!r}", hint=hint)
     rows = np.concatenate([np.array(glyphs.rows(digit), np.int64) for digit in range(10)])

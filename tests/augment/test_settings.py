@@ -1,5 +1,6 @@
 """Augment: ranges are checked once, a number stands for a range, JSON brings them back."""
 
+import dataclasses
 import json
 import math
 import runpy
@@ -124,3 +125,22 @@ def test_the_gallery_of_the_docs_is_of_every_effect_and_can_be_made(tmp_path: Pa
     for name, path in made.items():
         with Image.open(path) as new, Image.open(there[name]) as old:
             assert new.tobytes() == old.tobytes(), f"{name} is out of date: python docs/pictures.py"
+
+
+@pytest.mark.parametrize("augment", [{"self": 1}, {"ranges": 1}, {1: 2}, {None: 2}, {"fog": 1}])
+def test_names_that_are_no_effects_are_one_error(augment: Any) -> None:
+    with pytest.raises(ArgumentError, match="unknown effect"):
+        preset(augment)
+
+
+def test_some_effects_can_be_replaced() -> None:
+    before = Augment(rotate=5, noise=9, backgrounds="paper")
+    after = Augment(rotate=5, noise=3, backgrounds="paper", chance=0.1)
+    changes: dict[str, Any] = {"noise": 3, "chance": 0.1}
+    assert dataclasses.replace(before, **changes) == after
+    assert Augment(**dataclasses.asdict(before)) == before
+    assert {"rotate", "noise"} <= set(dir(before))
+    with pytest.raises(KeyError):
+        before.uses("nothing")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        before.nothing  # noqa: B018

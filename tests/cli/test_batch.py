@@ -1,8 +1,11 @@
 """batch on the command line: options become exactly one recipe, and words are for people."""
 
 import json
+import os
+import pty
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +267,27 @@ def test_a_dataset_that_is_not_finished_says_so(in_folder: Path) -> None:
         )
     run("batch", "out", "-n", "3", "--length", "1", "--source", "builtin", "--seed", "1")
     assert run("verify", "out").returncode == 0
+
+
+def test_a_wrong_format_is_told_before_anything_is_loaded(in_folder: Path) -> None:
+    """Nothing is cached, so loading would warn."""
+    for option, wrong in (("--format", "zip"), ("--labels", "yolov9")):
+        done = run("batch", "out", "--length", "2", "-n", "3", option, wrong)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {option}: expected one of ")
+
+
+def test_results_go_where_standard_output_goes_also_while_a_bar_is_shown(in_folder: Path) -> None:
+    run("batch", "out", "--length", "2", "-n", "1500", "--seed", "1", "--source", "builtin")
+    for name in ("000003", "000700"):
+        Path(f"out/images/000/{name}.png").unlink()
+    child, parent = pty.fork()
+    if child == 0:
+        with Path("problems.txt").open("w") as file:
+            os.dup2(file.fileno(), 1)
+        os.execv(sys.executable, [sys.executable, "-m", "digitseq", "verify", "out"])
+    with suppress(OSError):
+        while os.read(parent, 4096):
+            pass
+    os.waitpid(child, 0)
+    assert len(Path("problems.txt").read_text().splitlines()) == 4  # and two digests

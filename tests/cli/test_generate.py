@@ -628,3 +628,7 @@ def test_no_output_is_written_through_a_link_of_somebody_else(in_folder: Path, t
                 (home / "folder/35.png").unlink()
             assert sorted(path.name for path in home.rglob("*")) == ["file", "folder"], (name, force)
             assert (home / "file").read_text() == "mine"
+
+
+def test_a_misspelt_command_is_suggested() -> None:
+    assert "Did you mean 'batch'?" in run("bacth").stderr
