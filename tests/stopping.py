@@ -166,9 +166,9 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def stop_often(stage: Stage, name: str, number: int, times: int, chance: random.Random) -> int:
+def stop_often(stage: Stage, name: str, numbers: Sequence[int], chance: random.Random) -> int:
     """
-    Stop a command at random moments; run it again to its end and compare.
+    Stop a command at random moments, with each of some signals; run it again to its end and compare.
 
     Returns:
         How many signals came before it was done.
@@ -178,7 +178,7 @@ def stop_often(stage: Stage, name: str, number: int, times: int, chance: random.
     shutil.rmtree(made, ignore_errors=True)
     whole_s = stage.run(command)
     expected = tree(made) if made.exists() else {}
-    for _ in range(times):
+    for number in numbers:
         shutil.rmtree(made, ignore_errors=True)
         stopped += stage.stop(command, number, chance.random() * whole_s, group=chance.random() < 0.7)
         if command[0] == "batch":
@@ -198,7 +198,7 @@ def main() -> None:
                 times = others
                 if name in _FORMATS:
                     times = (interrupts if number == signal.SIGINT else terminations) // len(_FORMATS)
-                stopped = stop_often(stage, name, number, times, chance)
+                stopped = stop_often(stage, name, [number] * times, chance)
                 sys.stdout.write(f"{name}: {number.name} {times} times, {stopped} before its end\n")
                 sys.stdout.flush()
 
