@@ -20,6 +20,11 @@ Everything that a user can cause derives from DigitSeqError::
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+RESUME = "run the same command again to resume"
+"""What to do about everything that ends a run early."""
+RESUME_BATCH = "run the same `digitseq batch` command again to resume"
+"""The same, for whoever meets what an earlier run left."""
+
 
 def printable(text: str, most: int = 2_000) -> str:
     r"""

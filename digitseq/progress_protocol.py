@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-RESUME = "run the same command again to resume"
-"""What to do about everything that ends a run early."""
-
 
 class Progress(Protocol):
     """A callback, called repeatedly while work is in progress."""

@@ -278,7 +278,7 @@ class Recipe:
         if (found := values.pop("format", None)) != RECIPE_FORMAT:
             raise ArgumentError("recipe", f"expected format {RECIPE_FORMAT}, got {found!r}")
         known = [field.name for field in fields(cls)]
-        if unknown := sorted(set(values) - set(known)):
+        if unknown := [name for name in values if name not in known]:
             raise ArgumentError("recipe", f"unknown field {unknown[0]!r}; known: {', '.join(known)}")
         for needed in ("spacing_range", "image_width", "seed"):
             if needed not in values:

@@ -3,8 +3,10 @@
 import ast
 import importlib
 import inspect
+import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
@@ -168,3 +170,15 @@ def test_the_tree_of_errors_is_the_one_that_is_drawn() -> None:
             assert name in drawn, name
             assert issubclass(value, (errors.DigitSeqError, UserWarning))
     assert issubclass(errors.ArgumentError, ValueError)
+
+
+def test_every_name_of_the_package_in_the_docs_exists() -> None:
+    pages = [_ROOT / "README.md", *(_ROOT / "docs").glob("*.md")]
+    names = {n for page in pages for n in re.findall(r"`digitseq((?:\.\w+)+)`", page.read_text("utf-8"))}
+    assert names
+    for name in names:
+        value: object = digitseq
+        for part in name.strip(".").split("."):
+            with suppress(ModuleNotFoundError):
+                importlib.import_module(f"{getattr(value, '__name__', '')}.{part}")
+            value = getattr(value, part)

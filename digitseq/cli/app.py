@@ -17,31 +17,13 @@ from digitseq.version import __version__
 
 COMMANDS = ("generate", "batch", "verify", "inspect", "fetch-mnist")
 
-# The API's names of arguments → what the user wrote.
+# The API's names of arguments → what the user wrote, where that is not an option of the same name.
 _WORDS = {
     "digits": "SEQUENCE",
     "sequences": "SEQUENCE",
     "spacing_range": "--min/--max",
     "image_width": "--width",
-    "spacing_from": "--spacing-from",
-    "output": "--output",
-    "png_level": "--png-level",
     "splits": "--train/--validation/--test",
-} | {
-    name: f"--{name}"
-    for name in (
-        "seed",
-        "index",
-        "source",
-        "split",
-        "align",
-        "length",
-        "pattern",
-        "unique",
-        "count",
-        "recipe",
-        "workers",
-    )
 }
 
 
@@ -102,7 +84,8 @@ def _drop_output() -> None:
 def _word(argument: str) -> str:
     if argument in _WORDS:
         return _WORDS[argument]
-    return f"--{argument}" if argument.isidentifier() and argument.islower() else argument
+    is_name = argument.isidentifier() and argument.islower()
+    return "--" + argument.replace("_", "-") if is_name else argument
 
 
 def _program(error: typer.TyperException) -> str:

@@ -13,8 +13,7 @@ from digitseq.cli import console, values
 from digitseq.cli.options import AsJson, Drawing, Effects, Quiet, with_groups
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.formats.names import LABEL_FILES
-from digitseq.errors import printable
-from digitseq.progress_protocol import RESUME
+from digitseq.errors import RESUME, printable
 from digitseq.recipe import Recipe
 
 if TYPE_CHECKING:

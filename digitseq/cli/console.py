@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from digitseq.checks import counted
-from digitseq.errors import DigitSeqWarning, OutputError, printable
+from digitseq.errors import RESUME, DigitSeqWarning, OutputError, printable
 from digitseq.interrupts import interruptible
-from digitseq.progress_protocol import RESUME, Progress
+from digitseq.progress_protocol import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,6 +8,7 @@ import typer
 from digitseq import api
 from digitseq.cli import console
 from digitseq.cli.options import Quiet
+from digitseq.errors import RESUME
 
 
 def fetch_mnist(
@@ -23,7 +24,7 @@ def fetch_mnist(
 
     Prints the folder of the cached MNIST.
     """
-    console.if_stopped("downloaded files are kept; run the same command again to resume")
+    console.if_stopped(f"downloaded files are kept; {RESUME}")
     with console.progress(quiet) as progress:
         folder = api.fetch_mnist(force=force, from_dir=from_dir, progress=progress)
     glyphs = api.load_glyphs("mnist", "all")

@@ -17,7 +17,7 @@ from digitseq.dataset.formats import FORMATS, find_format, open_format
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.formats.names import LABEL_FILES
 from digitseq.dataset.shards import Place
-from digitseq.errors import ArgumentError, DigitSeqError, FormatError, system_errors
+from digitseq.errors import RESUME_BATCH, ArgumentError, DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
 from digitseq.json_fields import MOST_VALUES, Fields, count_values, parse_json
@@ -299,7 +299,7 @@ def finished_manifest(storage: Storage) -> Manifest:
     """
     manifest = read_manifest(storage)
     if manifest is None:
-        hint = "run the same `digitseq batch` again to finish it" if storage.exists(UNFINISHED) else ""
+        hint = RESUME_BATCH if storage.exists(UNFINISHED) else ""
         raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
     if not all((manifest.pixels, *(entry.pixels for entry in manifest.parts))):
         raise FormatError(
@@ -373,8 +373,7 @@ def _manifest_at(path: str | Path) -> Manifest:
     manifest = read_manifest(storage, name)
     if manifest is None:
         if name == MANIFEST and storage.exists(UNFINISHED):
-            hint = "the same `digitseq batch` command again finishes it"
-            raise FormatError(f"the dataset in {storage.where()} is not finished", hint=hint)
+            raise FormatError(f"the dataset in {storage.where()} is not finished", hint=RESUME_BATCH)
         raise FormatError(f"{storage.where(name)} cannot be read: No such file or directory")
     return manifest
 

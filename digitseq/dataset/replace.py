@@ -97,9 +97,11 @@ def sweep(storage: Storage, *manifests: Manifest) -> None:
 def folders_of(job: Job, shards: Shards) -> Iterator[str]:
     """Where a process that writes some shards may leave something half-written."""
     yield job.notes
-    yield from {shard.place.folder for shard in shards}
-    for shard in shards:
-        yield from job.form.shard_folders(shard.place, shard.number)
+    yield from {
+        folder
+        for shard in shards
+        for folder in (shard.place.folder, *job.form.shard_folders(shard.place, shard.number))
+    }
 
 
 def clear(storage: Storage, found: Manifest) -> None:

@@ -27,9 +27,8 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Protocol, TypeVar
 
-from digitseq.errors import DigitSeqWarning, OutputError
+from digitseq.errors import RESUME, DigitSeqWarning, OutputError
 from digitseq.interrupts import POLL_S, SIGNALS, check, kept_from_children
-from digitseq.progress_protocol import RESUME
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

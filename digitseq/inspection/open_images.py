@@ -21,7 +21,7 @@ from digitseq.dataset.manifest import (
     read_manifest,
 )
 from digitseq.dataset.read import DatasetPart
-from digitseq.errors import DigitSeqError, FormatError, system_errors
+from digitseq.errors import RESUME_BATCH, DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
 from digitseq.inspection.dataset_images import StoredPart
@@ -118,8 +118,7 @@ def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
     if storage.exists(MANIFEST):
         return _open_dataset(storage, glyphs_at_hand)
     if storage.exists(UNFINISHED):
-        hint = "the same `digitseq batch` command again finishes it"
-        raise FormatError(f"the dataset in {path} is not finished", hint=hint)
+        raise FormatError(f"the dataset in {path} is not finished", hint=RESUME_BATCH)
     above = path.resolve().parent
     if storage.exists(METADATA) or (above / MANIFEST).is_file():
         return _open_split(path, above, glyphs_at_hand)

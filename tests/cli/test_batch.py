@@ -263,7 +263,7 @@ def test_a_dataset_that_is_not_finished_says_so(in_folder: Path) -> None:
         done = run(*command)
         assert done.returncode == 1
         assert done.stderr.startswith(
-            "error: the dataset in out is not finished\nhint: the same `digitseq batch`"
+            "error: the dataset in out is not finished\nhint: run the same `digitseq batch`"
         )
     run("batch", "out", "-n", "3", "--length", "1", "--source", "builtin", "--seed", "1")
     assert run("verify", "out").returncode == 0

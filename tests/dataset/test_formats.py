@@ -36,6 +36,7 @@ from digitseq.batches import Sample
 from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.dataset.formats.base import FileShards
 from digitseq.dataset.formats.names import LABEL_FILES
+from digitseq.dataset.shards import Place
 from digitseq.storage.local import LocalStorage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe as _recipe
@@ -716,3 +717,18 @@ def test_the_commands_take_formats_and_label_files(tmp_path: Path) -> None:
     assert "expected one of paddle, doctr, coco, yolo" in unknown.stderr
     assert "format   npz" in run("batch", "e", *common, "--format", "npz", "--dry-run").stdout
     assert not (tmp_path / "e").exists()
+
+
+@_ALL
+def test_all_folders_that_files_of_a_shard_go_through_are_swept(name: str) -> None:
+    """Half-written files stand beside their place, and half-written folders beside theirs."""
+    form = find_format(name)
+    place = Place("train", form.folder("train", True), 2_500, 4, form.label_files, 200)
+    top = place.folder.rstrip("/")
+    for shard in range(place.shards):
+        swept = {top, *form.shard_folders(place, shard)}
+        for file in form.shard_files(place, shard):
+            folder = file.rpartition("/")[0]
+            while folder != top:
+                assert folder in swept, file
+                folder = folder.rpartition("/")[0]

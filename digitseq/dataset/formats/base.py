@@ -97,7 +97,7 @@ class Format(ABC):
             after = shard + 1
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
-        """Folders, without that of the split, that the files of a shard are written into."""
+        """Folders, beside that of the split, in which files or folders of a shard are written."""
         return []
 
     def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:

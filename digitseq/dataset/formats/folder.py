@@ -69,7 +69,9 @@ class Folder(Format):
         return number // SHARD if own else None
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
-        return [f"{place.folder}{kind}/{shard:03d}" for kind in _KINDS]
+        # A folder of a shard is written beside its place, in the folder of its kind, and renamed.
+        kinds = [f"{place.folder}{kind}" for kind in _KINDS]
+        return [*kinds, *(f"{kind}/{shard:03d}" for kind in kinds)]
 
     def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:
         yield place.folder
