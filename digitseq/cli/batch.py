@@ -173,8 +173,8 @@ def batch(
 ) -> None:
     """Write many images and their labels; run the same command again to resume.
 
-    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last, dataset.json (or the files of
-    another --format), and prints the folder.
+    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last,
+    dataset.json, or the files of another --format. Prints the folder.
     The files are the same for any number of workers.
     """
     part = None if running.part is None else values.part(running.part)

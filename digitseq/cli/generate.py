@@ -41,7 +41,8 @@ def generate(
 ) -> None:
     """Draw a sequence of digits and save it as a PNG in the current folder.
 
-    Prints the path that was written. A name that is taken is not replaced: the next free one is used.
+    Prints the path of the file. Existing files are kept: if the name is
+    taken, the next free one is used.
     """
     if output == "":
         raise ArgumentError("output", "expected a file, a folder or -, got an empty text")

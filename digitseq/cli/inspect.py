@@ -161,10 +161,11 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at images: what they are, what is wrong with them, and how well a model reads them.
+    """Report what images show, what is wrong with them, and how well a model reads them.
 
-    Prints a report, and the paths of a page or sheet that it wrote. Nothing is changed. The exit code is 0
-    whatever is found; `digitseq verify` is the one that judges.
+    Prints a report, and the paths of a page or sheet that it wrote.
+    Nothing is changed. The exit code is 0 whatever is found; to check a
+    dataset in a script, use `digitseq verify`.
     """
     compare = scoring.compare
     if path is None and compare is None:

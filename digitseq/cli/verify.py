@@ -20,7 +20,7 @@ def verify(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read a whole dataset again and name what is wrong with it: files, labels, boxes, pixels.
+    """Check every file, label, box and pixel of a dataset against its recipe.
 
     Prints one line per problem. The exit code is 1 if there are any, else 0.
     """

@@ -50,9 +50,8 @@ def write_dataset(
     """
     Write the images of a recipe and their labels, or finish a dataset of the same recipe.
 
-    The files are the same bytes for any number of workers. Make the same
-    call again to resume an interrupted run; finished shards are kept. Ctrl-C in the main thread stops the run
-    between two batches of images.
+    The files are the same bytes for any number of workers. Make the same call again to resume an interrupted
+    run; finished shards are kept. Ctrl-C in the main thread stops the run between two batches of images.
 
     If the cache or worker processes cannot be used, a DigitSeqWarning says so and work continues.
 

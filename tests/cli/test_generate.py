@@ -1,5 +1,7 @@
 """The command line: a skin over the API, tried through its real entry point."""
 
+import importlib
+import inspect
 import json
 import os
 import pty
@@ -632,3 +634,13 @@ def test_no_output_is_written_through_a_link_of_somebody_else(in_folder: Path, t
 
 def test_a_misspelt_command_is_suggested() -> None:
     assert "Did you mean 'batch'?" in run("bacth").stderr
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_the_paragraphs_of_a_help_fit_a_terminal(command: str) -> None:
+    """Rich breaks a line that is too long, and then goes on with the next one below."""
+    name = command.replace("-", "_")
+    text = inspect.getdoc(getattr(importlib.import_module(f"digitseq.cli.{name}"), name)) or ""
+    _, *paragraphs = text.split("\n\n")
+    assert paragraphs
+    assert max(len(line) for paragraph in paragraphs for line in paragraph.splitlines()) <= 76
