@@ -11,8 +11,7 @@ from digitseq import api
 from digitseq.checks import choice, counted
 from digitseq.cli import console, values
 from digitseq.cli.options import AsJson, Drawing, Effects, Quiet, with_groups
-from digitseq.dataset.formats import FORMATS
-from digitseq.dataset.formats.names import LABEL_FILES
+from digitseq.dataset.formats import FORMATS, LABEL_FILES
 from digitseq.errors import RESUME, printable
 from digitseq.recipe import Recipe
 

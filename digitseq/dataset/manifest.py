@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.checks import home_path
-from digitseq.dataset.formats import FORMATS, find_format, open_format
+from digitseq.dataset.formats import FORMATS, LABEL_FILES, find_format, open_format
 from digitseq.dataset.formats.base import Format
-from digitseq.dataset.formats.names import LABEL_FILES
 from digitseq.dataset.shards import Place
 from digitseq.errors import RESUME_BATCH, ArgumentError, DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
@@ -314,7 +313,9 @@ def finished_manifest(storage: Storage) -> Manifest:
 
 def found_manifest(storage: Storage) -> Manifest | None:
     """The manifest of a dataset, finished or not; None where there is none."""
-    finished, begun = read_manifest(storage, MANIFEST), read_manifest(storage, UNFINISHED)
+    # In this order: a run that ends meanwhile writes the one before it removes the other.
+    begun = read_manifest(storage, UNFINISHED)
+    finished = read_manifest(storage, MANIFEST)
     if finished is None or begun is None or not finished.is_same(begun):
         return finished or begun
     # More files of labels were asked for, and the run that was to write them was killed.

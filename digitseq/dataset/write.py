@@ -16,8 +16,7 @@ from digitseq.checks import choice, short
 from digitseq.dataset.assemble import Summary, assemble, take_lines
 from digitseq.dataset.cpu_count import cores
 from digitseq.dataset.engine import Engine, Job, Shards, ending
-from digitseq.dataset.formats import DEFAULT, open_format
-from digitseq.dataset.formats.names import LABEL_FILES
+from digitseq.dataset.formats import DEFAULT, LABEL_FILES, open_format
 from digitseq.dataset.manifest import NOTES, found_manifest, known_manifest, make_manifest
 from digitseq.dataset.parts import LOCK_NAME, finish_parts, forget_notes, part_lock, write_part
 from digitseq.dataset.replace import begin, clear, refuse_others, refuse_to_replace, sweep
@@ -144,9 +143,9 @@ def _plan(
     storage = open_storage(out).owned()
     look = known_manifest if force else found_manifest
     # Another part may begin at any moment, and writes its manifest first: what was here before that, and
-    # is without a manifest, is not ours. It may also end, when one manifest takes the place of the other.
+    # is without a manifest, is not ours.
     names = storage.names()
-    found = look(storage) or look(storage)
+    found = look(storage)
     own = found is not None and found.is_of(recipe, glyphs)
     if form is None:
         form = found.format if found is not None and own else DEFAULT

@@ -33,9 +33,8 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.batches import Sample
-from digitseq.dataset.formats import FORMATS, find_format
+from digitseq.dataset.formats import FORMATS, LABEL_FILES, find_format
 from digitseq.dataset.formats.base import FileShards
-from digitseq.dataset.formats.names import LABEL_FILES
 from digitseq.dataset.shards import Place
 from digitseq.storage.local import LocalStorage
 from tests.dataset.libraries import library

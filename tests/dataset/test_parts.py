@@ -91,16 +91,25 @@ def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path) 
         assert _tree(out) == _tree(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("other", "moments"), [((1, 2), 8), (None, 5)], ids=["part", "whole"])
-def test_a_part_that_begins_at_any_moment_of_another_is_no_stranger(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: tuple[int, int] | None, moments: int
+@pytest.mark.parametrize(
+    ("before", "this", "other", "moments"),
+    [([], (2, 2), (1, 2), 6), ([], (2, 2), None, 3), ([(1, 3), (2, 3)], (2, 3), (3, 3), 6)],
+    ids=["a part", "the whole", "the last part"],
+)
+def test_a_part_that_begins_or_ends_at_any_moment_of_another_is_no_stranger(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: list[tuple[int, int]],
+    this: tuple[int, int],
+    other: tuple[int, int] | None,
+    moments: int,
 ) -> None:
     """
     The other one does all its work before the n-th time that this one looks at the folder.
 
-    From the sixth on this one is at work, and a run of the whole dataset would be refused.
+    From the fourth on this one is at work, and a run of the whole dataset would be refused.
     """
-    wanted = _recipe(count=2_000)
+    wanted = _recipe(count=3_000 if before else 2_000)
     moment = looks = 0
 
     def watched(look: Any) -> Any:
@@ -113,11 +122,15 @@ def test_a_part_that_begins_at_any_moment_of_another_is_no_stranger(
 
         return watching
 
-    for name in ("names", "read"):
-        monkeypatch.setattr(LocalStorage, name, watched(getattr(LocalStorage, name)))
-    for moment in range(1, moments + 1):
-        looks, out = 0, tmp_path / f"{moment}"
-        assert write_dataset(wanted, out, part=(2, 2), workers=1).missing == 0
+    for number in range(1, moments + 1):
+        moment, out = 0, tmp_path / f"{number}"
+        with monkeypatch.context() as patch:
+            for part in before:
+                write_dataset(wanted, out, part=part, workers=1)
+            for name in ("names", "read"):
+                patch.setattr(LocalStorage, name, watched(getattr(LocalStorage, name)))
+            looks, moment = 0, number
+            assert write_dataset(wanted, out, part=this, workers=1).missing == 0
         assert looks > moment
         assert list(verify_dataset(out)) == []
 

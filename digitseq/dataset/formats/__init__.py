@@ -19,6 +19,8 @@ FORMATS = {
 }
 """Name → class, as text: the command line lists the names without loading numpy."""
 DEFAULT = next(iter(FORMATS))
+LABEL_FILES = ("paddle", "doctr", "coco", "yolo")
+"""Label files for other readers that a dataset of the format ``folder`` can have."""
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from digitseq.batches import Sample
 from digitseq.checks import counted
+from digitseq.dataset.formats import LABEL_FILES
 from digitseq.dataset.formats.base import Checker, Format, png_encoder
 from digitseq.dataset.formats.label_files import (
     LABELS,
@@ -22,7 +23,6 @@ from digitseq.dataset.formats.label_files import (
     yolo_lines,
     yolo_settings,
 )
-from digitseq.dataset.formats.names import LABEL_FILES
 from digitseq.dataset.formats.stored_image import Found
 from digitseq.dataset.shards import SHARD, Place, Shard, Written
 from digitseq.errors import FormatError, OutputError, system_errors
