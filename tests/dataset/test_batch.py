@@ -255,7 +255,7 @@ def test_an_unfinished_dataset_of_another_recipe_is_refused_too(tmp_path: Path, 
     process.communicate()
     with pytest.raises(OutputError, match="another recipe"):
         write_dataset(_recipe(count=7), tmp_path / "out", workers=1)
-    with pytest.raises(FormatError, match=r"no finished dataset.*`digitseq batch` again to finish"):
+    with pytest.raises(FormatError, match=r"no finished dataset.*`digitseq batch` command again to resume"):
         read_dataset(tmp_path / "out")
 
 
