@@ -203,7 +203,7 @@ def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterato
     [(28, 90), (28, 90)]
     """
     if recipe.splits:
-        raise ArgumentError("recipe", "it has splits; draw one of them", hint="recipe.parts() has them")
+        raise ArgumentError("recipe", "it has splits; draw one of them", hint="see recipe.by_split()")
     glyphs = glyphs_for(source, recipe.source).choose(recipe.split)
     recipe = replace(recipe, source=glyphs.name)
     check_recipe(recipe, glyphs)

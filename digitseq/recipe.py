@@ -218,22 +218,22 @@ class Recipe:
             changes["count"] = None  # one each, as before
         return replace(self, **changes)
 
-    def parts(self) -> "list[Recipe]":
+    def by_split(self) -> "list[Recipe]":
         """The recipe of each split, in order; the recipe itself if it has no splits."""
         if not self.splits:
             return [self]
-        first, parts = 0, []
+        first, recipes = 0, []
         for split, count in self.splits:
-            parts.append(replace(self.part(first, first + count), split=split))
+            recipes.append(replace(self.slice(first, first + count), split=split))
             first += count
-        return parts
+        return recipes
 
-    def part(self, start: int, stop: int) -> "Recipe":
+    def slice(self, start: int, stop: int) -> "Recipe":
         """
         The recipe of images start to stop, end excluded: the same images.
 
         >>> recipe = Recipe(sequences=("1", "2"), count=9, spacing_range=(0, 0), image_width=None, seed=1)
-        >>> recipe.part(3, 5).sequences, recipe.part(3, 5).index
+        >>> recipe.slice(3, 5).sequences, recipe.slice(3, 5).index
         (('2', '1'), 3)
         """
         sequences = self.sequences

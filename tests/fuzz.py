@@ -335,8 +335,8 @@ def _read_all(path: Path) -> None:
     attempts: tuple[Callable[[], object], ...] = (
         lambda: list(verify_dataset(folder)),
         lambda: inspect_dataset(folder),
-        lambda: [part[0] for part in read_dataset(folder).parts.values()],
-        lambda: [part.labels for part in read_dataset(folder).parts.values()],
+        lambda: [part[0] for part in read_dataset(folder).splits.values()],
+        lambda: [part.labels for part in read_dataset(folder).splits.values()],
         lambda: write_dataset(RECIPE, folder, workers=1),
     )
     refusals = []
@@ -412,7 +412,7 @@ def _make_class_folder(folder: Path) -> Path:
 def _make_predictions(end: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         write_dataset(RECIPE, folder, workers=1)
-        labels = read_dataset(folder).parts["train"].labels
+        labels = read_dataset(folder).splits["train"].labels
         rows = [{"index": number, "prediction": label} for number, label in enumerate(labels)]
         path = folder / f"predictions.{end}"
         if end == "jsonl":

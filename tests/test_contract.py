@@ -174,7 +174,7 @@ def test_a_glyph_set_of_the_callers_own_is_drawn_from_as_it_is() -> None:
     images[0, :, 3] = 10
     images[1, :, 3] = 20
     glyphs = GlyphSet.from_arrays(
-        images, np.array([5, 5]), part=np.array([0, 1]), parts=("train", "test"), name="own"
+        images, np.array([5, 5]), split_of=np.array([0, 1]), splits=("train", "test"), name="own"
     )
 
     def shades(source: GlyphSet, split: str | None) -> set[int]:

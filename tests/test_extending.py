@@ -92,7 +92,7 @@ def test_a_format_is_a_row_and_a_class(tmp_path: Path, monkeypatch: pytest.Monke
     recipe = make_recipe(length=(2, 4), splits={"train": 1_100, "test": 30}, seed=1, source="builtin")
     write_dataset(recipe, tmp_path / "out", format="hexlines", workers=1)
     assert list(verify_dataset(tmp_path / "out")) == []
-    assert len(read_dataset(tmp_path / "out").parts["train"]) == 1_100
+    assert len(read_dataset(tmp_path / "out").splits["train"]) == 1_100
     file = tmp_path / "out/test-000000.hex"
     file.write_bytes(file.read_bytes().replace(b'"label": "', b'"label": "9', 1))
     (problem,) = verify_dataset(tmp_path / "out")

@@ -45,7 +45,7 @@ def test_image_i_has_the_same_label_in_any_part_and_order(
     some = data.draw(st.lists(st.integers(0, 59), min_size=1, max_size=9))
     assert _labels(recipe, np.array(some)) == [whole[i] for i in some]
     start, stop = sorted(data.draw(st.tuples(st.integers(0, 60), st.integers(0, 60))))
-    part = recipe.part(start, stop)
+    part = recipe.slice(start, stop)
     assert len(part) == stop - start
     assert _labels(part) == whole[start:stop]
 
@@ -167,7 +167,7 @@ def test_recipes_that_cannot_be_are_refused(fields: dict[str, Any], argument: st
 
 def test_splits_share_one_numbering_of_images() -> None:
     recipe = _recipe(length=(4, 4), unique=True, splits={"train": 50, "validation": 0, "test": 30})
-    train, validation, test = recipe.parts()
+    train, validation, test = recipe.by_split()
     assert [part.split for part in (train, validation, test)] == ["train", "validation", "test"]
     assert [len(part) for part in (train, validation, test)] == [50, 0, 30]
     assert _labels(train) + _labels(test) == _labels(recipe.changed(count=80))

@@ -19,7 +19,7 @@ def _of_dataset(format_: str) -> Callable[[Path], list[AnyArray]]:
         out = folder / format_
         if not out.exists():
             digitseq.write_dataset(RECIPE, out, format=format_, workers=1)
-        part = digitseq.read_dataset(out).parts["train"]
+        part = digitseq.read_dataset(out).splits["train"]
         return [part[0][0], part[0][0], part[1][0]]
 
     return images
@@ -63,7 +63,7 @@ def test_arrays_are_the_callers_to_change_and_change_nothing_else(name: str, tmp
 
 def test_what_is_known_of_a_stored_image_is_the_callers_too(tmp_path: Path) -> None:
     digitseq.write_dataset(RECIPE, tmp_path / "out", format="npz", workers=1)
-    part = digitseq.read_dataset(tmp_path / "out").parts["train"]
+    part = digitseq.read_dataset(tmp_path / "out").splits["train"]
     facts = part.found(0).facts
     assert facts is not None
     expected = [list(box) for box in facts.boxes]

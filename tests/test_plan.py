@@ -149,7 +149,7 @@ def test_what_fits_does_not_depend_on_the_split() -> None:
     images[0, 5, :20] = 255
     images[1, 5, :3] = 255
     glyphs = GlyphSet.from_arrays(
-        images, np.array([7, 7]), part=np.array([0, 1]), parts=("train", "test"), name="two"
+        images, np.array([7, 7]), split_of=np.array([0, 1]), splits=("train", "test"), name="two"
     )
     for split in ("train", "test", "all"):
         with pytest.raises(WidthError, match="20 px"):

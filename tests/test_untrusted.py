@@ -80,7 +80,7 @@ def _bomb_png_of_the_right_size(out: Path) -> None:
 
 def _bomb_count(out: Path) -> None:
     manifest = json.loads((out / "dataset.json").read_text())
-    manifest["recipe"]["count"] = manifest["images"] = manifest["parts"][0]["images"] = 10**12
+    manifest["recipe"]["count"] = manifest["images"] = manifest["splits"][0]["images"] = 10**12
     (out / "dataset.json").write_text(json.dumps(manifest))
 
 
@@ -194,8 +194,8 @@ recipe = Recipe(**{recipe!r})
 for attempt in (
     lambda: [print(problem[:200]) for problem in verify_dataset("out")],
     lambda: inspect_dataset("out"),
-    lambda: read_dataset("out").parts["train"][0],
-    lambda: read_dataset("out").parts["train"].labels,
+    lambda: read_dataset("out").splits["train"][0],
+    lambda: read_dataset("out").splits["train"].labels,
     lambda: write_dataset(recipe, "out", workers=1),
     lambda: write_dataset(recipe, "out", workers=1, force=True),
     lambda: list(verify_dataset("out")) == [] or sys.exit("it is not whole"),
@@ -406,7 +406,7 @@ def test_a_named_pipe_in_the_place_of_a_file_is_an_error_and_nobody_waits(
     for what in (
         lambda: list(verify_dataset(tmp_path)),
         lambda: inspect_dataset(tmp_path),
-        lambda: read_dataset(tmp_path).parts["train"][3],
+        lambda: read_dataset(tmp_path).splits["train"][3],
         lambda: write_dataset(_RECIPE, tmp_path, workers=1),
         lambda: write_dataset(_RECIPE.changed(seed=2), tmp_path, workers=1, force=True),
     ):
@@ -491,9 +491,9 @@ def test_only_stated_formats_of_images_are_opened(tmp_path: Path) -> None:
         {"recipe": {"augment": 5}},
         {"recipe": {"augment": {"rotate": "x"}}},
         {"recipe": {"spacing_range": [1, "2"]}},
-        {"parts": [{"folder": "", "split": "train", "images": 7, "pixels": 5}]},
-        {"parts": [{"folder": "", "split": "train", "images": True}]},
-        {"parts": {}},
+        {"splits": [{"folder": "", "split": "train", "images": 7, "pixels": 5}]},
+        {"splits": [{"folder": "", "split": "train", "images": True}]},
+        {"splits": {}},
         {"format": "\ud800"},
         {"format": ["folder"]},
         {"version": 1.0},

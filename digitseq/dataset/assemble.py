@@ -45,8 +45,8 @@ def assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Progr
     """Assemble a dataset from shards: write the shared label files and the manifest."""
     storage, form = job.storage, job.form
     total, done, written, size = len(job.recipe), 0, 0, 0
-    parts = []
-    for place, entry in zip(job.places, job.manifest.parts, strict=True):
+    splits = []
+    for place, entry in zip(job.places, job.manifest.splits, strict=True):
         pixels, before = sha256(), size
         with form.assembling(storage, place) as add:
             for _ in range(place.shards):
@@ -60,11 +60,11 @@ def assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Progr
                 if progress is not None:
                     progress("write", done, total, size)
         size = before + form.written_bytes(storage, place, size - before)
-        parts.append(replace(entry, pixels=pixels.hexdigest()))
+        splits.append(replace(entry, pixels=pixels.hexdigest()))
     for name, data in form.whole_files(job.places).items():
         _put_changed(storage, name, data)
-    digest = sha256("".join(entry.pixels for entry in parts).encode()).hexdigest()
-    _put_changed(storage, MANIFEST, replace(job.manifest, parts=tuple(parts), pixels=digest).to_json())
+    digest = sha256("".join(entry.pixels for entry in splits).encode()).hexdigest()
+    _put_changed(storage, MANIFEST, replace(job.manifest, splits=tuple(splits), pixels=digest).to_json())
     storage.remove(UNFINISHED)
     return Summary(storage.where(), total, written, size, digest)
 

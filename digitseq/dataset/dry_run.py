@@ -49,9 +49,9 @@ def outline(
     """
     glyphs = glyphs_for(source, recipe.source)
     recipe = replace(recipe, source=glyphs.name)
-    parts = recipe.parts()
-    for part in parts:
-        check_recipe(part, glyphs.choose(part.split))
+    recipes = recipe.by_split()
+    for own in recipes:
+        check_recipe(own, glyphs.choose(own.split))
     found = None if out is None else found_manifest(open_storage(out))
     if found is not None and found.is_of(recipe, glyphs) and format in (None, found.format):
         format, labels = found.format, [*found.labels, *labels]  # noqa: A001
@@ -60,8 +60,8 @@ def outline(
     texts: list[str] = []
     size = sampled = 0
     widths: list[int] = []
-    for part, place in zip(parts, places, strict=True):
-        batches = draw_batches(part.part(0, min(len(part), _SAMPLE)), glyphs.choose(part.split))
+    for own, place in zip(recipes, places, strict=True):
+        batches = draw_batches(own.slice(0, min(len(own), _SAMPLE)), glyphs.choose(own.split))
         samples = [sample for batch in batches for sample in batch.samples()]
         texts += [sample.label for sample in samples]
         size += form.estimate(samples, place, png_level) if samples else 0
@@ -69,7 +69,7 @@ def outline(
         widths += [sample.image.shape[1] for sample in samples]
     return {
         "images": len(recipe),
-        "splits": {part.split: len(part) for part in parts},
+        "splits": {own.split: len(own) for own in recipes},
         "width": recipe.image_width or f"{min(widths, default=0)} to {max(widths, default=0)} (in a sample)",
         "labels": texts[:5],
         "source": f"{glyphs.name} {glyphs.digest[:12]}",

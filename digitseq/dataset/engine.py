@@ -73,7 +73,7 @@ class Shards(Sequence[Shard]):
             part: (k, n), k from 1 to n.
         """
         self._job = job
-        self._splits = list(zip(job.recipe.parts(), job.places, strict=True))
+        self._splits = list(zip(job.recipe.by_split(), job.places, strict=True))
         first, step = (0, 1) if part is None else (part[0] - 1, part[1])
         self._numbers = range(first, sum(place.shards for place in job.places), step)
         self._changes: dict[str, Any] = {}
@@ -90,10 +90,10 @@ class Shards(Sequence[Shard]):
     def __getitem__(self, index: Any) -> Any:
         number, job = self._numbers[index], self._job
         before = 0
-        for part, place in self._splits:
+        for own, place in self._splits:
             if before <= number < before + place.shards:
                 number -= before
-                recipe = part.part(number * SHARD, number * SHARD + place.size(number))
+                recipe = own.slice(number * SHARD, number * SHARD + place.size(number))
                 shard = Shard(job.form.name, place, number, recipe, job.glyphs, job.storage, job.png_level)
                 return replace(shard, **self._changes)
             before += place.shards

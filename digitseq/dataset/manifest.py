@@ -68,7 +68,7 @@ class Manifest:
         source: name of the source of the glyphs.
         digest: of the glyphs.
         labels: further files of labels.
-        parts: the splits, in order.
+        splits: the splits, in order.
         pixels: SHA-256 of the digests of all splits; "" while it is not finished.
         version: of the digitseq that wrote it.
     """
@@ -78,7 +78,7 @@ class Manifest:
     source: str
     digest: str
     labels: tuple[str, ...]
-    parts: tuple[Entry, ...]
+    splits: tuple[Entry, ...]
     pixels: str = ""
     version: str = __version__
 
@@ -91,8 +91,8 @@ class Manifest:
     def places(self) -> list[Place]:
         """Where the splits are."""
         return [
-            Place(e.split, e.folder, e.images, part.longest, self.labels, part.widest_px)
-            for part, e in zip(self.recipe.parts(), self.parts, strict=True)
+            Place(entry.split, entry.folder, entry.images, own.longest, self.labels, own.widest_px)
+            for own, entry in zip(self.recipe.by_split(), self.splits, strict=True)
         ]
 
     def is_of(self, recipe: Recipe, glyphs: GlyphSet) -> bool:
@@ -124,7 +124,7 @@ class Manifest:
             "source": {"name": self.source, "digest": self.digest},
             "images": len(self.recipe),
             **({"labels": list(self.labels)} if self.labels else {}),
-            "parts": [entry.to_dict() for entry in self.parts],
+            "splits": [entry.to_dict() for entry in self.splits],
             **({"pixels": self.pixels} if self.pixels else {}),
         }
 
@@ -151,10 +151,10 @@ def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequen
     wanted = tuple(name for name in LABEL_FILES if name in labels)
     if not set(wanted) <= set(form.label_files):
         raise ArgumentError("labels", f"only the format folder has such files, not {form.name}")
-    parts = tuple(
-        Entry(form.folder(part.split, bool(recipe.splits)), part.split, len(part)) for part in recipe.parts()
+    splits = tuple(
+        Entry(form.folder(own.split, bool(recipe.splits)), own.split, len(own)) for own in recipe.by_split()
     )
-    return Manifest(form.name, recipe, glyphs.name, glyphs.digest, wanted, parts)
+    return Manifest(form.name, recipe, glyphs.name, glyphs.digest, wanted, splits)
 
 
 # --- Reading it ----------------------------------------------------------------------------------------
@@ -208,23 +208,25 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
 def _manifest(fields: Fields, form: str) -> Manifest:
     recipe = Recipe.from_dict(fields.mapping("recipe"))
     source = fields.object("source")
-    parts = []
-    for value in fields.items("parts"):
-        part = Fields(value, "parts")
-        parts.append(
+    splits = []
+    for value in fields.items("splits"):
+        entry = Fields(value, "splits")
+        splits.append(
             Entry(
-                part.text("folder"),
-                part.text("split"),
-                part.integer("images", 0, MAX_IMAGES),
-                part.digest("pixels", ""),
+                entry.text("folder"),
+                entry.text("split"),
+                entry.integer("images", 0, MAX_IMAGES),
+                entry.digest("pixels", ""),
             )
         )
-    if [(part.split, part.images) for part in parts] != [(p.split, len(p)) for p in recipe.parts()]:
-        raise ValueError("its parts are not those of its recipe")
-    if [part.folder for part in parts] != [
-        find_format(form).folder(part.split, bool(recipe.splits)) for part in recipe.parts()
+    if [(entry.split, entry.images) for entry in splits] != [
+        (own.split, len(own)) for own in recipe.by_split()
     ]:
-        raise ValueError("a part has another folder")
+        raise ValueError("its splits are not those of its recipe")
+    if [entry.folder for entry in splits] != [
+        find_format(form).folder(own.split, bool(recipe.splits)) for own in recipe.by_split()
+    ]:
+        raise ValueError("a split has another folder")
     labels = fields.texts("labels") if "labels" in fields else []
     if not set(labels) <= set(find_format(form).label_files):
         raise ValueError("it has unknown files of labels")
@@ -234,7 +236,7 @@ def _manifest(fields: Fields, form: str) -> Manifest:
         source.text("name"),
         source.text("digest"),
         tuple(name for name in LABEL_FILES if name in labels),
-        tuple(parts),
+        tuple(splits),
         fields.digest("pixels", ""),
         fields.text("digitseq", ""),
     )
@@ -300,7 +302,7 @@ def finished_manifest(storage: Storage) -> Manifest:
     if manifest is None:
         hint = RESUME_BATCH if storage.exists(UNFINISHED) else ""
         raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
-    if not all((manifest.pixels, *(entry.pixels for entry in manifest.parts))):
+    if not all((manifest.pixels, *(entry.pixels for entry in manifest.splits))):
         raise FormatError(
             f"{storage.where(MANIFEST)}: the manifest is damaged (a digest of pixels is missing)"
         )

@@ -17,7 +17,7 @@ from digitseq.storage.base import Storage
 
 
 @dataclass(frozen=True)
-class DatasetPart:
+class DatasetSplit:
     """
     The images of one split of a dataset on disk.
 
@@ -93,16 +93,16 @@ class Dataset:
         path: its folder, or a URL.
         recipe: what it was made from.
         manifest: all that dataset.json says.
-        parts: split → its images; one entry, named after its split, if there are no splits.
+        splits: split → its images; one entry, named after its split, if there are no splits.
     """
 
     path: Path | str
     recipe: Recipe
     manifest: dict[str, Any]
-    parts: dict[str, DatasetPart]
+    splits: dict[str, DatasetSplit]
 
     def __len__(self) -> int:
-        return sum(map(len, self.parts.values()))
+        return sum(map(len, self.splits.values()))
 
 
 def read_dataset(out: str | Path) -> Dataset:
@@ -121,8 +121,8 @@ def read_dataset(out: str | Path) -> Dataset:
     """
     storage = dataset_storage(out)
     manifest = finished_manifest(storage)
-    parts = {
-        part.split: DatasetPart(part, place, manifest.form, storage)
-        for part, place in zip(manifest.recipe.parts(), manifest.places, strict=True)
+    splits = {
+        own.split: DatasetSplit(own, place, manifest.form, storage)
+        for own, place in zip(manifest.recipe.by_split(), manifest.places, strict=True)
     }
-    return Dataset(out, manifest.recipe, manifest.to_dict(), parts)
+    return Dataset(out, manifest.recipe, manifest.to_dict(), splits)

@@ -65,7 +65,7 @@ def _verify(
     names = storage.files()
     yield from _wrong_files(storage, manifest, names)
     done, digests = 0, []
-    for part, place, entry in zip(recipe.parts(), places, manifest.parts, strict=True):
+    for own, place, entry in zip(recipe.by_split(), places, manifest.splits, strict=True):
         state, told = sha256(), set[str]()
         checker = form.checking(storage, place)
         for number in form.stretches(storage, place, names):
@@ -80,7 +80,7 @@ def _verify(
                 for name in form.shard_files(place, number)
                 if name not in names
             ]
-            shard = part.part(number * SHARD, number * SHARD + place.size(number))
+            shard = own.slice(number * SHARD, number * SHARD + place.size(number))
             digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
             # What is wrong with a whole file is found again with each of its shards.
             yield from dict.fromkeys(problem for problem in (*missing, *wrong) if problem not in told)

@@ -134,8 +134,8 @@ def _plan(
     force: bool,
 ) -> Job:
     """What is to be written, if it can be, and if nothing that is there would be lost."""
-    for split in recipe.parts():
-        check_recipe(split, glyphs.choose(split.split))
+    for of_split in recipe.by_split():
+        check_recipe(of_split, glyphs.choose(of_split.split))
     if form is not None:
         open_format(form)
     for name in labels:

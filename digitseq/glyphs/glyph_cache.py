@@ -80,7 +80,7 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
             "sha256": {name: _sha256(inside, name) for name in arrays},
             "name": glyphs.name,
             "digest": glyphs.digest,
-            "parts": list(glyphs.parts),
+            "parts": list(glyphs.splits),
             "bounds": bounds.tolist(),
             "writers": glyphs.writers is not None,
             "widest_ink": glyphs.widest_ink.tolist(),
@@ -173,7 +173,7 @@ class _Stored:
     sha256: dict[str, str]
     name: str
     digest: str
-    parts: tuple[str, ...]
+    splits: tuple[str, ...]
     bounds: IntArray
     has_writers: bool
     widest_ink: IntArray | None
@@ -201,10 +201,10 @@ def _read_manifest(folder: Path) -> _Stored | None:
 
 
 def _parse_manifest(fields: Fields) -> _Stored:
-    parts = fields.texts("parts")
+    splits = fields.texts("parts")
     rows = [Fields({"row": row}, "bounds").integers("row", 0, MOST_GLYPHS) for row in fields.items("bounds")]
-    if len(rows) != 10 or {len(row) for row in rows} != {len(parts) + 1} or not parts:
-        raise ValueError("bounds: expected 10 rows, each with a number more than there are parts")
+    if len(rows) != 10 or {len(row) for row in rows} != {len(splits) + 1} or not splits:
+        raise ValueError("bounds: expected 10 rows, each with a number more than there are splits")
     bounds = np.array(rows, np.int64)
     if bounds[0, 0] != 0 or (np.diff(bounds.ravel()) < 0).any() or (bounds[1:, 0] != bounds[:-1, -1]).any():
         raise ValueError("bounds: expected ranges that follow one another")
@@ -216,7 +216,7 @@ def _parse_manifest(fields: Fields) -> _Stored:
         {name: stated.digest(name) for name in _FILES if name in stated},
         fields.text("name"),
         fields.text("digest"),
-        tuple(parts),
+        tuple(splits),
         bounds,
         fields.flag("writers"),
         None if widest is None else np.array(widest, np.int64),
@@ -253,7 +253,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
             read("origin.npy", "i4", rows),
             name=stated.name,
             digest=stated.digest,
-            parts=stated.parts,
+            splits=stated.splits,
             writers=read("writers.npy", "i4", rows) if stated.has_writers else None,
             widest_ink=stated.widest_ink,
         )

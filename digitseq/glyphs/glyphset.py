@@ -22,18 +22,18 @@ class GlyphSet(Tiles):
 
     A set is opened once in a process and shared, so its arrays are read-only; copy what you want to change.
 
-    The rows of one digit lie together, and within them the rows of one part (train, validation, test).
+    The rows of one digit lie together, and within them the rows of one split (train, validation, test).
     So every split is, for each digit, one range of rows: no index lists, no copies, and a row number
     names the same glyph in every split.
 
     Attributes:
         name: what the source is called.
         digest: SHA-256 of the glyphs and their order, hex.
-        parts: names of the parts, in order.
-        split: which part is drawn from, or "all".
+        splits: names of the splits, in order.
+        split: which split is drawn from, or "all".
         starts: int (10,), first row of each digit in the split.
         counts: uint64 (10,), how many rows each digit has there; 0 where the split has none.
-        widest_ink: int (10,), the greatest ink width of each digit in the whole source, all parts: what
+        widest_ink: int (10,), the greatest ink width of each digit in the whole source, all splits: what
             fits does not depend on the split.
         origin: int (rows,), place of each glyph in the source's own order (for MNIST: 0–59,999 train,
             60,000–69,999 test).
@@ -55,7 +55,7 @@ class GlyphSet(Tiles):
         *,
         name: str,
         digest: str,
-        parts: tuple[str, ...] = ("train",),
+        splits: tuple[str, ...] = ("train",),
         writers: AnyArray | None = None,
         widest_ink: IntArray | None = None,
     ) -> None:
@@ -65,17 +65,17 @@ class GlyphSet(Tiles):
         Args:
             stored: uint8 (rows, 29, 28), each glyph's 28 rows and one blank row below.
             ink: integers (4, rows): ink_left, ink_width, ink_top, ink_height.
-            bounds: int (10, parts + 1): digit d of part p is rows bounds[d, p] to bounds[d, p + 1], end
+            bounds: int (10, splits + 1): digit d of split s is rows bounds[d, s] to bounds[d, s + 1], end
                 excluded.
             origin: integers (rows,).
             name: what the source is called.
             digest: SHA-256 of the glyphs, hex.
-            parts: names of the parts.
+            splits: names of the splits.
             writers: integers (rows,) or None.
             widest_ink: int (10,); measured if None.
         """
         super().__init__(stored, ink.astype(np.int64))
-        self.name, self.digest, self.parts = name, digest, parts
+        self.name, self.digest, self.splits = name, digest, splits
         self.origin = read_only(origin)
         self.folder: Path | None = None
         self.reopen: Callable[[Path, str], GlyphSet] | None = None
@@ -97,8 +97,8 @@ class GlyphSet(Tiles):
         labels: AnyArray,
         *,
         name: str = "custom",
-        part: AnyArray | None = None,
-        parts: tuple[str, ...] = ("train",),
+        split_of: AnyArray | None = None,
+        splits: tuple[str, ...] = ("train",),
         writers: AnyArray | None = None,
     ) -> "GlyphSet":
         """
@@ -108,12 +108,12 @@ class GlyphSet(Tiles):
             images: uint8 (rows, 28, 28), 0 is no ink, 255 full ink; every image has ink.
             labels: integers (rows,), 0–9.
             name: what the source is called.
-            part: integers (rows,), which of ``parts`` each image belongs to; all to the first if None.
-            parts: names of the parts.
+            split_of: integers (rows,), which of ``splits`` each image belongs to; all to the first if None.
+            splits: names of the splits.
             writers: integers (rows,), who wrote each image; None if that is not known.
 
         Returns:
-            The set, its split "all"; rows keep their order within a digit and part.
+            The set, its split "all"; rows keep their order within a digit and split.
 
         Raises:
             SourceError: shape, dtype or a label is wrong, or an image is blank.
@@ -121,7 +121,7 @@ class GlyphSet(Tiles):
         >>> GlyphSet.from_arrays(np.full((3, 28, 28), 255, np.uint8), np.array([7, 1, 7])).counts.tolist()
         [0, 1, 0, 0, 0, 0, 0, 2, 0, 0]
         """
-        stored, bounds, order = arrange(images, labels, part, len(parts), name)
+        stored, bounds, order = arrange(images, labels, split_of, len(splits), name)
         digest = glyph_digest(stored, bounds)
         if writers is not None:
             writers = np.asarray(writers)
@@ -138,12 +138,12 @@ class GlyphSet(Tiles):
             order,
             name=name,
             digest=digest,
-            parts=parts,
+            splits=splits,
             writers=writers,
         )
 
     def __len__(self) -> int:
-        """Number of rows, all parts together."""
+        """Number of rows, all splits together."""
         return len(self._stored)
 
     def __repr__(self) -> str:
@@ -177,7 +177,7 @@ class GlyphSet(Tiles):
         The same glyphs, drawn from one split.
 
         Args:
-            split: one of `parts`, or "all".
+            split: one of `splits`, or "all".
 
         Raises:
             SourceError: the source has no such split.
@@ -185,14 +185,14 @@ class GlyphSet(Tiles):
         if split in self._choices:
             return self._choices[split]
         if split == ALL:
-            low, high = 0, len(self.parts)
-        elif split in self.parts:
-            low = self.parts.index(split)
+            low, high = 0, len(self.splits)
+        elif split in self.splits:
+            low = self.splits.index(split)
             high = low + 1
         else:
             raise SourceError(
-                f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.parts, ALL))}",
-                hint=f"choose one of these (--split {self.parts[0]}); your own files tell their split by "
+                f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.splits, ALL))}",
+                hint=f"choose one of these (--split {self.splits[0]}); your own files tell their split by "
                 "train, validation or test in their names",
             )
         chosen = object.__new__(type(self))  # copy.copy would go by __reduce__
@@ -242,7 +242,7 @@ def _ranges(low: IntArray, high: IntArray) -> tuple[IntArray, UInt64Array]:
 
 
 def arrange(
-    images: AnyArray, labels: AnyArray, part: AnyArray | None, parts: int, name: str
+    images: AnyArray, labels: AnyArray, split_of: AnyArray | None, splits: int, name: str
 ) -> tuple[UInt8Array, IntArray, IntArray]:
     """
     Images in the order and form in which they are stored.
@@ -250,12 +250,12 @@ def arrange(
     Args:
         images: uint8 (rows, 28, 28).
         labels: integers (rows,), 0–9.
-        part: integers (rows,), below parts, or None.
-        parts: number of parts.
+        split_of: integers (rows,), below splits, or None.
+        splits: number of splits.
         name: for messages.
 
     Returns:
-        stored uint8 (rows, 29, 28), bounds int (10, parts + 1), and the order int (rows,): stored row r was
+        stored uint8 (rows, 29, 28), bounds int (10, splits + 1), and the order int (rows,): stored row r was
         image order[r].
 
     Raises:
@@ -277,17 +277,18 @@ def arrange(
     blank = ~images.any((1, 2))
     if blank.any():
         raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
-    part = np.zeros(len(images), np.int64) if part is None else np.asarray(part)
-    if part.shape != labels.shape or part.dtype.kind not in "iu" or (part < 0).any() or (part >= parts).any():
+    split_of = np.zeros(len(images), np.int64) if split_of is None else np.asarray(split_of)
+    fits = split_of.shape == labels.shape and split_of.dtype.kind in "iu"
+    if not fits or (split_of < 0).any() or (split_of >= splits).any():
         raise SourceError(
-            f"{name}: expected {counted(len(images), 'integer')} below {parts}, the part of each image"
+            f"{name}: expected {counted(len(images), 'integer')} below {splits}, the split of each image"
         )
-    key = labels.astype(np.int64) * parts + part.astype(np.int64)
+    key = labels.astype(np.int64) * splits + split_of.astype(np.int64)
     order = np.argsort(key, kind="stable").astype(np.int64)
     stored = np.zeros((len(images), SIDE + 1, SIDE), np.uint8)
     stored[:, :SIDE] = images[order]
-    ends = np.cumsum(count_values(key, bins=10 * parts), dtype=np.int64).reshape(10, parts)
-    bounds = np.zeros((10, parts + 1), np.int64)
+    ends = np.cumsum(count_values(key, bins=10 * splits), dtype=np.int64).reshape(10, splits)
+    bounds = np.zeros((10, splits + 1), np.int64)
     bounds[:, 1:] = ends
     bounds[1:, 0] = ends[:-1, -1]
     return stored, bounds, order.astype(np.int64)

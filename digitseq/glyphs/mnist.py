@@ -16,11 +16,11 @@ from digitseq.arrays import AnyArray
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_bytes, read_idx
+from digitseq.splits import DISJOINT_SPLITS
 
 NAME = "mnist"
-PARTS = ("train", "validation", "test")
 VALIDATION = 6_000
-"""How many images at the end of MNIST-train are the validation part, which the train part leaves out."""
+"""How many images at the end of MNIST-train are the validation split, which the train split leaves out."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def read_original(path: Path, file: SourceFile) -> AnyArray:
 
 def parse(paths: Mapping[SourceFile, Path]) -> GlyphSet:
     """
-    MNIST as a GlyphSet with the parts train, validation and test.
+    MNIST as a GlyphSet with the splits train, validation and test.
 
     Args:
         paths: where each of FILES lies, gzip or plain.
@@ -111,11 +111,11 @@ def parse(paths: Mapping[SourceFile, Path]) -> GlyphSet:
         SourceError: a file cannot be read.
     """
     train, train_labels, test, test_labels = (read_original(paths[file], file) for file in FILES)
-    part = np.zeros(len(train) + len(test), np.int64)
-    part[len(train) - VALIDATION : len(train)] = 1
-    part[len(train) :] = 2
+    split_of = np.zeros(len(train) + len(test), np.int64)
+    split_of[len(train) - VALIDATION : len(train)] = 1
+    split_of[len(train) :] = 2
     images, labels = np.concatenate([train, test]), np.concatenate([train_labels, test_labels])
-    return GlyphSet.from_arrays(images, labels, name=NAME, part=part, parts=PARTS)
+    return GlyphSet.from_arrays(images, labels, name=NAME, split_of=split_of, splits=DISJOINT_SPLITS)
 
 
 def read_writers(paths: Mapping[SourceFile, Path]) -> AnyArray:

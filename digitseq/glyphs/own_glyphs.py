@@ -21,12 +21,12 @@ from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_er
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
 from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
+from digitseq.splits import DISJOINT_SPLITS
 from digitseq.storage.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input
 from digitseq.storage.npy import check_members, read_array
 from digitseq.storage.open_folder import open_regular
 
-PARTS = ("train", "validation", "test")
-_PART_WORDS = {
+_SPLIT_WORDS = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -94,38 +94,38 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
             hint="expected folders 0 to 9 of images, IDX pairs (…images-idx3-ubyte and "
             "…labels-idx1-ubyte) or an .npz with images and labels",
         )
-    images, labels, part = _join(path, pieces)
+    images, labels, split_of = _join(path, pieces)
     if path.is_dir():
         _name_unused(path, used)
     name = path.resolve().name
     if name.partition(":")[0] in reserved:
         name += "/"  # a folder called mnist is not MNIST
-    return GlyphSet.from_arrays(images, labels, name=name, part=part, parts=_parts(pieces))
+    return GlyphSet.from_arrays(images, labels, name=name, split_of=split_of, splits=_splits(pieces))
 
 
-def _parts(pieces: list[Piece]) -> tuple[str, ...]:
-    found = {part for part, _, _ in pieces}
-    return tuple(part for part in PARTS if part in found)
+def _splits(pieces: list[Piece]) -> tuple[str, ...]:
+    found = {split for split, _, _ in pieces}
+    return tuple(split for split in DISJOINT_SPLITS if split in found)
 
 
 def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArray]:
-    parts = _parts(pieces)
+    splits = _splits(pieces)
     ready = []
-    for part, images, labels in pieces:
+    for split, images, labels in pieces:
         if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
             raise SourceError(
                 f"{path}: expected one integer label for each of {counted(len(images), 'image')}, "
                 f"got {labels.dtype} {labels.shape}"
             )
-        number = np.full(len(labels), parts.index(part), np.int64)
+        number = np.full(len(labels), splits.index(split), np.int64)
         ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     return glyphs, labels, numbers
 
 
-def _part_of(name: str) -> str:
+def _split_named(name: str) -> str:
     words = re.split(r"[^a-z0-9]+", name.lower())
-    return next((_PART_WORDS[word] for word in words if word in _PART_WORDS), "train")
+    return next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), "train")
 
 
 # --- The forms ------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def _part_of(name: str) -> str:
 def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
     """Pieces from folders of images; adds what it uses."""
     folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
-    roots = [(_PART_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in _PART_WORDS]
+    roots = [(_SPLIT_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in _SPLIT_WORDS]
     if any(f.name in _DIGITS for f in folders):
         roots = [("train", folder)]
     for _, root in roots:
@@ -142,7 +142,7 @@ def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
             if entry.is_dir() and entry.name.isdigit() and entry.name not in _DIGITS:
                 raise SourceError(f"{entry}: expected folders 0 to 9, a folder for each digit")
     pieces = []
-    for part, root in roots:
+    for split, root in roots:
         glyphs, labels = [], []
         for digit in range(10):
             for file in _image_files(root / str(digit)):
@@ -150,7 +150,7 @@ def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
                 labels.append(digit)
                 used.add(file)
         if glyphs:
-            pieces.append((part, np.stack(glyphs), np.array(labels, np.int64)))
+            pieces.append((split, np.stack(glyphs), np.array(labels, np.int64)))
     return pieces
 
 
@@ -260,7 +260,7 @@ def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list
         if "emnist" in name.lower():
             images = images.transpose(0, 2, 1)
             images, labels = images[labels <= 9], labels[labels <= 9]
-        pieces.append((_part_of(name), images, labels))
+        pieces.append((_split_named(name), images, labels))
     return pieces
 
 
@@ -284,7 +284,7 @@ def _npz(path: Path) -> list[Piece]:
             f"{path}: expected the arrays images and labels (or x_train and y_train, …), "
             f"found {', '.join(names[:20]) or 'none'}"
         )
-    return [(_part_of(rest), images[rest], _flat(labels[rest])) for rest in images]
+    return [(_split_named(rest), images[rest], _flat(labels[rest])) for rest in images]
 
 
 def _read(member: IO[bytes], room: int) -> AnyArray:

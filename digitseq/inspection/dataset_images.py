@@ -8,7 +8,7 @@ from typing import Any
 from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import short
 from digitseq.dataset.formats.stored_image import Facts, Found, sample_key
-from digitseq.dataset.read import DatasetPart
+from digitseq.dataset.read import DatasetSplit
 from digitseq.dataset.shards import SHARD
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE
@@ -19,24 +19,24 @@ _MOST_GLYPHS = 1 << 30
 
 
 @dataclass(frozen=True)
-class StoredPart:
+class StoredSplit:
     """A split of a dataset whose format keeps many images in one file."""
 
-    part: DatasetPart
+    stored: DatasetSplit
     _leftovers: list[Problem] = field(default_factory=list)
 
     @property
     def split(self) -> str:
         """Its name."""
-        return self.part.place.split
+        return self.stored.place.split
 
     @property
     def recipe(self) -> Recipe:
         """The recipe of this split alone."""
-        return self.part.recipe
+        return self.stored.recipe
 
     def __len__(self) -> int:
-        return len(self.part)
+        return len(self.stored)
 
     def name(self, number: int) -> str:
         """What to call an image."""
@@ -45,7 +45,7 @@ class StoredPart:
     def image(self, number: int) -> UInt8Array | None:
         """The pixels of one image, as stored."""
         try:
-            return self.part.found(number).image(self.part.place.widest_px)
+            return self.stored.found(number).image(self.stored.place.widest_px)
         except (FormatError, IndexError):
             return None
 
@@ -65,21 +65,21 @@ class StoredPart:
         """The images of a shard, and why there are no more."""
         found: list[Found] = []
         try:
-            found.extend(self.part.format.found(self.part.storage, self.part.place, shard))
+            found.extend(self.stored.format.found(self.stored.storage, self.stored.place, shard))
         except FormatError as error:
             self._leftovers.append(("file", error.problem))
             return found, error.problem
         return found, ""
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the part as a whole."""
+        """What is wrong with the split as a whole."""
         return self._leftovers
 
     def _row(self, number: int, found: Found) -> Row:
         label, boxes, glyphs, problems = checked(found.facts, found.where)
         if found.problem:
             problems = [("metadata", f"{found.where}: {found.problem}")]
-        image = found.image(self.part.place.widest_px)
+        image = found.image(self.stored.place.widest_px)
         if image is None or len(image) != SIDE:
             problems.append(("file", f"{found.where}: damaged or cut off"))
             image = None

@@ -103,12 +103,12 @@ def _missing(table: Table) -> Iterable[Finding]:
         return
     absent: list[str] = []
     doubles: list[str] = []
-    for place, part in enumerate(table.subject.parts):
-        numbers, times = unique_counts(table.number[table.part == place])
-        doubles += [part.name(number) for number in numbers[times > 1].tolist()]
+    for place, split in enumerate(table.subject.splits):
+        numbers, times = unique_counts(table.number[table.split == place])
+        doubles += [split.name(number) for number in numbers[times > 1].tolist()]
         if not table.sample:
-            every = np.arange(len(part), dtype=np.int64)
-            absent += [part.name(n) for n in np.setdiff1d(every, numbers).tolist()]
+            every = np.arange(len(split), dtype=np.int64)
+            absent += [split.name(n) for n in np.setdiff1d(every, numbers).tolist()]
     for names, sentence in (
         (absent, "images without a line in the metadata"),
         (doubles, "images with more than one line in the metadata"),
@@ -139,7 +139,7 @@ def _twins(table: Table) -> Iterable[Finding]:
 
 
 def _splits(table: Table, group: list[int]) -> int:
-    return len({int(table.part[image]) for image in group})
+    return len({int(table.split[image]) for image in group})
 
 
 def _by_chance(table: Table, group: list[int]) -> bool:
@@ -152,20 +152,20 @@ def _known(table: Table, image: int) -> tuple[str, bytes, bytes]:
     return table.labels[image], table.glyph[digits].tobytes(), table.boxes[digits].tobytes()
 
 
-def _parts_of(value: AnyArray, part: AnyArray, values: int) -> AnyArray:
-    """Which values occur in which parts: bool (values, parts)."""
-    there = np.zeros((values, int(part.max(initial=0)) + 1), np.bool_)
-    there[value, part] = True
+def _splits_of(value: AnyArray, split: AnyArray, values: int) -> AnyArray:
+    """Which values occur in which splits: bool (values, splits)."""
+    there = np.zeros((values, int(split.max(initial=0)) + 1), np.bool_)
+    there[value, split] = True
     return there
 
 
 def shared_glyphs(table: Table) -> AnyArray:
     """Glyphs that occur in more than one split, ascending."""
-    if len(table.subject.parts) < 2:
+    if len(table.subject.splits) < 2:
         return np.zeros(0, np.int64)
     known = table.glyph >= 0
     glyphs, which = unique_inverse(table.glyph[known])
-    there = _parts_of(which, table.part[table.image[known]], len(glyphs))
+    there = _splits_of(which, table.split[table.image[known]], len(glyphs))
     shared: AnyArray = glyphs[there.sum(1, dtype=np.int64) > 1]
     return shared
 
@@ -177,7 +177,7 @@ def _leaks(table: Table) -> Iterable[Finding]:
     examples = []
     for glyph in leaks[:EXAMPLES].tolist():
         images = table.image[table.glyph == glyph]
-        firsts = [int(images[table.part[images] == part][0]) for part in np.unique(table.part[images])]
+        firsts = [int(images[table.split[images] == split][0]) for split in np.unique(table.split[images])]
         examples.append(f"glyph {glyph}: " + ", ".join(table.name(image) for image in firsts))
     yield Finding("leak", True, len(leaks), "glyphs in more than one split", tuple(examples))
 
@@ -191,12 +191,12 @@ def _strange(table: Table) -> AnyArray:
     digit_of = np.full(
         max(int(glyphs.origin.max(initial=0)), int(table.glyph.max(initial=0))) + 1, -1, dtype=np.int64
     )
-    for place, part in enumerate(table.subject.parts):
+    for place, split in enumerate(table.subject.splits):
         digit_of[:] = -1
-        own = glyphs.choose(part.split if part.recipe is not None else "all")
+        own = glyphs.choose(split.split if split.recipe is not None else "all")
         for digit in range(10):
             digit_of[own.origin[own.rows(digit)]] = digit
-        here = (table.part[table.image] == place) & (table.glyph >= 0)
+        here = (table.split[table.image] == place) & (table.glyph >= 0)
         wrong[here] = digit_of[table.glyph[here]] != table.digit[here]
     return wrong
 
@@ -254,12 +254,12 @@ def _repeated(table: Table) -> Iterable[Finding]:
 def _balance(table: Table) -> Iterable[Finding]:
     """Digits that are so much more or less frequent than a tenth that chance does not explain it."""
     examples = []
-    for place, part in enumerate(table.subject.parts):
-        digits = digit_counts(table.digit[table.part[table.image] == place])
+    for place, split in enumerate(table.subject.splits):
+        digits = digit_counts(table.digit[table.split[table.image] == place])
         total = int(digits.sum(dtype=np.int64))
         even = total / 10
         off = np.abs(digits - even)
-        where = f"{part.split}: " if len(table.subject.parts) > 1 else ""
+        where = f"{split.split}: " if len(table.subject.splits) > 1 else ""
         examples += [
             f"{where}digit {d}: {digits[d]:,} of {total:,}, {digits[d] / even:.2f} × an even share"
             for d in np.flatnonzero((off > _SURPRISE * (even * 0.9) ** 0.5) & (off > _OFF * even)).tolist()

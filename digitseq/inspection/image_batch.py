@@ -72,7 +72,9 @@ def stack(rows: list[Row], white: BoolArray) -> tuple[UInt8Array, IntArray]:
     """Images side by side in one array, white on black, narrower ones at the left; and their widths."""
     shapes = [(0, 0) if row.image is None else row.image.shape for row in rows]
     widths = np.array([width for _, width in shapes], np.int64)
-    images = np.zeros((len(rows), max(height for height, _ in shapes), widths.max(initial=0)), np.uint8)
+    images = np.zeros(
+        (len(rows), max((height for height, _ in shapes), default=0), widths.max(initial=0)), np.uint8
+    )
     for place, (row, (height, width)) in enumerate(zip(rows, shapes, strict=True)):
         if row.image is not None:
             images[place, :height, :width] = row.image if not white[place] else 255 - row.image

@@ -20,7 +20,7 @@ class Row(NamedTuple):
     One image, as the files tell of it.
 
     Attributes:
-        number: its number in its part.
+        number: its number in its split.
         label: its label.
         image: uint8 (28, width) as it is stored; None if it is missing or damaged.
         boxes: x, y, w, h of each digit; none if nothing is known of them.
@@ -38,7 +38,7 @@ class Row(NamedTuple):
     problems: list[Problem]
 
 
-class Part(Protocol):
+class SplitImages(Protocol):
     """Images of one split."""
 
     @property
@@ -62,7 +62,7 @@ class Part(Protocol):
         """The pixels of one image, uint8 (28, width), as stored."""
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the part as a whole, known when all rows have been read."""
+        """What is wrong with the split as a whole, known when all rows have been read."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Subject:
     Attributes:
         name: the path that was given, or a word for a recipe.
         kind: "dataset", "recipe" or "image".
-        parts: its splits.
+        splits: its splits.
         recipe: of the whole; None where there is none.
         problems: what is wrong with the whole.
         folder: where its files are, if it is a dataset.
@@ -83,7 +83,7 @@ class Subject:
 
     name: str
     kind: str
-    parts: list[Part]
+    splits: list[SplitImages]
     recipe: Recipe | None
     problems: list[Problem] = field(default_factory=list)
     folder: Path | None = None
@@ -99,9 +99,9 @@ class Subject:
         """
         if split is None:
             return self
-        parts = [part for part in self.parts if part.split == split]
-        if not parts:
-            there = ", ".join(part.split for part in self.parts)
+        splits = [images for images in self.splits if images.split == split]
+        if not splits:
+            there = ", ".join(images.split for images in self.splits)
             raise ArgumentError("split", f"expected one of {there}, got {split!r}")
-        others = tuple(f"{part.split}/" for part in self.parts if part.split != split)
-        return replace(self, parts=parts, left_out=others)
+        others = tuple(f"{images.split}/" for images in self.splits if images.split != split)
+        return replace(self, splits=splits, left_out=others)

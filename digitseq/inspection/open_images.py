@@ -20,14 +20,14 @@ from digitseq.dataset.manifest import (
     finished_manifest,
     read_manifest,
 )
-from digitseq.dataset.read import DatasetPart
+from digitseq.dataset.read import DatasetSplit
 from digitseq.errors import RESUME_BATCH, DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
-from digitseq.inspection.dataset_images import StoredPart
-from digitseq.inspection.folder_images import MOST_LINE, FolderPart, without_recipe
-from digitseq.inspection.images import OpenGlyphs, Part, Problem, Row, Subject
-from digitseq.inspection.single_picture import PicturePart, open_picture
+from digitseq.inspection.dataset_images import StoredSplit
+from digitseq.inspection.folder_images import MOST_LINE, FolderSplit, without_recipe
+from digitseq.inspection.images import OpenGlyphs, Problem, Row, SplitImages, Subject
+from digitseq.inspection.single_picture import PictureSplit, open_picture
 from digitseq.json_fields import parse_json
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
@@ -62,7 +62,7 @@ def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: Open
         if not path.exists():
             raise FormatError(f"{path}: no such file or folder")
         if path.suffix.lower() in {find_format(name).suffix for name in FORMATS} - IMAGE_SUFFIXES:
-            raise FormatError(f"{path}: a part of a dataset", hint="name the folder with its dataset.json")
+            raise FormatError(f"{path}: one file of a dataset", hint="name the folder with its dataset.json")
         if path.suffix.lower() == ".json":
             return _open_json(path, open_glyphs, glyphs_at_hand)
         return _open_image(path, glyphs_at_hand) or open_picture(path, glyphs_at_hand)
@@ -82,21 +82,21 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
     name, recipe = storage.where(), manifest.recipe
     folder = storage.root if isinstance(storage, LocalStorage) else None
     glyphs = _at_hand(recipe, manifest.digest, glyphs_at_hand)
-    parts: list[Part] = []
+    splits: list[SplitImages] = []
     problems: list[Problem] = []
     _need_most_shards(storage, manifest)
-    for part, place in zip(recipe.parts(), manifest.places, strict=True):
+    for own, place in zip(recipe.by_split(), manifest.places, strict=True):
         if not manifest.form.stands_alone:
-            parts.append(StoredPart(DatasetPart(part, place, manifest.form, storage)))
+            splits.append(StoredSplit(DatasetSplit(own, place, manifest.form, storage)))
         elif storage.exists(place.folder + METADATA):
-            parts.append(FolderPart(storage, place.folder, place.folder, part.split, part, len(part)))
+            splits.append(FolderSplit(storage, place.folder, place.folder, own.split, own, len(own)))
         else:
-            images = counted(len(part), "image")
+            images = counted(len(own), "image")
             told = f"{place.folder}{METADATA}: missing, so its {images} cannot be inspected"
             problems.append(("split", told))
-    if not parts:
+    if not splits:
         raise FormatError(f"{name}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew")
-    return Subject(name, "dataset", parts, recipe, problems, folder, glyphs)
+    return Subject(name, "dataset", splits, recipe, problems, folder, glyphs)
 
 
 def _need_most_shards(storage: Storage, manifest: Manifest) -> None:
@@ -136,18 +136,18 @@ def _open_split(path: Path, above: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
     """A folder with images that has no manifest: one split of a dataset, or one that has lost it."""
     if (above / MANIFEST).is_file():
         whole = _open_folder(above, glyphs_at_hand)
-        for part in whole.parts:
-            folder = part.folder if isinstance(part, FolderPart) else f"{part.split}/"
+        for split in whole.splits:
+            folder = split.folder if isinstance(split, FolderSplit) else f"{split.split}/"
             if above / folder == path.resolve():
-                own = replace(part, prefix="") if isinstance(part, FolderPart) else part
-                others = tuple(f"{other.split}/" for other in whole.parts if other is not part)
+                own = replace(split, prefix="") if isinstance(split, FolderSplit) else split
+                others = tuple(f"{other.split}/" for other in whole.splits if other is not split)
                 return replace(
-                    whole, name=str(path), parts=[own], recipe=part.recipe, problems=[], left_out=others
+                    whole, name=str(path), splits=[own], recipe=split.recipe, problems=[], left_out=others
                 )
     if not (path / METADATA).is_file():
         raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
-    part = without_recipe(path, "", "", "all")
-    return Subject(str(path), "dataset", [part], None, [_NO_MANIFEST], path)
+    split = without_recipe(path, "", "", "all")
+    return Subject(str(path), "dataset", [split], None, [_NO_MANIFEST], path)
 
 
 def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
@@ -157,16 +157,16 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
     if path.parent.parent.name != "images" or not (folder / METADATA).is_file():
         return None
     subject = _open_folder(folder, glyphs_at_hand)
-    for part in subject.parts:
-        inside = isinstance(part, FolderPart) and (subject.folder or folder) / part.folder == folder
+    for split in subject.splits:
+        inside = isinstance(split, FolderSplit) and (subject.folder or folder) / split.folder == folder
         if inside and path.stem.isdigit():
             name = image_name(int(path.stem))
             texts = LocalStorage(folder).lines(METADATA, MOST_LINE)
             lines = [line for line, text in enumerate(texts) if f'"{name}"' in text]
-            for row in part.rows(np.array(lines[:1], np.int64)):
-                one = PicturePart(path, part.split, part.recipe, row)
+            for row in split.rows(np.array(lines[:1], np.int64)):
+                one = PictureSplit(path, split.split, split.recipe, row)
                 return replace(
-                    subject, name=str(path), kind="image", parts=[one], recipe=part.recipe, problems=[]
+                    subject, name=str(path), kind="image", splits=[one], recipe=split.recipe, problems=[]
                 )
     return None
 
@@ -180,7 +180,7 @@ def _is_stored(folder: Path, manifest: Manifest) -> bool:
 
 
 @dataclass(frozen=True)
-class DrawnPart:
+class RecipeSplit:
     """A split of a recipe: images that are drawn when they are looked at."""
 
     split: str
@@ -196,7 +196,7 @@ class DrawnPart:
         return f"{self.prefix}{number}"
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the part as a whole: nothing."""
+        """What is wrong with the split as a whole: nothing."""
         return []
 
     def image(self, number: int) -> UInt8Array | None:
@@ -223,12 +223,12 @@ def open_recipe(recipe: Recipe, name: str, open_glyphs: OpenGlyphs) -> Subject:
         open_glyphs: opens its glyphs.
     """
     glyphs = open_glyphs(recipe)
-    parts: list[Part] = []
-    for part in recipe.parts():
-        check_recipe(part, glyphs.choose(part.split))
-        prefix = f"{part.split}/" if recipe.splits else ""
-        parts.append(DrawnPart(part.split, part, glyphs.choose(part.split), prefix))
-    return Subject(name, "recipe", parts, recipe, glyphs=glyphs)
+    splits: list[SplitImages] = []
+    for own in recipe.by_split():
+        check_recipe(own, glyphs.choose(own.split))
+        prefix = f"{own.split}/" if recipe.splits else ""
+        splits.append(RecipeSplit(own.split, own, glyphs.choose(own.split), prefix))
+    return Subject(name, "recipe", splits, recipe, glyphs=glyphs)
 
 
 def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
@@ -238,7 +238,7 @@ def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) 
         raise FormatError(f"{path}: not JSON ({error})") from error
     if path.name == MANIFEST and isinstance(data, dict):
         manifest = read_manifest(LocalStorage(path.parent))
-        folders = [] if manifest is None else [path.parent / part.folder for part in manifest.parts]
+        folders = [] if manifest is None else [path.parent / split.folder for split in manifest.splits]
         is_stored = manifest is not None and _is_stored(path.parent, manifest)
         if is_stored or any((folder / METADATA).is_file() for folder in folders):
             return _open_folder(path.parent, glyphs_at_hand)

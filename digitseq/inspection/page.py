@@ -221,7 +221,7 @@ def _item(
         "name": table.name(image),
         "label": table.labels[image][:_LABEL],
         "digits": len(table.labels[image]),
-        "split": table.subject.parts[int(table.part[image])].split,
+        "split": table.subject.splits[int(table.split[image])].split,
         "w": width,
         "width": int(table.width_px[image]),
         "boxes": [box for box in boxes.tolist() if 0 <= box[0] < width],

@@ -108,14 +108,15 @@ def make_report(table: Table) -> Report:
     labels = Counter(table.labels)
     known = table.glyph >= 0
     uses = unique_counts(table.glyph[known])[1]
-    labels_of_parts = Counter(label for label, _ in set(zip(table.labels, table.part.tolist(), strict=True)))
+    by_split = set(zip(table.labels, table.split.tolist(), strict=True))
+    splits_of_label = Counter(label for label, _ in by_split)
     return Report(
         name=subject.name,
         kind=subject.kind,
-        images=sum(map(len, subject.parts)),
+        images=sum(map(len, subject.splits)),
         inspected=count,
         recipe=None if subject.recipe is None else subject.recipe.to_dict(),
-        splits={part.split: int(np.count_nonzero(table.part == n)) for n, part in enumerate(subject.parts)},
+        splits={own.split: int(np.count_nonzero(table.split == n)) for n, own in enumerate(subject.splits)},
         width_px=_spread(table.width_px[table.readable]) or Spread(0, 0, 0),
         lengths=dict(zip(lengths.tolist(), images.tolist(), strict=True)),
         digits=tuple(digits.tolist()),
@@ -129,7 +130,7 @@ def make_report(table: Table) -> Report:
         twins=sum(len(group) - 1 for group in table.twins),
         glyphs=(len(uses), int(uses.max())) if len(uses) else None,
         shared_glyphs=len(shared_glyphs(table)),
-        shared_labels=sum(parts > 1 for parts in labels_of_parts.values()),
+        shared_labels=sum(splits > 1 for splits in splits_of_label.values()),
         findings=find(table),
         scores=None,
         table=table,

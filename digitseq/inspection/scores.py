@@ -227,7 +227,7 @@ def score(table: Table, predictions: Predictions) -> Scores:
         by_spacing=_by_spacing(table, in_question, read),
         by_digit=of_digits(table.digit),
         by_position=of_digits(table.position + 1),
-        by_split=_grouped(table.part[images], whole[images], lambda n: table.subject.parts[n].split),
+        by_split=_grouped(table.split[images], whole[images], lambda n: table.subject.splits[n].split),
         by_effect={
             name: _by_strength(values[images], whole[images]) for name, values in table.strengths.items()
         },

@@ -21,7 +21,7 @@ _MOST_PIXELS = 28 * 1_000_000
 
 
 @dataclass(frozen=True)
-class PicturePart:
+class PictureSplit:
     """One picture in a file."""
 
     path: Path
@@ -41,7 +41,7 @@ class PicturePart:
         return self.row.image
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the part as a whole: nothing beside its row."""
+        """What is wrong with the split as a whole: nothing beside its row."""
         return []
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
@@ -63,7 +63,7 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
     pixels, text = _read_picture(path)
     if "recipe" not in text:
         row = Row(0, "", pixels, [], [], [])
-        return Subject(str(path), "image", [PicturePart(path, "all", None, row)], None)
+        return Subject(str(path), "image", [PictureSplit(path, "all", None, row)], None)
     try:
         recipe = Recipe.from_dict(parse_json(text["recipe"]))
         if not len(recipe):
@@ -84,7 +84,7 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
         if not np.array_equal(drawn.images[0], pixels):
             problems.append(("pixels", f"{path.name}: its pixels are not those that its recipe draws"))
     row = Row(0, label, pixels, boxes, glyphs, problems)
-    return Subject(str(path), "image", [PicturePart(path, recipe.split, recipe, row)], recipe)
+    return Subject(str(path), "image", [PictureSplit(path, recipe.split, recipe, row)], recipe)
 
 
 def _runs(image: UInt8Array, count: int) -> list[list[int]]:

@@ -1,28 +1,20 @@
 """All that is looked at, as columns: one row an image, one row a digit. Numbers first, words later."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import blake2b
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
-from digitseq.checks import counted
-from digitseq.inspection.box_fit import misfits
-from digitseq.inspection.image_batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
-from digitseq.inspection.images import Part, Problem, Row, Subject
-from digitseq.inspection.measure import Gaps, Seen, column_gaps, contour_gaps, ink_columns
-from digitseq.inspection.recipe_promises import promise
+from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array, repeat
+from digitseq.inspection.images import Row, Subject
+from digitseq.inspection.measure_batch import Measured, measure_batch
 from digitseq.interrupts import check
 from digitseq.progress_protocol import Progress
-from digitseq.recipe import Recipe
 
 _BATCH = 500
 _BATCH_BYTES = 1 << 25
 _CONTOURS = 2_000  # images whose contours are measured, evenly spread: 100 times the work of counting columns
-HEAT_COLUMNS = 2_048
-"""Columns of the heat map; of wider images it shows the left part."""
 
 
 @dataclass(eq=False)
@@ -32,8 +24,8 @@ class Table:
 
     Attributes:
         subject: what was looked at.
-        part: int (images,), which of its parts.
-        number: int (images,), number in the part.
+        split: int (images,), which of its splits.
+        number: int (images,), number in the split.
         labels: texts.
         width_px: int (images,).
         left_px: int (images,), the first inked column; −1 where ink cannot be told.
@@ -60,7 +52,7 @@ class Table:
     """
 
     subject: Subject
-    part: IntArray
+    split: IntArray
     number: IntArray
     labels: list[str]
     width_px: IntArray
@@ -98,11 +90,11 @@ class Table:
 
     def name(self, image: int) -> str:
         """The file name of an image."""
-        return self.subject.parts[int(self.part[image])].name(int(self.number[image]))
+        return self.subject.splits[int(self.split[image])].name(int(self.number[image]))
 
     def pixels(self, image: int) -> UInt8Array | None:
         """An image as it is stored, read again; None if it cannot be."""
-        return self.subject.parts[int(self.part[image])].image(int(self.number[image]))
+        return self.subject.splits[int(self.split[image])].image(int(self.number[image]))
 
     def boxes_of(self, image: int) -> IntArray:
         """The boxes of one image, int (digits, 4)."""
@@ -118,22 +110,28 @@ def gather(subject: Subject, limit: int | None, progress: Progress | None = None
         limit: at most so many images, spread evenly; None for all.
         progress: called with images done, images in all and 0.
     """
-    total = sum(map(len, subject.parts))
+    total = sum(map(len, subject.splits))
     many = min(total, limit or total)
-    gathering = _Gathering(many)
-    every, first = spread(total, many if many < total else 0), 0
-    for number, part in enumerate(subject.parts):
+    every, first, done = spread(total, many if many < total else 0), 0, 0
+    batches: list[tuple[int, Measured]] = []
+    problems = [(kind, -1, sentence) for kind, sentence in subject.problems]
+    heat: AnyArray = np.zeros((0, 0), np.int64)
+    for number, split in enumerate(subject.splits):
         chosen = None
         if many < total:
-            chosen = every[(every >= first) & (every < first + len(part))] - first
-        first += len(part)
-        for rows in _batches(part.rows(chosen)):
+            chosen = every[(every >= first) & (every < first + len(split))] - first
+        first += len(split)
+        for rows in _batches(split.rows(chosen)):
             check()
-            gathering.add(number, part, rows)
+            measured = measure_batch(rows, split.recipe, _evenly(done, len(rows), many))
+            problems += [(kind, done + image, sentence) for kind, image, sentence in measured.problems]
+            heat = _added(heat, measured.heat)
+            batches.append((number, _compact(measured)))
+            done += len(rows)
             if progress is not None:
-                progress("inspect", len(gathering.labels), many, 0)
-        gathering.note(part.leftovers())
-    return gathering.table(subject, many < total)
+                progress("inspect", done, many, 0)
+        problems += [(kind, -1, sentence) for kind, sentence in split.leftovers()]
+    return _joined(subject, batches, heat, problems, many < total)
 
 
 def spread(count: int, wanted: int) -> IntArray:
@@ -160,207 +158,82 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-class _Gathering:
-    """Columns that grow, batch by batch."""
-
-    def __init__(self, images: int) -> None:
-        self.labels: list[str] = []
-        self._images = images
-        self._columns: dict[str, list[AnyArray]] = {}
-        self._strengths: dict[str, list[tuple[int, AnyArray]]] = {}
-        self._seen: dict[bytes, int] = {}
-        self._digests: list[bytes] = []
-        self._numbers: set[tuple[int, int]] = set()
-        self._twins: dict[int, list[int]] = {}
-        self._problems: list[tuple[str, int, str]] = []
-        self._heat = np.zeros((0, 0), np.float64)
-        self._pictures = 0
-
-    def _put(self, **columns: AnyArray) -> None:
-        for name, values in columns.items():
-            if values.dtype == np.int64 and name != "number":
-                values = values.astype(np.int32)  # a million images have some five million digits
-            self._columns.setdefault(name, []).append(values)
-
-    def note(self, problems: list[Problem]) -> None:
-        """Keep what is wrong with a part as a whole."""
-        self._problems += [(kind, -1, sentence) for kind, sentence in problems]
-
-    def add(self, number: int, part: Part, rows: list[Row]) -> None:
-        """Measure a batch."""
-        base, recipe = len(self.labels), part.recipe
-        self.labels += [row.label for row in rows]
-        for place, row in enumerate(rows):
-            self._problems += [(kind, base + place, sentence) for kind, sentence in row.problems]
-        numbers = np.array([row.number for row in rows], np.int64)
-        readable = np.array([row.image is not None for row in rows], np.bool_)
-        lines = lines_of(rows)
-        clean, white, gaps = self._promised(recipe, rows, numbers, base)
-        drawn, is_drawn = of_digits(gaps, lines.sizes)
-        images, widths = stack(rows, white)
-        self._find_twins(number, rows, base)
-        self._warm(images, int(np.count_nonzero(readable)))
-
-        ends = ink_columns(images)
-        told = clean & readable
-        blank = told & (ends[0][:, -1] < 0)
-        self._name("ink", base, blank, "nothing is on it")
-        inked = told & ~blank
-        misfit = misfits(recipe, images, ends, lines, inked, widths)
-        if recipe is None:  # nobody says that the paper is clean: where boxes do not fit, it is not
-            inked &= ~misfit
-            told &= ~misfit
-        else:
-            self._name("boxes", base, misfit, "its ink is not where its boxes are")
-        seen = self._spacing(recipe, images, ends, lines, inked, drawn, base)
-        self._put(
-            part=np.full(len(rows), number, np.int64),
-            number=numbers,
-            width_px=widths,
-            left_px=np.where(inked, ends[1][:, 0], -1),
-            right_px=np.where(inked, ends[0][:, -1] + 1, -1),
-            ink=images.sum((1, 2), dtype=np.int64) / np.maximum(widths * images.shape[1] * 255, 1),
-            readable=readable,
-            clean=told,
-            sizes=lines.sizes,
-            digit=lines.digit,
-            image=lines.image + base,
-            position=lines.position,
-            boxes=lines.boxes,
-            glyph=lines.glyph,
-            drawn_px=drawn,
-            is_drawn=is_drawn,
-            seen_px=seen.px,
-            seen=seen.seen,
-        )
-
-    def _name(self, kind: str, base: int, which: BoolArray, sentence: str) -> None:
-        self._problems += [
-            (kind, base + int(image), sentence) for image in np.flatnonzero(which).astype(np.int64)
-        ]
-
-    def _spacing(
-        self,
-        recipe: Recipe | None,
-        images: UInt8Array,
-        ends: tuple[IntArray, IntArray],
-        lines: Lines,
-        inked: BoolArray,
-        drawn: IntArray,
-        base: int,
-    ) -> Gaps:
-        """The spacing behind each digit as the pixels show it."""
-        image, boxes, position = lines.image, lines.boxes, lines.position
-        known = inked[image] & (boxes[:, 0] >= 0)
-        found = Gaps.unseen(len(image))
-        pairs = np.flatnonzero(known[:-1] & (position[1:] > 0)).astype(np.int64)
-        # Where a third digit reaches between two, pixels do not tell how far these are apart.
-        reach, later = outer_edges(lines)
-        pairs = pairs[reach[pairs] <= boxes[pairs, 0] + boxes[pairs, 2]]
-        pairs = pairs[later[pairs + 1] >= boxes[pairs + 1, 0]]
-        if recipe is not None and recipe.spacing_from == "contour":
-            found.seen[pairs] = Seen.SKIPPED
-            if self._images > _CONTOURS:  # some of them, spread evenly
-                place = base + image[pairs]
-                step = place * _CONTOURS // self._images
-                pairs = pairs[step != (place - 1) * _CONTOURS // self._images]
-            gaps = contour_gaps(images, image[pairs], boxes[pairs], boxes[pairs + 1])
-            # A loose piece that touches the neighbour grows with it: then digits that touch seem apart.
-            doubt = (drawn[pairs] <= 0) & (gaps.px > 0)
-            # And a third digit may be nearer than these two are to each other.
-            right = boxes[pairs, 0] + boxes[pairs, 2]
-            near = np.minimum(boxes[pairs + 1, 0] - reach[pairs], later[pairs + 1] - right)
-            found.put(pairs, gaps.where(doubt | (near <= np.maximum(gaps.px, 0)), Seen.UNSEEN))
-            return found
-        gaps = column_gaps(*ends, image[pairs], boxes[pairs], boxes[pairs + 1])
-        stated = boxes[pairs + 1, 0] - boxes[pairs, 0] - boxes[pairs, 2]
-        unlike = (gaps.seen == Seen.MEASURED) & (gaps.px != stated)
-        if recipe is None:
-            gaps = gaps.where(unlike, Seen.UNSEEN)
-        found.put(pairs, gaps)
-        if recipe is None:
-            return found
-        for pair, said in zip(pairs[unlike].tolist(), stated[unlike].tolist(), strict=True):
-            sentence = (
-                f"the pixels show {found.px[pair]} px after digit {position[pair] + 1}, its boxes {said}"
-            )
-            self._problems.append(("boxes", base + int(image[pair]), sentence))
-        return found
-
-    def _promised(
-        self, recipe: Recipe | None, rows: list[Row], numbers: IntArray, base: int
-    ) -> tuple[BoolArray, BoolArray, IntArray]:
-        """Which images are clean, which are black on white, and the gaps drawn; labels are compared."""
-        if recipe is None:
-            white = np.array([row.image is not None and is_white(row.image) for row in rows], np.bool_)
-            clean = np.array([row.image is not None and is_clean(row.image) for row in rows], np.bool_)
-            return clean, white, np.zeros((len(rows), 0), np.int64)
-        within = np.minimum(numbers, max(len(recipe) - 1, 0))
-        wanted = promise(recipe, within)
-        for place, (row, label) in enumerate(zip(rows, wanted.labels, strict=True)):
-            if numbers[place] >= len(recipe):
-                self._problems.append(
-                    ("metadata", base + place, f"the recipe has {counted(len(recipe), 'image')}")
-                )
-            elif row.label != label:
-                sentence = f"its label is {row.label[:80] or 'missing'}, the recipe draws {label[:80]}"
-                self._problems.append(("label", base + place, sentence))
-        for name, values in wanted.strengths.items():
-            self._strengths.setdefault(name, []).append((base, values))
-        return wanted.clean, wanted.white, wanted.gaps_px
-
-    def _find_twins(self, part: int, rows: list[Row], base: int) -> None:
-        for place, row in enumerate(rows):
-            digest = b""
-            if row.image is not None:
-                data = b"%d " % row.image.shape[1] + row.image.tobytes()
-                digest = blake2b(data, digest_size=16).digest()
-            self._digests.append(digest)
-            if not digest or (part, row.number) in self._numbers:
-                continue  # a second line about the same file is no twin
-            self._numbers.add((part, row.number))
-            first = self._seen.setdefault(digest, base + place)
-            if first != base + place:
-                self._twins.setdefault(first, [first]).append(base + place)
-
-    def _warm(self, images: UInt8Array, pictures: int) -> None:
-        here = images[:, :, :HEAT_COLUMNS].sum(0, dtype=np.int64)
-        height, width = max(self._heat.shape[0], len(here)), max(self._heat.shape[1], here.shape[1])
-        if self._heat.shape != (height, width):
-            larger = np.zeros((height, width), np.float64)
-            larger[: self._heat.shape[0], : self._heat.shape[1]] = self._heat
-            self._heat = larger
-        self._heat[: len(here), : here.shape[1]] += here
-        self._pictures += pictures
-
-    def table(self, subject: Subject, sample: bool) -> Table:
-        """All that was gathered."""
-        columns = {name: np.concatenate(values) for name, values in self._columns.items()}
-        if not columns:
-            columns = {name: np.zeros(0, np.int64) for name in _COLUMNS} | {
-                "boxes": np.zeros((0, 4), np.int64)
-            }
-        sizes = columns.pop("sizes")
-        strengths = {}
-        for name, parts in self._strengths.items():
-            strengths[name] = np.full(len(self.labels), np.nan, np.float64)
-            for base, values in parts:
-                strengths[name][base : base + len(values)] = values
-        return Table(
-            subject=subject,
-            labels=self.labels,
-            first=np.cumsum(np.append(np.int64(0), sizes), dtype=np.int64),
-            strengths=strengths,
-            heat=self._heat / max(self._pictures, 1) / 255,
-            twins=list(self._twins.values()),
-            problems=[(kind, -1, sentence) for kind, sentence in subject.problems] + self._problems,
-            digests=self._digests,
-            sample=sample,
-            **columns,
-        )
+def _evenly(first: int, count: int, images: int) -> BoolArray:
+    """Which of the images from a number on have their contours measured: `_CONTOURS` in all."""
+    number = np.arange(first, first + count, dtype=np.int64)
+    chosen: BoolArray = number * _CONTOURS // images != (number - 1) * _CONTOURS // images
+    return chosen | (images <= _CONTOURS)
 
 
-_COLUMNS = (
-    "part", "number", "width_px", "left_px", "right_px", "ink", "readable", "clean", "sizes",
-    "digit", "image", "position", "glyph", "drawn_px", "is_drawn", "seen_px", "seen",
-)  # fmt: skip
+def _compact(measured: Measured) -> Measured:
+    """What is kept of a batch, in half the memory: a million images have some five million digits."""
+    columns = {
+        name: values.astype(np.int32) if values.dtype == np.int64 and name != "number" else values
+        for name, values in measured.columns.items()
+    }
+    return replace(measured, columns=columns, heat=np.zeros((0, 0), np.int64), problems=[])
+
+
+def _joined(
+    subject: Subject,
+    batches: list[tuple[int, Measured]],
+    heat: AnyArray,
+    problems: list[tuple[str, int, str]],
+    sample: bool,
+) -> Table:
+    """The batches one after the other; each comes with the number of its split."""
+    if not batches:
+        batches = [(0, measure_batch([], None, np.zeros(0, np.bool_)))]
+    every = [measured for _, measured in batches]
+    counts = [len(measured.labels) for measured in every]
+    firsts = np.cumsum([0, *counts], dtype=np.int64)[:-1].tolist()
+    columns = {
+        name: np.concatenate([measured.columns[name] for measured in every]) for name in every[0].columns
+    }
+    sizes = np.concatenate([measured.sizes for measured in every])
+    in_batch = [len(measured.columns["image"]) for measured in every]
+    columns["image"] += repeat(np.array(firsts, np.int32), np.array(in_batch, np.int64))
+    split = repeat(np.array([number for number, _ in batches], np.int32), np.array(counts, np.int64))
+    digests = [digest for measured in every for digest in measured.digests]
+    return Table(
+        subject=subject,
+        split=split,
+        labels=[label for measured in every for label in measured.labels],
+        first=np.cumsum(np.append(np.int64(0), sizes), dtype=np.int64),
+        strengths=_strengths(every, firsts, sum(counts)),
+        heat=heat / max(int(np.count_nonzero(columns["readable"])), 1) / 255,
+        twins=_twins(digests, split, columns["number"]),
+        problems=problems,
+        digests=digests,
+        sample=sample,
+        **columns,
+    )
+
+
+def _strengths(batches: list[Measured], firsts: list[int], images: int) -> dict[str, AnyArray]:
+    strengths: dict[str, AnyArray] = {}
+    for measured, first in zip(batches, firsts, strict=True):
+        for name, values in measured.strengths.items():
+            column = strengths.setdefault(name, np.full(images, np.nan, np.float64))
+            column[first : first + len(values)] = values
+    return strengths
+
+
+def _added(total: AnyArray, heat: IntArray) -> AnyArray:
+    """The sum of two heat maps, as large as the larger one."""
+    height, width = (max(total.shape[axis], heat.shape[axis]) for axis in (0, 1))
+    added = np.zeros((height, width), np.int64)
+    added[: total.shape[0], : total.shape[1]] = total
+    added[: heat.shape[0], : heat.shape[1]] += heat
+    return added
+
+
+def _twins(digests: list[bytes], split: IntArray, number: IntArray) -> list[list[int]]:
+    """Groups of images with the same pixels; a second line about the same file is no twin."""
+    groups: dict[bytes, list[int]] = {}
+    files: set[tuple[int, int]] = set()
+    for image, (digest, *file) in enumerate(zip(digests, split.tolist(), number.tolist(), strict=True)):
+        if digest and (file[0], file[1]) not in files:
+            files.add((file[0], file[1]))
+            groups.setdefault(digest, []).append(image)
+    return [group for group in groups.values() if len(group) > 1]

@@ -51,7 +51,7 @@ class DigitSequences:
         Images of a recipe.
 
         Args:
-            recipe: what is wanted. Of a recipe with splits, take one: ``recipe.parts()``.
+            recipe: what is wanted. Of a recipe with splits, take one: ``recipe.by_split()``.
             source: glyphs to draw from, or a path of them; None opens the recipe's own.
             dtype: "uint8" or "float32".
             boxes: give the boxes of the digits, too.
@@ -63,7 +63,7 @@ class DigitSequences:
             SourceError, FetchError, CacheError: the source cannot be used.
         """
         if recipe.splits:
-            raise ArgumentError("recipe", "it has splits; take one of them", hint="recipe.parts() has them")
+            raise ArgumentError("recipe", "it has splits; take one of them", hint="see recipe.by_split()")
         if dtype not in ("uint8", "float32"):
             raise ArgumentError("dtype", f"expected uint8 or float32, got {dtype!r}")
         self.recipe, self.glyphs = recipe, glyphs_for(source, recipe.source).choose(recipe.split)

@@ -21,7 +21,7 @@ from digitseq import read_dataset
 
 def digits(folder: Path, split: str) -> tuple[list[str], np.ndarray[Any, Any]]:
     """The file names of a split, and all its digits cut out: float (digits, 28 · 20)."""
-    part = read_dataset(folder).parts[split]
+    part = read_dataset(folder).splits[split]
     lines = (folder / split / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     cut = []
     for i, line in enumerate(lines):
@@ -37,7 +37,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     dataset = read_dataset(folder)
     _, seen = digits(folder, "train")
-    shown = np.array(list(map(int, "".join(dataset.parts["train"].labels))))
+    shown = np.array(list(map(int, "".join(dataset.splits["train"].labels))))
     means = np.array([seen[shown == digit].mean(0) for digit in range(10)])
     names, unknown = digits(folder, "test")
     distances = ((unknown[:, None] - means) ** 2).sum(2)
@@ -46,7 +46,7 @@ def main() -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(["filename", "prediction", "confidence"])
     first = 0
-    for name, label in zip(names, dataset.parts["test"].labels, strict=True):
+    for name, label in zip(names, dataset.splits["test"].labels, strict=True):
         line = slice(first, first + len(label))
         writer.writerow([name, "".join(map(str, nearest[line])), f"{sure[line].min():.3f}"])
         first += len(label)

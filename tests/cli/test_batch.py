@@ -81,7 +81,7 @@ def test_options_become_exactly_this_recipe(
     Path("own.json").write_text(
         json.dumps(
             {"format": "folder", "version": 1, "recipe": Recipe(**_OWN).to_dict()}
-            | {"parts": [{"folder": "", "split": "train", "images": 2}]}
+            | {"splits": [{"folder": "", "split": "train", "images": 2}]}
             | {"source": {"name": "builtin", "digest": api.load_glyphs("builtin").digest}}
         )
     )

@@ -81,7 +81,7 @@ def test_any_number_of_images_is_whole_and_reads_back(tmp_path: Path, count: int
     live = DigitSequences(recipe)
     assert (len(dataset), dataset.recipe) == (count, recipe)
     for number in {0, count // 2, count - 1} & set(range(count)):
-        image, label = dataset.parts["train"][number]
+        image, label = dataset.splits["train"][number]
         assert (label, image.tobytes()) == (live[number][1], live[number][0].tobytes())
     assert list(verify_dataset(tmp_path)) == []
 
@@ -380,7 +380,7 @@ def test_a_manifest_that_cannot_be_read_is_renewed_by_force(tmp_path: Path) -> N
     recipe = _recipe(count=3)
     write_dataset(recipe, tmp_path, workers=1)
     whole = (tmp_path / "dataset.json").read_bytes()
-    broken: list[Any] = [{}, {"format": "folder", "version": 1}, json.loads(whole) | {"parts": []}, []]
+    broken: list[Any] = [{}, {"format": "folder", "version": 1}, json.loads(whole) | {"splits": []}, []]
     for content in (b"", b"\xff", *(json.dumps(data).encode() for data in broken)):
         (tmp_path / "dataset.json").write_bytes(content)
         for attempt in (
@@ -399,7 +399,7 @@ def test_a_manifest_that_cannot_be_read_is_renewed_by_force(tmp_path: Path) -> N
 
 def test_unique_sequences_from_a_file_with_doubles(tmp_path: Path) -> None:
     write_dataset(_recipe(length=None, sequences=("1", "1", "2"), count=2, unique=True), tmp_path, workers=1)
-    assert read_dataset(tmp_path).parts["train"].labels == ("1", "2")
+    assert read_dataset(tmp_path).splits["train"].labels == ("1", "2")
 
 
 def test_wide_images_are_drawn_few_at_a_time(solid: GlyphSet) -> None:

@@ -95,8 +95,8 @@ def test_what_is_written_is_read_back(tmp_path: Path, name: str, fields: dict[st
     dataset = read_dataset(tmp_path / "out")
     assert (len(dataset), dataset.recipe, dataset.manifest["format"]) == (len(recipe), recipe, name)
     assert dataset.manifest["pixels"] == summary.pixels
-    for part in recipe.parts():
-        live, read = DigitSequences(part, boxes=True), dataset.parts[part.split]
+    for part in recipe.by_split():
+        live, read = DigitSequences(part, boxes=True), dataset.splits[part.split]
         assert list(read.labels) == [live[number][1] for number in range(len(part))]
         for number in range(0, len(part), 7):
             image, label = read[number]
@@ -240,7 +240,7 @@ def test_a_missing_shard_in_the_middle_is_named(tmp_path: Path, name: str) -> No
     shard.unlink()
     assert next(verify_dataset(tmp_path)) == f"{shard}: missing"
     assert len(list(verify_dataset(tmp_path))) == 3  # and two digests
-    read = read_dataset(tmp_path).parts["train"]
+    read = read_dataset(tmp_path).splits["train"]
     assert read[999][1]
     for attempt in (lambda: read[1_000], lambda: read.labels):
         with pytest.raises(FormatError, match=rf"{shard.name}: missing"):
@@ -261,7 +261,7 @@ def test_files_that_are_cut_off_anywhere_are_told_and_end_nothing(tmp_path: Path
         problems = list(verify_dataset(tmp_path))
         assert any(file.name in problem for problem in problems), length
         with pytest.raises(FormatError, match=file.name):
-            read_dataset(tmp_path).parts["train"].labels  # noqa: B018
+            read_dataset(tmp_path).splits["train"].labels  # noqa: B018
     assert inspect_dataset(tmp_path).faults > 0
 
 
@@ -296,7 +296,7 @@ _DAMAGES: list[tuple[str, Callable[[bytes], bytes]]] = [
 @pytest.mark.parametrize("name", ["webdataset", "parquet"], indirect=True)  # those that keep a key
 def test_a_sample_under_another_key_is_found(tmp_path: Path, name: str) -> None:
     write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
-    part = read_dataset(tmp_path).parts["train"]
+    part = read_dataset(tmp_path).splits["train"]
     samples = []
     for number in range(25):
         found = part.found(number)
@@ -322,7 +322,7 @@ def test_damage_inside_a_file_is_a_sentence_too(
     assert file.read_bytes() != whole
     assert str(file) in next(verify_dataset(tmp_path))
     with pytest.raises(FormatError, match=file.name):
-        read_dataset(tmp_path).parts["train"].labels  # noqa: B018
+        read_dataset(tmp_path).splits["train"].labels  # noqa: B018
     write_dataset(_recipe(count=25), tmp_path, workers=1)
     assert file.read_bytes() == whole
 
@@ -335,7 +335,7 @@ def test_columns_of_other_types_are_refused(tmp_path: Path) -> None:
     table = pq.read_table(file)
     numbers = pa.array([int(label) for label in table["label"].to_pylist()])
     pq.write_table(table.set_column(1, "label", numbers), file)
-    part = read_dataset(tmp_path).parts["train"]
+    part = read_dataset(tmp_path).splits["train"]
     with pytest.raises(FormatError, match="its columns are not those"):
         part[0]
     with pytest.raises(FormatError, match="its columns are not those"):
@@ -348,7 +348,7 @@ def test_images_are_read_from_many_threads(tmp_path: Path, name: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         write_dataset(recipe, tmp_path, format=name, workers=4, executor=threads)
         assert write_dataset(recipe, tmp_path, workers=4, executor=threads).written == 0
-        part, numbers = read_dataset(tmp_path).parts["train"], [0, 3_009, 5, 1_007, 2_011, 1_999, 999, -1]
+        part, numbers = read_dataset(tmp_path).splits["train"], [0, 3_009, 5, 1_007, 2_011, 1_999, 999, -1]
         found = list(threads.map(part.__getitem__, numbers))
     live = DigitSequences(recipe)
     for number, (image, label) in zip(numbers, found, strict=True):
@@ -361,7 +361,7 @@ def test_an_environment_that_the_program_has_open_is_read_all_the_same(tmp_path:
     write_dataset(_recipe(count=5), tmp_path, format="lmdb", workers=1)
     whole = _tree(tmp_path)
     with lmdb.open(str(tmp_path / "train"), readonly=True, lock=False) as environment:
-        assert len(read_dataset(tmp_path).parts["train"].labels) == 5
+        assert len(read_dataset(tmp_path).splits["train"].labels) == 5
         assert write_dataset(_recipe(count=5), tmp_path, workers=1).written == 0
         assert int(environment.begin().get(b"num-samples")) == 5
     assert _tree(tmp_path) == whole
@@ -406,7 +406,7 @@ def test_each_change_is_found_and_named(
 ) -> None:
     """The files are written anew, by the format's own writer, with one thing changed."""
     write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
-    part = read_dataset(tmp_path).parts["train"]
+    part = read_dataset(tmp_path).splits["train"]
     rows: _Rows = []
     for number in range(25):
         found = part.found(number)
@@ -449,7 +449,7 @@ def test_another_version_of_the_format_is_told(tmp_path: Path, name: str) -> Non
         ({"version": 2}, "found version 2, format.*if a later digitseq wrote it"),
         ({"format": "tfrecord"}, "found version 1, format tfrecord"),
         ({"labels": ["other"]}, "damaged.*unknown files of labels"),
-        ({"parts": [manifest["parts"][0] | {"folder": "../"}]}, "damaged.*another folder"),
+        ({"splits": [manifest["splits"][0] | {"folder": "../"}]}, "damaged.*another folder"),
     ):
         (tmp_path / "dataset.json").write_text(json.dumps(manifest | changed))
         attempts: list[Callable[[], object]] = [
@@ -502,7 +502,7 @@ def test_a_missing_library_is_told_with_its_extra_before_anything_is_done(
         write_dataset(_recipe(count=5), tmp_path / name, workers=1)
         manifest = json.loads((tmp_path / name / "dataset.json").read_text())
         folder = find_format(name).folder("train", False)
-        changed = {"format": name, "parts": [manifest["parts"][0] | {"folder": folder}]}
+        changed = {"format": name, "splits": [manifest["splits"][0] | {"folder": folder}]}
         (tmp_path / name / "dataset.json").write_text(json.dumps(manifest | changed))
         for attempt in (read_dataset, inspect_dataset, lambda out: list(verify_dataset(out))):
             with pytest.raises(ExtraError):
@@ -630,14 +630,14 @@ def test_inspect_says_the_same_of_every_format(tmp_path: Path, name: str) -> Non
     assert keyed.scores is not None
     assert first.scores is not None
     assert keyed.scores.cer == first.scores.cer > 0
-    image = first.table.subject.parts[0].image(7)
+    image = first.table.subject.splits[0].image(7)
     assert image is not None
-    assert (image == DigitSequences(recipe.parts()[1])[7][0]).all()
+    assert (image == DigitSequences(recipe.by_split()[1])[7][0]).all()
 
 
 def test_a_shard_alone_is_no_dataset_but_says_where_one_is(tmp_path: Path) -> None:
     write_dataset(_recipe(count=5), tmp_path, format="npz", workers=1)
-    with pytest.raises(FormatError, match=r"train-000000.npz: a part of a dataset.*dataset.json"):
+    with pytest.raises(FormatError, match=r"train-000000.npz: one file of a dataset.*dataset.json"):
         inspect_dataset(tmp_path / "train-000000.npz")
     assert len(inspect_dataset(tmp_path / "dataset.json").table) == 5
 

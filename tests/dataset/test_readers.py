@@ -54,7 +54,7 @@ def made(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def _live(recipe: Recipe) -> list[tuple[str, DigitSequences]]:
-    return [(part.split, DigitSequences(part, boxes=True)) for part in recipe.parts()]
+    return [(part.split, DigitSequences(part, boxes=True)) for part in recipe.by_split()]
 
 
 # --- The format folder ----------------------------------------------------------------------------------

@@ -25,12 +25,12 @@ def test_rows_are_sorted_by_digit_and_part_and_keep_their_order(kinds: list[tupl
     labels, part = np.array(kinds).T
     images = np.zeros((len(kinds), 28, 28), np.uint8)
     images[:, 0, 0] = np.arange(len(kinds)) + 1
-    glyphs = GlyphSet.from_arrays(images, labels, part=part, parts=("train", "validation", "test"))
+    glyphs = GlyphSet.from_arrays(images, labels, split_of=part, splits=("train", "validation", "test"))
     expected = sorted(range(len(kinds)), key=lambda i: kinds[i])
     assert glyphs.origin.tolist() == expected
     assert glyphs.images[:, 0, 0].tolist() == [i + 1 for i in expected]
     assert glyphs.labels.tolist() == [kinds[i][0] for i in expected]
-    for number, split in enumerate(glyphs.parts):
+    for number, split in enumerate(glyphs.splits):
         chosen = glyphs.choose(split)
         for digit in range(10):
             found = [glyphs.origin[row] for row in chosen.rows(digit)]
@@ -87,7 +87,9 @@ def test_the_digest_tells_sets_apart() -> None:
         GlyphSet.from_arrays(images, np.array([1, 2])).digest,
         GlyphSet.from_arrays(images, np.array([1, 3])).digest,
         GlyphSet.from_arrays(images // 2, np.array([1, 2])).digest,
-        GlyphSet.from_arrays(images, np.array([1, 2]), part=np.array([0, 1]), parts=("train", "test")).digest,
+        GlyphSet.from_arrays(
+            images, np.array([1, 2]), split_of=np.array([0, 1]), splits=("train", "test")
+        ).digest,
     }
     assert len(digests) == 4
     assert GlyphSet.from_arrays(images, np.array([1, 2]), name="other").digest in digests
@@ -97,11 +99,13 @@ def test_repr_is_short_and_says_what_it_is(solid: GlyphSet) -> None:
     assert repr(solid).startswith("<GlyphSet solid (all), 120 glyphs, digest ")
 
 
-@pytest.mark.parametrize("part", [[0, 2, 0], [-1, 0, 0], [0, 0], [0.0, 1.0, 0.0], 0])
-def test_parts_are_checked(part: list[float]) -> None:
+@pytest.mark.parametrize("split_of", [[0, 2, 0], [-1, 0, 0], [0, 0], [0.0, 1.0, 0.0], 0])
+def test_the_split_of_each_glyph_is_checked(split_of: list[float]) -> None:
     images = np.full((3, 28, 28), 255, np.uint8)
-    with pytest.raises(SourceError, match="the part of each image"):
-        GlyphSet.from_arrays(images, np.array([3, 3, 9]), part=np.array(part), parts=("train", "test"))
+    with pytest.raises(SourceError, match="the split of each image"):
+        GlyphSet.from_arrays(
+            images, np.array([3, 3, 9]), split_of=np.array(split_of), splits=("train", "test")
+        )
 
 
 @pytest.mark.parametrize("make_copy", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])

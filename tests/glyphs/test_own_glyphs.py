@@ -42,7 +42,7 @@ def test_an_idx_pair_is_named_by_folder_or_by_either_file(tmp_path: Path, end: s
         glyphs = load(path)
         assert glyphs.counts.tolist() == [2] * 10
         assert (glyphs.images == _images(20)[glyphs.origin]).all()
-        assert (glyphs.name, glyphs.parts) == (path.name, ("train",))
+        assert (glyphs.name, glyphs.splits) == (path.name, ("train",))
 
 
 def test_splits_are_told_by_file_names(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_emnist_is_turned_and_its_letters_left_out(tmp_path: Path) -> None:
     glyphs = load(tmp_path)
     assert glyphs.counts.tolist() == [1] * 10
     assert (glyphs.images == upright[:10]).all()
-    assert glyphs.parts == ("test",)
+    assert glyphs.splits == ("test",)
 
 
 def test_emnists_letters_are_no_digits(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_npz_under_the_usual_names(tmp_path: Path) -> None:
     assert _shades(tmp_path / "a.npz") == set(range(1, 21))
     assert _shades(tmp_path / "b.npz", "train") == set(range(1, 21))
     assert _shades(tmp_path / "b.npz", "test") == set(range(101, 121))
-    assert load(tmp_path / "c-test.npz").parts == ("test",)
+    assert load(tmp_path / "c-test.npz").splits == ("test",)
     assert (load(tmp_path / "d.npz").images == load(tmp_path / "a.npz").images).all()
 
 
@@ -270,9 +270,9 @@ def test_split_folders_and_stray_files(tmp_path: Path) -> None:
         _folder(tmp_path / split, _drawn())
         (tmp_path / split / "7" / "notes.txt").write_text("not an image")
     with pytest.warns(DigitSeqWarning, match="not used as glyphs: test/7/notes"):
-        assert load(tmp_path).parts == ("train", "validation", "test")
+        assert load(tmp_path).splits == ("train", "validation", "test")
     with pytest.warns(DigitSeqWarning, match="not used as glyphs: 7/notes"):
-        assert load(tmp_path / "test").parts == ("train",)  # all there is
+        assert load(tmp_path / "test").splits == ("train",)  # all there is
 
 
 def test_images_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:

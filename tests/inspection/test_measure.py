@@ -12,6 +12,8 @@ from digitseq.batches import draw_batches
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.inspection.measure import Seen, column_gaps, contour_gaps, ink_columns
+from digitseq.inspection.measure_batch import measure_batch
+from digitseq.inspection.open_images import open_recipe
 from digitseq.inspection.recipe_promises import promise
 from digitseq.plan import make_plan
 from digitseq.render import render
@@ -187,3 +189,22 @@ def test_real_digits_that_touch_have_no_faults(with_mnist: Path) -> None:
         report = inspect_dataset(recipe)
         assert report.faults == 0, report.findings
         assert report.spacing.touching > 1_000
+
+
+@pytest.mark.parametrize("spacing_from", ["ink", "contour"])
+def test_measuring_depends_on_nothing_but_the_images(spacing_from: str) -> None:
+    recipe = make_recipe(
+        length=(1, 5), count=40, spacing_range=(-2, 4), image_width=None, seed=3, source="builtin",
+        spacing_from=spacing_from, augment={"rotate": 9, "noise": 0.1},
+    )  # fmt: skip
+    rows = list(open_recipe(recipe, "recipe", lambda recipe: builtin()).splits[0].rows(None))
+    looked = np.arange(40) % 3 > 0
+    whole = measure_batch(rows, recipe, looked)
+    again = [
+        measure_batch(rows[place : place + 7], recipe, looked[place : place + 7]) for place in range(0, 40, 7)
+    ]
+    for name, column in whole.columns.items():
+        pieces = [part.columns[name] + (7 * n if name == "image" else 0) for n, part in enumerate(again)]
+        assert np.array_equal(np.concatenate(pieces), column), name
+    assert [digest for part in again for digest in part.digests] == whole.digests
+    assert not whole.problems

@@ -59,8 +59,8 @@ def test_what_was_written_has_no_faults_and_looks_as_if_it_had_not_been(
 
 def test_the_numbers_are_those_of_the_dataset(written: Path) -> None:
     report, dataset = inspect_dataset(written), read_dataset(written)
-    labels = [label for part in dataset.parts.values() for label in part.labels]
-    images = [part[i][0] for part in dataset.parts.values() for i in range(len(part))]
+    labels = [label for part in dataset.splits.values() for label in part.labels]
+    images = [part[i][0] for part in dataset.splits.values() for i in range(len(part))]
     assert report.images == report.inspected == 180
     assert report.splits == {"train": 120, "validation": 30, "test": 30}
     assert report.digits == tuple("".join(labels).count(d) for d in "0123456789")
@@ -76,11 +76,11 @@ def test_the_numbers_are_those_of_the_dataset(written: Path) -> None:
     heat = report.table.heat * 255
     assert np.allclose(heat, np.mean(images, axis=0))
     lines = (written / "test/metadata.jsonl").read_text().splitlines()
-    assert report.table.glyph[report.table.part[report.table.image] == 2].tolist() == [
+    assert report.table.glyph[report.table.split[report.table.image] == 2].tolist() == [
         glyph for line in lines for glyph in json.loads(line)["glyphs"]
     ]
     assert report.shared_glyphs == 0
-    sets = [set(part.labels) for part in dataset.parts.values()]
+    sets = [set(part.labels) for part in dataset.splits.values()]
     shared = sum(sum(label in some for some in sets) > 1 for label in set(labels))
     assert report.shared_labels == shared > 0
     assert sum(report.spacing.counts.values()) == report.spacing.measured == sum(map(len, labels)) - 180
@@ -160,7 +160,7 @@ def test_an_image_that_shows_something_else_is_named(copy: Path) -> None:
 def test_a_shifted_digit_is_found_in_the_pixels(copy: Path) -> None:
     """The boxes are moved along, so that nothing but the recipe can tell."""
     path = copy / "test/images/000/000001.png"
-    image, label = read_dataset(copy).parts["test"][1]
+    image, label = read_dataset(copy).splits["test"][1]
     facts = json.loads((copy / "test/metadata.jsonl").read_text().splitlines()[1])
     boxes = facts["objects"]["bbox"]
     moved = np.zeros_like(image)
@@ -248,7 +248,7 @@ def test_a_limit_looks_at_images_spread_evenly(written: Path) -> None:
     report = inspect_dataset(written, limit=60)
     assert (report.images, report.inspected) == (180, 60)
     assert report.splits == {"train": 40, "validation": 10, "test": 10}
-    assert report.table.number[report.table.part == 0].tolist() == list(range(0, 120, 3))
+    assert report.table.number[report.table.split == 0].tolist() == list(range(0, 120, 3))
     assert report.faults == 0
     for bad in (0, True, "9"):
         with pytest.raises(ArgumentError, match="limit: expected an integer ≥ 1"):
@@ -402,7 +402,7 @@ def test_a_line_of_endless_brackets_is_only_a_spoilt_line(copy: Path) -> None:
 
 def test_an_image_of_another_width_is_named(copy: Path) -> None:
     path = copy / "test/images/000/000004.png"
-    image, _ = read_dataset(copy).parts["test"][4]
+    image, _ = read_dataset(copy).splits["test"][4]
     path.write_bytes(encode_png(np.pad(image, ((0, 0), (0, 77)))))
     assert any("000004.png" in text for text in _found(inspect_dataset(copy), "boxes").examples)
 
@@ -452,7 +452,7 @@ def test_contours_are_sampled_from_all_splits_and_boxes_are_checked_everywhere(t
     looked = report.table.seen != Seen.SKIPPED
     between = report.table.is_drawn
     assert report.spacing.skipped == (between & ~looked).sum() == 2 * 200
-    shares = [looked[between & (report.table.part[report.table.image] == part)].mean() for part in (0, 1)]
+    shares = [looked[between & (report.table.split[report.table.image] == part)].mean() for part in (0, 1)]
     assert shares == pytest.approx([2000 / 2200] * 2, abs=0.02)
     first, second = (tmp_path / f"out/test/images/000/00000{n}.png" for n in (4, 5))
     data = first.read_bytes()
@@ -516,7 +516,7 @@ def test_an_image_of_a_dataset_knows_its_label(copy: Path) -> None:
     path = copy / "test/images/000/000004.png"
     report = inspect_dataset(path)
     assert (report.kind, report.images, report.faults) == ("image", 1, 0)
-    assert report.table.labels == [read_dataset(copy).parts["test"].labels[4]]
+    assert report.table.labels == [read_dataset(copy).splits["test"].labels[4]]
     assert report.spacing.measured == len(report.table.labels[0]) - 1
 
 
@@ -565,7 +565,7 @@ def test_a_box_that_is_wrong_inside_its_line_is_found(copy: Path) -> None:
 
 def test_a_digit_that_was_erased_inside_its_box_is_found(copy: Path) -> None:
     path = copy / "test/images/000/000004.png"
-    image, _ = read_dataset(copy).parts["test"][4]
+    image, _ = read_dataset(copy).splits["test"][4]
     x, y, w, h = json.loads((copy / "test/metadata.jsonl").read_text().splitlines()[4])["objects"]["bbox"][1]
     image = image.copy()
     image[:, x : x + w] = 0
@@ -575,7 +575,7 @@ def test_a_digit_that_was_erased_inside_its_box_is_found(copy: Path) -> None:
 
 
 def test_an_image_is_found_by_its_name_though_a_line_was_lost(copy: Path) -> None:
-    label = read_dataset(copy).parts["test"].labels[10]
+    label = read_dataset(copy).splits["test"].labels[10]
     edit_line(copy / "test/metadata.jsonl", 5, lambda line: "")
     assert inspect_dataset(copy / "test/images/000/000010.png").table.labels == [label]
     assert inspect_dataset(copy / "test/images/000/000005.png").table.labels == [""]  # no line tells of it

@@ -89,7 +89,7 @@ def _everything(out: Path, **layout: object) -> list[Callable[[], object]]:
     return [
         lambda: list(verify_dataset(out)),
         lambda: inspect_dataset(out),
-        lambda: [read_dataset(out).parts["train"][number] for number in range(2)],
+        lambda: [read_dataset(out).splits["train"][number] for number in range(2)],
         write,
         lambda: write(part=(1, 1)),
         lambda: write(finish=True),

@@ -100,12 +100,12 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
     assert write_dataset(wanted, bucket, workers=1).written == 0
     assert list(verify_dataset(bucket)) == []
     assert read_recipe(bucket) == read_recipe(f"{bucket}/dataset.json") == read_recipe(tmp_path)
-    image, label = read_dataset(bucket).parts["test"][7]
-    live = DigitSequences(wanted.parts()[1])[7]
+    image, label = read_dataset(bucket).splits["test"][7]
+    live = DigitSequences(wanted.by_split()[1])[7]
     assert (label, image.tobytes()) == (live[1], live[0].tobytes())
     report = inspect_dataset(bucket, split="test")
     assert (report.faults, len(report.table)) == (0, 20)
-    file = _files(find_format(name), read_dataset(bucket).parts["train"].place)[-1]
+    file = _files(find_format(name), read_dataset(bucket).splits["train"].place)[-1]
     open_storage(bucket).put(file, b"damaged")
     assert any(f"{bucket}/{file}" in problem for problem in verify_dataset(bucket))
     write_dataset(wanted, bucket, workers=1)
@@ -281,7 +281,7 @@ def test_file_urls_are_paths(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_process_reads_too(bucket: str) -> None:
     write_dataset(_recipe(count=8), bucket, format="npz", workers=1)
-    part = read_dataset(bucket).parts["train"]
+    part = read_dataset(bucket).splits["train"]
     here = [part[number][1] for number in range(8)]
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.map(part.__getitem__, range(8))[3][1] == here[3]

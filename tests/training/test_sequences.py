@@ -105,7 +105,7 @@ def test_what_cannot_be_is_refused(solid: GlyphSet) -> None:
     live = DigitSequences(_recipe(), solid)
     with pytest.raises(ArgumentError, match="uint8 or float32"):
         DigitSequences(_recipe(), solid, dtype="float64")
-    with pytest.raises(ArgumentError, match=r"recipe.parts\(\)"):
+    with pytest.raises(ArgumentError, match=r"recipe.by_split\(\)"):
         DigitSequences(_recipe(count=None, splits={"train": 3}), solid)
     with pytest.raises(ArgumentError, match="too narrow"):
         DigitSequences(_recipe(image_width=60), solid)
@@ -157,7 +157,7 @@ def test_augmented_images_are_the_same_live_and_alone(augment: str) -> None:
 def test_some_images_at_once_are_the_images_one_by_one(
     solid: GlyphSet, fields: dict[str, Any], boxes: bool
 ) -> None:
-    live = DigitSequences(_recipe(**fields).parts()[0], solid, boxes=boxes, dtype="float32")
+    live = DigitSequences(_recipe(**fields).by_split()[0], solid, boxes=boxes, dtype="float32")
     wanted = [7, -1, 3, 3, 0]
     for one, number in zip(live.__getitems__(wanted), wanted, strict=True):
         alone = live[number]

@@ -19,9 +19,9 @@ from digitseq.glyphs.glyph_cache import glyphs_folder, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import allographs, strokes
 from digitseq.glyphs.tiles import SIDE, measure_ink
+from digitseq.splits import DISJOINT_SPLITS
 
 NAME = "builtin"
-PARTS = ("train", "validation", "test")
 PER_DIGIT = (5_000, 500, 500)
 """Glyphs of each digit in train, validation and test: 60,000 in all. Numbers, and so hands, are disjoint."""
 
@@ -53,7 +53,7 @@ class BuiltinGlyphs(GlyphSet):
             np.arange(rows, dtype=np.int64),
             name=source_name(style_seed),
             digest=sha256((identity + allographs.text()).encode()).hexdigest(),
-            parts=PARTS,
+            splits=DISJOINT_SPLITS,
             writers=np.arange(rows, dtype=np.int64) % sum(PER_DIGIT) // strokes.PER_HAND,
             widest_ink=np.full(10, _WIDEST, np.int64),
         )

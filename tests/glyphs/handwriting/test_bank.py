@@ -42,7 +42,7 @@ def test_drawn_and_cached_glyphs_agree(cache: Path, monkeypatch: pytest.MonkeyPa
     assert cached.folder == folder
     assert isinstance(cached.arrays()[0], np.memmap)
     assert _thousand(cached) == expected
-    for name in ("name", "digest", "parts"):
+    for name in ("name", "digest", "splits"):
         assert getattr(cached, name) == getattr(drawn, name)
     for name in ("widest_ink", "starts", "counts", "origin", "writers"):
         assert (getattr(cached, name) == getattr(drawn, name)).all()

@@ -9,8 +9,9 @@ import pytest
 from digitseq.api import load_glyphs
 from digitseq.arrays import count_values
 from digitseq.errors import ArgumentError
-from digitseq.glyphs.handwriting.builtin import PARTS, PER_DIGIT, BuiltinGlyphs, builtin
+from digitseq.glyphs.handwriting.builtin import PER_DIGIT, BuiltinGlyphs, builtin
 from digitseq.glyphs.handwriting.strokes import PER_HAND
+from digitseq.splits import DISJOINT_SPLITS
 
 # SHA-256 of the first hundred glyphs of each digit. It changes when the drawing does, and then the changelog
 # says so.
@@ -34,7 +35,7 @@ def test_splits_and_their_hands_are_disjoint_and_of_the_stated_size() -> None:
     assert len(glyphs) == 60_000
     seen: set[int] = set()
     hands: set[int] = set()
-    for part, size in zip(PARTS, PER_DIGIT, strict=True):
+    for part, size in zip(DISJOINT_SPLITS, PER_DIGIT, strict=True):
         rows = [row for digit in range(10) for row in glyphs.choose(part).rows(digit)]
         assert len(rows) == 10 * size
         assert not set(rows) & seen
