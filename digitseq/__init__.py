@@ -1,5 +1,5 @@
 """
-Images of handwritten digit sequences: exact, fast and reproducible to the pixel.
+Generate images of handwritten digit sequences: exact, fast and reproducible to the pixel.
 
 >>> import digitseq
 >>> digitseq.generate_numbers_sequence("3502", (2, 8), 200, seed=1, source="builtin").shape

@@ -1,10 +1,10 @@
 """
-The core API: every public name, loaded on first use (PEP 562) from the module that defines and documents it.
+The core API: every public name, loaded on first use (PEP 562) from the module that defines it.
 
-The command line calls nothing else; `digitseq` offers the same names to programs.
+The command line uses only these names; `digitseq` exports the same ones.
 """
 
-TYPE_CHECKING = False  # type checkers treat it as true; importing typing would take longer than all the rest
+TYPE_CHECKING = False  # type checkers treat it as True; importing typing would take most of the import time
 if TYPE_CHECKING:
     from digitseq.augment.effects import Augment as Augment
     from digitseq.dataset.assemble import Summary as Summary
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from digitseq.dataset.read import read_dataset as read_dataset
     from digitseq.dataset.verify import verify_dataset as verify_dataset
     from digitseq.dataset.write import write_dataset as write_dataset
+    from digitseq.environment import environment as environment
     from digitseq.errors import ArgumentError as ArgumentError
     from digitseq.errors import CacheError as CacheError
     from digitseq.errors import DigitSeqError as DigitSeqError
@@ -69,6 +70,7 @@ _NAMES = {
     ),
     "digitseq.dataset.verify": ("verify_dataset",),
     "digitseq.dataset.write": ("write_dataset",),
+    "digitseq.environment": ("environment",),
     "digitseq.errors": (
         "ArgumentError",
         "CacheError",
@@ -125,7 +127,7 @@ _NAMES = {
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-if not TYPE_CHECKING:  # type checkers take the imports above
+if not TYPE_CHECKING:  # type checkers use the imports above
     __all__ = sorted(_HOME)
 
 

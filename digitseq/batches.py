@@ -1,4 +1,4 @@
-"""A recipe of one split → its images and all that is known of them, in batches of bounded memory."""
+"""Render a recipe of one split, with labels and metadata, in batches of bounded memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ _BATCH_BYTES = 1 << 26
 
 class Sample(NamedTuple):
     """
-    One image and all that is known of it.
+    One image, its label and its metadata.
 
     Attributes:
-        number: its number in its split.
-        label: its digits.
+        number: index in the split.
+        label: the digits as text.
         image: uint8 (28, width).
         boxes: x, y, w, h of each digit's ink in px.
-        glyphs: each glyph's place in its source's own order.
-        writer: who wrote all of it; None if not one writer did.
+        glyphs: index of each glyph in the original order of its source.
+        writer: id of the writer of all digits; None if writers are mixed.
     """
 
     number: int
@@ -46,18 +46,18 @@ class Sample(NamedTuple):
 @dataclass(frozen=True)
 class Batch:
     """
-    Some images of a part, one after the other.
+    Consecutive images of a recipe.
 
     Attributes:
-        first: place of the first of them among those drawn.
-        labels: their labels.
-        images: uint8, each (28, its width).
-        gaps_px: int (images, digits − 1), as drawn.
+        first: position of the first image among all images rendered.
+        labels: the label of each image.
+        images: uint8 (28, width) each.
+        gaps_px: int (images, digits − 1), as sampled.
         boxes: int (images, digits, 4), x, y, w, h in px.
-        origins: int (images, digits), each glyph's place in its source's own order.
-        writers: int (images,), who wrote each line; None if it is not one writer's.
+        origins: int (images, digits), index of each glyph in the original order of its source.
+        writers: int (images,), writer of each line; None if writers are mixed.
 
-    Where a label is shorter than the longest of them, what stands behind its digits is without meaning.
+    Values beyond the end of a shorter label are undefined.
     """
 
     first: int
@@ -69,7 +69,7 @@ class Batch:
     writers: IntArray | None
 
     def samples(self, first: int = 0) -> Iterator[Sample]:
-        """Its images one by one, the first of all those drawn being number ``first``."""
+        """Yield the images one by one; the first image rendered has number ``first``."""
         boxes, glyphs = self.boxes.tolist(), self.origins.tolist()
         writers = [None] * len(self.labels) if self.writers is None else self.writers.tolist()
         for row, (label, image) in enumerate(zip(self.labels, self.images, strict=True)):
@@ -80,10 +80,10 @@ class Batch:
 
 
 def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = None) -> Iterator[Batch]:
-    """All images of a recipe of one split, or some of them, in batches of bounded memory."""
+    """Yield the images of a recipe of one split (or only ``indices``) in batches of bounded memory."""
     indices = np.arange(len(recipe), dtype=np.int64) if indices is None else indices
     widest_px = recipe.image_width or recipe.longest * (SIDE + max(0, recipe.spacing_range[1]))
-    largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes of its pixels, or of its glyphs
+    largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes per image: of its pixels or of its glyphs
     step = max(1, min(_BATCH, _BATCH_BYTES // largest))
     for start in range(0, len(indices), step):
         check()
@@ -102,6 +102,6 @@ def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = No
 
 
 def pixel_digest(state: "HASH", label: str, image: UInt8Array) -> None:
-    """Add one image to a digest."""
+    """Update a digest with one image and its label."""
     state.update(b"%b %d " % (label.encode(), image.shape[1]))
     state.update(np.ascontiguousarray(image).reshape(-1))

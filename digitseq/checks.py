@@ -1,4 +1,4 @@
-"""Checking what callers give: once, in the core, with sentences that name it."""
+"""Argument checks, made once, in the core; errors name the argument."""
 
 import operator
 import os
@@ -9,7 +9,7 @@ from digitseq.errors import ArgumentError
 
 
 def integer(argument: str, value: Any, low: int | None = None, high: int | None = None) -> int:
-    """The integer that a value is, within bounds; an ArgumentError names the argument."""
+    """Return a value as an integer within bounds; raise an ArgumentError if it is none."""
     number = as_int(value)
     bounds = "" if low is None else f" from {low} to {high}"
     if number is None or (low is not None and number < low) or (high is not None and number > high):
@@ -18,7 +18,7 @@ def integer(argument: str, value: Any, low: int | None = None, high: int | None 
 
 
 def integers(argument: str, value: Any, low: int, high: int) -> tuple[int, int]:
-    """A value as a range (min, max): a pair of integers, or one integer that stands for both."""
+    """Return a range (min, max) from a pair of integers, or from one integer that is both ends."""
     try:
         first, last = (value, value) if as_int(value) is not None else value
     except (TypeError, ValueError):
@@ -31,7 +31,7 @@ def integers(argument: str, value: Any, low: int, high: int) -> tuple[int, int]:
 
 
 def as_int(value: Any) -> int | None:
-    """The integer that a value is, or None; True and False are not integers here."""
+    """Return a value as an int, or None if it is not an integer; True and False do not count as integers."""
     if type(value) is int:
         return value
     if type(value).__name__ in ("bool", "bool_"):  # numpy's bool too, without importing numpy
@@ -43,29 +43,29 @@ def as_int(value: Any) -> int | None:
 
 
 def choice(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """One of the allowed words; an ArgumentError names the argument."""
+    """Return a value that is one of the allowed words; raise an ArgumentError if it is not."""
     if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(argument, f"expected one of {', '.join(allowed)}, got {short(value)}")
     return str(value)
 
 
 def home_path(path: str | Path) -> Path:
-    """A path with ~ replaced by the home folder, as no shell does it in `--recipe=~/x`."""
+    """Expand ~ to the home folder; shells do not expand it in `--recipe=~/x`."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for unknown users
 
 
 def short(value: Any) -> str:
-    """A value as a message shows it."""
+    """Return a value as messages show it: its repr, shortened if necessary."""
     try:
         text = repr(value)
-    except ValueError:  # Python does not write out integers of over 4,300 digits
-        return "a number of thousands of digits"
+    except ValueError:  # Python refuses to convert integers of more than 4,300 digits
+        return "an integer of more than 4,300 digits"
     return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"
 
 
 def counted(number: int, thing: str) -> str:
     """
-    A number and what it counts.
+    Return a number and the noun it counts, singular or plural.
 
     >>> counted(1, "problem"), counted(1200, "shard")
     ('1 problem', '1,200 shards')

@@ -1,38 +1,38 @@
 """
-What can go wrong, as types.
+Exceptions and warnings.
 
-Everything that a user can cause derives from DigitSeqError::
+Every error that a user can cause derives from DigitSeqError::
 
     DigitSeqError
-    ├── ArgumentError (also ValueError)   an argument is not what it must be
-    │   └── WidthError                    the image is narrower than the line can be
-    ├── SourceError                       a source of glyphs cannot give what is asked
-    │   └── FormatError                   a file's bytes are not what its format says
+    ├── ArgumentError (also ValueError)   an argument is invalid
+    │   └── WidthError                    the image may be too narrow for the line
+    ├── SourceError                       a source of glyphs cannot provide what is needed
+    │   └── FormatError                   a file does not follow its format
     ├── FetchError                        MNIST could not be downloaded
     ├── CacheError                        the cache folder cannot be used
-    ├── ExtraError                        a library is not installed that an extra installs
+    ├── ExtraError                        an optional library (an extra) is not installed
     └── OutputError                       a result could not be written
 
-    DigitSeqWarning (UserWarning)         something cannot be used, and the work goes on without it
-    └── SourceWarning                     another source than MNIST was used
+    DigitSeqWarning (UserWarning)         something is unavailable; the work continues without it
+    └── SourceWarning                     MNIST is unavailable; another source was used
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 RESUME = "run the same command again to resume"
-"""What to do about everything that ends a run early."""
+"""Hint for every error that ends a run early."""
 RESUME_BATCH = "run the same `digitseq batch` command again to resume"
-"""The same, for whoever meets what an earlier run left."""
+"""The same hint, for commands other than `batch` that find an unfinished run."""
 
 
 def printable(text: str, most: int = 2_000) -> str:
     r"""
-    Foreign text as it can be printed: a terminal obeys some characters, and others cannot be seen.
+    Escape control characters and other unprintable characters of untrusted text.
 
     Args:
-        text: from a file, a server, or a name.
-        most: characters; of a longer one, the middle is left out.
+        text: text from a file, a server or a file name.
+        most: maximum length in characters; the middle of a longer text is omitted.
 
     >>> printable("a\x1b[31mb")
     'a\\x1b[31mb'
@@ -43,10 +43,10 @@ def printable(text: str, most: int = 2_000) -> str:
 
 
 class DigitSeqError(Exception):
-    """An expected failure, told in one sentence; ``hint`` says what to do about it, or is empty."""
+    """An expected failure, described in one sentence; ``hint`` says what to do about it, or is empty."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        # Names, labels and what servers say are in here, and all of it ends up on a terminal.
+        # The message may contain file names, labels and server responses, and will be printed to a terminal.
         super().__init__(printable(message))
         self.hint = printable(hint)
 
@@ -55,16 +55,16 @@ class DigitSeqError(Exception):
 
     @property
     def problem(self) -> str:
-        """The sentence without the hint."""
+        """The message without the hint."""
         return str(self.args[0])
 
 
 class ArgumentError(DigitSeqError, ValueError):
     """
-    An argument is not what it must be.
+    An argument is invalid.
 
-    ``argument`` is its name in the API, so that the command line can say it in the words of its options;
-    ``problem`` is the sentence about it.
+    ``argument`` is its name in the API, which the command line translates to the name of an option;
+    ``problem`` is the message without that name.
     """
 
     def __init__(self, argument: str, problem: str, *, hint: str = "") -> None:
@@ -72,7 +72,7 @@ class ArgumentError(DigitSeqError, ValueError):
         self.argument = argument
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Two positional arguments but one in args: pickling between processes needs to be told.
+        # __init__ takes two arguments but args holds one, so the default would fail to unpickle.
         return (type(self), (self.argument, self.args[0]), self.__dict__.copy())
 
     def __str__(self) -> str:
@@ -80,17 +80,17 @@ class ArgumentError(DigitSeqError, ValueError):
 
 
 class WidthError(ArgumentError):
-    """The image is narrower than the line can be; ``required_px`` is the width that always fits."""
+    """The image may be too narrow for the line; ``required_px`` is a width that always fits."""
 
     required_px: int = 0
 
 
 class SourceError(DigitSeqError):
-    """A source of glyphs cannot give what is asked of it."""
+    """A source of glyphs cannot provide what is needed."""
 
 
 class FormatError(SourceError):
-    """The bytes of a file are not what its format says."""
+    """A file does not follow its format."""
 
 
 class FetchError(DigitSeqError):
@@ -102,10 +102,10 @@ class CacheError(DigitSeqError):
 
 
 class ExtraError(DigitSeqError):
-    """A library is not installed that an extra of digitseq installs."""
+    """An optional library, installed by an extra of digitseq, is missing."""
 
     def __init__(self, message: str, *, extra: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint or f"pip install 'digitseq[{extra}]' installs it")
+        super().__init__(message, hint=hint or f"run: pip install 'digitseq[{extra}]'")
 
 
 class OutputError(DigitSeqError):
@@ -113,7 +113,7 @@ class OutputError(DigitSeqError):
 
 
 class DigitSeqWarning(UserWarning):
-    """Something cannot be used (the cache, worker processes, a file), and the work goes on without it."""
+    """Something is unavailable (the cache, worker processes, a file); the work continues without it."""
 
 
 class SourceWarning(DigitSeqWarning):
@@ -123,12 +123,15 @@ class SourceWarning(DigitSeqWarning):
 @contextmanager
 def system_errors(kind: type[DigitSeqError], sentence: str, *, hint: str = "") -> Iterator[None]:
     """
-    Tell what the system refuses inside the block as one of our errors.
+    Convert an OSError raised in the block to one of our errors.
 
     Args:
-        kind: the error.
-        sentence: what could not be done; the system's reason is added.
+        kind: the exception type.
+        sentence: what could not be done; the system's reason is appended.
         hint: what to do about it.
+
+    Raises:
+        DigitSeqError: an error of type ``kind``.
     """
     try:
         yield

@@ -1,9 +1,9 @@
 """
-Ctrl-C, SIGTERM and SIGHUP: noted when they arrive, acted upon at the next safe point.
+Record Ctrl-C, SIGTERM and SIGHUP when they arrive, and act on them at the next safe point.
 
 Python's own handler raises KeyboardInterrupt wherever the main thread happens to be: inside a lock, halfway
-through an import, between writing a file and renaming it. The handler here only sets a flag. The loops of
-digitseq call `check`, which raises at a moment when everything can be put in order.
+through an import, between writing a file and renaming it. This module's handler only sets a flag. digitseq's
+loops call `check`, which raises where it is safe to stop and clean up.
 """
 
 import os
@@ -23,27 +23,27 @@ SIGNALS = tuple(
 )  # Windows has no SIGHUP
 
 POLL_S = 0.1
-"""How long anything may wait before it calls `check` again."""
+"""Maximum time between two calls of `check` while waiting, seconds."""
 
-_PATIENCE_S = 5.0  # from then on, a further signal ends the process at once
+_PATIENCE_S = 5.0  # after this time, another signal ends the process at once
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked the program to stop."""
+    """Raised when a signal has asked the program to stop."""
 
 
 class _State:
-    noted = 0  # the number of the first signal, or 0
+    noted = 0  # number of the first signal; 0 if none has arrived
     noted_at = 0.0
     raised = False
-    in_wait = False  # between `interruptible` and its end, where an exception harms nothing
+    in_wait = False  # inside `interruptible`, where raising does no harm
 
 
 def note_signals() -> None:
     """
-    Take note of signals from now on, for the rest of the process; the first thing that the command line does.
+    Record signals for the rest of the process, instead of raising. The command line calls this first.
 
-    A signal that the process was started to ignore stays ignored (`nohup`, background jobs of a shell).
+    Signals that were ignored when the process started stay ignored (`nohup`, background jobs of a shell).
     """
     for number in SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
@@ -51,18 +51,18 @@ def note_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """Take no more notice of what was noted: the work is done, or stopped, and the exit code is settled."""
+    """Ignore further signals: the work has finished or stopped, and the exit code is decided."""
     for number in SIGNALS:
-        if signal.getsignal(number) is _note:  # not where a program has handlers of its own
+        if signal.getsignal(number) is _note:  # leave a program's own handlers in place
             signal.signal(number, signal.SIG_IGN)
 
 
 def check() -> None:
     """
-    Stop here if a signal has been noted. Call it where nothing is half done.
+    Raise if a signal has been recorded. Call this only where no work is half done.
 
     Raises:
-        Interrupted: one has, and this is the main thread.
+        Interrupted: a signal has been recorded, and this is the main thread.
     """
     if _State.noted and threading.current_thread() is threading.main_thread():
         _State.raised = True
@@ -70,20 +70,20 @@ def check() -> None:
 
 
 def stopped_by() -> int:
-    """The number of the signal that stopped the program; 0 if none did."""
+    """Return the number of the signal that stopped the program, or 0."""
     return _State.noted if _State.raised else 0
 
 
 @contextmanager
 def noted() -> Iterator[None]:
     """
-    In the block, Ctrl-C raises only where `check` is called, or at the end of the block.
+    Defer Ctrl-C in the block until `check` is called or the block ends.
 
-    For programs that call digitseq: within the block, Python's own handler is replaced. Where the program has
-    a handler of its own, or this is not the main thread, nothing changes.
+    For programs that use digitseq as a library: Python's default handler is replaced during the block. If the
+    program has installed its own handler, or this is not the main thread, nothing changes.
 
     Raises:
-        Interrupted: Ctrl-C came.
+        Interrupted: Ctrl-C was pressed.
     """
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -101,21 +101,21 @@ def noted() -> Iterator[None]:
 
 def in_thread(function: Callable[[], Result], limit_s: float = inf) -> Result:
     """
-    Call something that may block for a long time, while this thread watches for signals.
+    Call a function that may block for a long time, while this thread watches for signals.
 
-    A call that is given up goes on in its thread, which ends with the process.
+    An abandoned call continues in its thread, which ends with the process.
 
     Args:
-        function: what to call; whatever it raises is raised here.
-        limit_s: how long to wait for it.
+        function: the function to call; whatever it raises is raised here.
+        limit_s: how long to wait for it, seconds.
 
     Returns:
-        What it returns.
+        The function's result.
 
     Raises:
-        TimeoutError: it has not returned in time.
+        TimeoutError: the function has not returned in time.
         OSError: no thread can be started.
-        Interrupted: a signal asked the program to stop.
+        Interrupted: a signal has asked the program to stop.
 
     >>> in_thread(lambda: 6 * 7)
     42
@@ -126,7 +126,7 @@ def in_thread(function: Callable[[], Result], limit_s: float = inf) -> Result:
     def work() -> None:
         try:
             results.append(function())
-        except BaseException as error:  # handed to the waiting thread
+        except BaseException as error:  # raised again in the waiting thread
             errors.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -148,12 +148,12 @@ def in_thread(function: Callable[[], Result], limit_s: float = inf) -> Result:
 @contextmanager
 def interruptible() -> Iterator[None]:
     """
-    In the block, a signal that would only be noted raises at once.
+    Let signals in the block raise at once, instead of only being recorded.
 
-    For what may wait for ever and leaves nothing half done: reading a pipe, writing to one.
+    For operations that may wait forever and leave nothing half done: reading from or writing to a pipe.
 
     Raises:
-        Interrupted: a signal came, in the block or before it.
+        Interrupted: a signal arrived in the block or before it.
     """
     _State.in_wait = True
     try:
@@ -166,12 +166,12 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def kept_from_children(*signals: int) -> Iterator[None]:
     """
-    Processes started in the block never receive certain signals that a terminal sends to the whole group.
+    Block signals that a terminal sends to the whole process group in processes started in the block.
 
-    A new process inherits the mask of the thread that starts it, and keeps it.
+    A new process inherits the signal mask of the thread that starts it, and keeps it.
 
     Args:
-        *signals: which; all of `SIGNALS` if none is named.
+        *signals: the signals to block (default: all of `SIGNALS`).
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -181,7 +181,7 @@ def kept_from_children(*signals: int) -> Iterator[None]:
     blocked = signals or SIGNALS
     before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     try:
-        resource_tracker.ensure_running()  # a process, too; starting it unblocks SIGINT and SIGTERM
+        resource_tracker.ensure_running()  # also a process; starting it unblocks SIGINT and SIGTERM
         signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
         yield
     finally:

@@ -1,8 +1,8 @@
 """
-Recipe + image numbers → digits.
+Recipe + image indices → digits.
 
-A label is a decision like any other: one word for the length and one for each free digit. Labels that must
-not repeat are numbered, and image i takes number π(i) of a permutation keyed by the seed.
+A label consumes one random word for its length and one for each random digit. Unique labels are numbered;
+image i takes number π(i) of a permutation keyed by the seed.
 """
 
 import numpy as np
@@ -13,21 +13,21 @@ from digitseq.random_purposes import Purpose
 from digitseq.recipe import ANY_DIGIT, Recipe
 
 _NUMBERED = 18
-"""Digits that a permutation decides: 10¹⁸ is the greatest power of ten below 2⁶⁰."""
+"""Number of digits that the permutation decides: 10¹⁸ is the greatest power of ten below 2⁶⁰."""
 
 
 def draw_labels(recipe: Recipe, indices: IntArray, starts: UInt64Array) -> tuple[IntArray, BoolArray | None]:
     """
-    The digits of some images.
+    Return the digits of some images.
 
     Args:
-        recipe: what is wanted.
+        recipe: the recipe.
         indices: int (images,), in [0, len(recipe)).
         starts: uint64 (images,), the start of each image's stream.
 
     Returns:
-        int (images, digits), −1 where a line is shorter than the longest of these, and the mask of what is
-        inside a line, or None when all are equally long.
+        Digits int (images, digits), −1 beyond the end of a shorter label, and a mask of the valid positions,
+        or None if all labels have the same length.
     """
     if recipe.sequences:
         repeat = len(recipe.sequences)
@@ -45,10 +45,10 @@ def draw_labels(recipe: Recipe, indices: IntArray, starts: UInt64Array) -> tuple
 
 def label_texts(digits: IntArray) -> list[str]:
     """
-    Digits as texts.
+    Convert rows of digits to texts.
 
     Args:
-        digits: int (labels, digits), −1 at the end where a label is shorter.
+        digits: int (labels, digits), −1 beyond the end of a shorter label.
 
     >>> label_texts(np.array([[0, 4, 2], [7, -1, -1]]))
     ['042', '7']
@@ -62,18 +62,18 @@ def label_texts(digits: IntArray) -> list[str]:
 
 def digit_matrix(sequences: list[str]) -> tuple[IntArray, BoolArray | None]:
     """
-    Sequences as a matrix.
+    Convert sequences to a matrix of digits.
 
     Returns:
-        int (sequences, longest), −1 where one is shorter, and the mask of what is inside a line, or None
-        when all are equally long.
+        Digits int (sequences, longest), −1 beyond the end of a shorter sequence, and a mask of the valid
+        positions, or None if all sequences have the same length.
 
     >>> digit_matrix(["042", "7"])[0]
     array([[ 0,  4,  2],
            [ 7, -1, -1]])
     """
     longest = max(map(len, sequences), default=0)
-    # "/" stands right before "0" in ASCII, so it becomes -1.
+    # "/" precedes "0" in ASCII, so it becomes -1.
     text = "".join([sequence.ljust(longest, "/") for sequence in sequences])
     codes = np.frombuffer(text.encode("ascii"), np.uint8).reshape(len(sequences), longest)
     digits = codes.astype(np.int64) - ord("0")
@@ -81,13 +81,13 @@ def digit_matrix(sequences: list[str]) -> tuple[IntArray, BoolArray | None]:
 
 
 def _free_digits(starts: UInt64Array, count: int) -> IntArray:
-    """(images, count): position 0 of the purpose is the length's, so digits begin at 1."""
+    """Sample digits, int (images, count), from position 1 on; position 0 of the purpose is for the length."""
     words = streams.words(starts, streams.addresses(Purpose.LABEL, count + 1)[1:])
     return streams.below(words, np.array(10, np.uint64))
 
 
 def _number_digits(numbers: IntArray, count: int) -> IntArray:
-    """The last count decimal digits of numbers: (images, count)."""
+    """Return the last ``count`` decimal digits of each number, int (images, count)."""
     return numbers[:, None] // 10 ** np.arange(count - 1, -1, -1, dtype=np.int64) % 10
 
 
@@ -108,7 +108,7 @@ def _from_lengths(
     low, high = lengths_range
     digits = _free_digits(starts, high)
     if numbers is not None and high <= _NUMBERED:
-        # Numbers run through all labels of the shortest length, then of the next.
+        # Numbers count all labels of the shortest length first, then those of the next.
         ends = np.cumsum([10**length for length in range(low, high + 1)], dtype=np.int64)
         which = np.searchsorted(ends, numbers, side="right").astype(np.int64)
         lengths = which + low
@@ -118,7 +118,7 @@ def _from_lengths(
             digits[rows, :length] = _number_digits(numbers[rows], length)
     else:
         if numbers is not None:
-            # So many labels are longer than this that a shorter one would not be drawn in a lifetime.
+            # Shorter labels are too rare among all labels to be sampled in a lifetime.
             low = max(low, _NUMBERED)
         words = streams.words(starts, streams.addresses(Purpose.LABEL, 1))[:, 0]
         lengths = streams.below(words, np.array(high - low + 1, np.uint64)) + low

@@ -1,4 +1,4 @@
-"""One drawn picture: what is known of it, and as a file."""
+"""Pictures: rendered images with metadata, and their PNG files."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from digitseq.sequence import sequence_text
 from digitseq.storage.atomic import is_stream, write_output, write_whole
 from digitseq.version import __version__
 
-_LONGEST_STEM = 100  # file systems end at 255 bytes
+_LONGEST_STEM = 100  # most file systems limit names to 255 bytes
 
 
 _FIRST = np.zeros(1, np.int64)
@@ -34,18 +34,18 @@ _FIRST = np.zeros(1, np.int64)
 @dataclass(frozen=True, eq=False)
 class Picture:
     """
-    One drawn image, with all that is known of it.
+    One rendered image with its metadata.
 
     Attributes:
         image: uint8 (28, width), 0 black to 255 white.
-        recipe: the recipe of this one picture: drawing it again gives the same pixels. It names a source
-            of your own by the last part of its path; give `draw` the path.
+        recipe: the recipe of this picture; rendering it again gives the same pixels. If the source is a
+            path, the recipe keeps only its last component; pass the full path to `draw`.
         source_digest: SHA-256 of the source's glyphs.
-        gaps_px: int (digits − 1,), as drawn.
+        gaps_px: int (digits − 1,), as sampled.
         boxes: int (digits, 4): x, y, w, h of each digit's ink in px, tight.
-        origins: int (digits,), each glyph's place in the source's own order (for MNIST: 0–59,999
+        origins: int (digits,), index of each glyph in the original order of the source (MNIST: 0–59,999 are
             MNIST-train, 60,000–69,999 MNIST-test).
-        writer: who wrote all the digits, as the source numbers its writers; None if not one writer did.
+        writer: the source's id of the writer of all digits; None if writers are mixed.
     """
 
     image: UInt8Array
@@ -58,11 +58,11 @@ class Picture:
 
     @property
     def sequence(self) -> str:
-        """The digits drawn, the label."""
+        """The digits as text: the label."""
         return self.recipe.sequences[0]
 
     def facts(self) -> dict[str, Any]:
-        """All but the pixels, as plain JSON types."""
+        """Return everything except the pixels, as plain JSON types."""
         return {
             "label": self.sequence,
             "seed": self.recipe.seed,
@@ -81,7 +81,7 @@ class Picture:
         }
 
     def png(self) -> bytes:
-        """The picture as a PNG file: 8-bit greyscale, its recipe in text chunks."""
+        """Return the picture as a PNG file: 8-bit greyscale, with its recipe in text chunks."""
         text = {
             "label": self.sequence,
             "seed": str(self.recipe.seed),
@@ -95,19 +95,19 @@ class Picture:
         self, output: str | Path | None = None, *, force: bool = False, keep: Container[Path] = ()
     ) -> Path:
         """
-        Write the picture as a PNG file, whole or not at all.
+        Write the picture to a PNG file, atomically.
 
         Args:
-            output: a name ending in .png; or a folder (None: the current one), where the file takes the
-                next free name: SEQUENCE.png, SEQUENCE-1.png, ….
-            force: replace a file of that name.
-            keep: files that are not replaced even so, such as those that the same run wrote.
+            output: a file name ending in .png, or a folder (None: the current folder). In a folder, the
+                next free name is used: SEQUENCE.png, SEQUENCE-1.png, ….
+            force: replace an existing file.
+            keep: files that are never replaced, such as those that the same run wrote.
 
         Returns:
-            The path written.
+            The path of the file.
 
         Raises:
-            OutputError: the file exists, or the system refuses.
+            OutputError: the file exists or cannot be written.
             ArgumentError: the name does not end in .png.
         """
         path = None if output is None else home_path(output)
@@ -129,24 +129,24 @@ def generate_numbers_sequence(
     augment: Augment | str | None = None,
 ) -> FloatArray:
     """
-    An image of a sequence of handwritten digits.
+    Generate an image of a sequence of handwritten digits.
 
     Each digit is sampled uniformly from all glyphs of that digit in the source and split; each gap is an
-    independent uniform integer. Gaps are never rescaled, digits never resampled or cut to fit (unless
-    ``augment`` asks for it); surplus width is margin.
+    independent uniform integer. Gaps are never rescaled, and digits are never resampled or cut to fit (except
+    by ``augment``); surplus width becomes margin.
 
     Args:
-        digits: a text of ASCII digits, or any iterable of integers 0–9.
-        spacing_range: (min, max) px between neighbouring digits, both included; negative overlaps.
+        digits: a string of ASCII digits, or an iterable of integers 0–9.
+        spacing_range: (min, max) px between neighbouring digits, inclusive; negative values overlap.
         image_width: width of the image in px, 1 to 1,000,000; None for the natural width of the line.
-        seed: any integer; the same seed gives the same pixels, anywhere. None draws one from the OS.
-        source: "auto" (MNIST if cached or if it can be fetched now, else the built-in digits with a
-            SourceWarning), "mnist", "builtin" (or "builtin:7", see `builtin`), a path of your own
-            glyphs, or a GlyphSet.
-        split: "train" (the default), "validation", "test" or "all". None leaves a GlyphSet as it is.
+        seed: any integer; the same seed gives the same pixels on any machine. None for a random seed.
+        source: "auto" (MNIST if it is cached or can be downloaded, else the built-in digits with a
+            SourceWarning), "mnist", "builtin" (or "builtin:7", see `builtin`), a path to your own glyphs, or
+            a GlyphSet.
+        split: "train", "validation", "test" or "all". None means the split of a GlyphSet, or "train".
         spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles, "contour"
-            where neighbours come nearest: 0 touches, less interlocks.
-        align: "center", "left", "right" or "random".
+            at the nearest points of neighbours: at 0 they touch, below 0 they interlock.
+        align: position of the line in a wider image: "center", "left", "right" or "random".
         invert: black digits on white.
         writer: "mixed", or "same" for all digits from one writer.
         augment: an `Augment`, or a preset: "none", "light", "medium", "heavy", "touching".
@@ -155,9 +155,9 @@ def generate_numbers_sequence(
         float32 (28, image_width), a new array; 0.0 black to 1.0 white, every value k/255.
 
     Raises:
-        ArgumentError: an argument is not what it must be. Arguments are checked before data is loaded.
-        WidthError: the line could be wider than the image, whatever is drawn; it says the width that
-            always fits.
+        ArgumentError: an argument is invalid. Arguments are checked before data is loaded.
+        WidthError: the line could be wider than the image, for some choice of glyphs and gaps; the error
+            gives a width that always fits.
         SourceError, FetchError, CacheError: the source cannot be used.
 
     >>> image = generate_numbers_sequence([3, 5, 0, 2], (2, 8), 200, seed=1, source="builtin")
@@ -183,19 +183,20 @@ def generate_numbers_sequence(
 
 def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterator[Picture]:
     """
-    The pictures of a recipe, one after the other, drawn in batches as they are asked for.
+    Render the pictures of a recipe lazily, in batches.
 
     Args:
-        recipe: what is wanted.
-        source: glyphs to draw from, or a path of them; None opens the recipe's own. The split is the
-            recipe's.
+        recipe: the recipe, without splits.
+        source: a GlyphSet, or the name or path of a source; None for the recipe's source. The split is that
+            of the recipe.
 
     Returns:
-        An iterator over one picture per sequence, in order.
+        An iterator over the pictures, in order.
 
     Raises:
         WidthError: a line could be wider than the image; raised at once, before the first picture.
-        ArgumentError, SourceError, FetchError, CacheError: the source cannot be used; at once, too.
+        ArgumentError: the recipe has splits, or a digit has no glyphs; raised at once.
+        SourceError, FetchError, CacheError: the source cannot be used; raised at once.
 
     >>> from digitseq import make_recipe
     >>> recipe = make_recipe(["007", "1"], (0, 0), 90, seed=1, source="builtin")
@@ -203,7 +204,9 @@ def draw(recipe: Recipe, source: str | Path | GlyphSet | None = None) -> Iterato
     [(28, 90), (28, 90)]
     """
     if recipe.splits:
-        raise ArgumentError("recipe", "it has splits; draw one of them", hint="see recipe.by_split()")
+        raise ArgumentError(
+            "recipe", "expected a recipe without splits", hint="draw each recipe of recipe.by_split()"
+        )
     glyphs = glyphs_for(source, recipe.source).choose(recipe.split)
     recipe = replace(recipe, source=glyphs.name)
     check_recipe(recipe, glyphs)
@@ -235,21 +238,21 @@ def save_picture(
     keep: Container[Path] = (),
 ) -> Path:
     """
-    Write a PNG file, whole or not at all.
+    Write a PNG file, atomically.
 
     Args:
-        png: the file's bytes.
-        sequence: names the file where ``output`` does not.
-        output: a file name ending in .png; or a folder; or None for the current folder. In a folder the
-            file is SEQUENCE.png, or SEQUENCE-1.png and so on: the next name that is free.
-        force: replace a file of that name.
-        keep: files that are not replaced even so.
+        png: the bytes of the file.
+        sequence: the name of the file, if ``output`` is a folder.
+        output: a file name ending in .png, a folder, or None for the current folder. In a folder, the next
+            free name is used: SEQUENCE.png, SEQUENCE-1.png, ….
+        force: replace an existing file.
+        keep: files that are never replaced.
 
     Returns:
-        The path written.
+        The path of the file.
 
     Raises:
-        OutputError: the file exists and is not to be replaced, or the system refuses.
+        OutputError: the file exists and ``force`` is not set, or it cannot be written.
         ArgumentError: the name does not end in .png.
     """
     output = output or Path()
@@ -265,7 +268,7 @@ def save_picture(
             write_output(output, lambda file: file.write(png), new=not force)
         except FileExistsError:
             raise OutputError(
-                f"{output} exists and is kept", hint="--force (force=True) replaces it"
+                f"{output} already exists", hint="use --force (force=True) to replace it"
             ) from None
         return output
 
@@ -282,8 +285,8 @@ def _save_in(folder: Path, stem: str, png: bytes, force: bool, keep: Container[P
 
 
 def _written(path: Path, png: bytes, force: bool) -> bool:
-    """Write the file, unless it is there and to be kept."""
-    if not force and os.path.lexists(path):  # the usual case, told without writing anything
+    """Write the file unless it exists; return whether it was written."""
+    if not force and os.path.lexists(path):  # the usual case, detected without writing anything
         return False
     try:
         write_whole(path, lambda file: file.write(png), new=not force)

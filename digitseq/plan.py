@@ -1,7 +1,7 @@
 """
-Recipe + image numbers → Plan: integer arrays that say which glyph stands where, no pixels.
+Recipe + image indices → Plan: integer arrays with the glyph and position of each digit, no pixels.
 
-All shapes are (images, digits): a batch of lines, the shorter ones filled up at the right.
+Arrays have the shape (images, digits): a batch of lines, the shorter ones padded on the right.
 """
 
 from dataclasses import dataclass
@@ -20,28 +20,30 @@ from digitseq.labels import digit_matrix, draw_labels
 from digitseq.random_purposes import Purpose
 from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
 
-_CHECKED = 256  # sequences checked at once: bounds memory
+_CHECKED = 256  # sequences checked at a time, to bound memory
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """
-    Which glyph stands where in each image of a batch.
+    The glyph and position of each digit in a batch of images.
+
+    Values in the padding, beyond the end of a shorter line, are undefined unless stated.
 
     Attributes:
-        digits: int (images, digits), −1 where a line is shorter.
-        inside: bool (images, digits), False where a line is shorter; None when none is.
-        rows: int (images, digits), row in the GlyphSet; without meaning where a line is shorter.
-        gaps_px: int (images, digits − 1), as drawn, in [min, max].
-        left_px: int (images, digits), column of each digit's first ink; 0 is the left edge; the width of
-            the image where a line is shorter.
+        digits: int (images, digits), −1 in the padding.
+        inside: bool (images, digits), False in the padding; None if there is no padding.
+        rows: int (images, digits), row in the GlyphSet.
+        gaps_px: int (images, digits − 1), as sampled, in [min, max].
+        left_px: int (images, digits), column of each digit's first ink, from 0; the width of the image in
+            the padding.
         widths_px: int (images,), width of each image.
         overlapping: whether ink of neighbours may share columns.
-        tiles: the digits as they are seen: the GlyphSet, or what augmentation has made of these glyphs.
+        tiles: the tiles to render: the GlyphSet, or its augmented glyphs.
         tile_rows: int (images, digits), row in ``tiles``.
-        writers: int (images,), who wrote each line, where one did; else None.
-        starts: uint64 (images,), the start of each image's own stream.
-        augment: what is still to be done to the whole lines.
+        writers: int (images,), writer of each line; None if writers are mixed.
+        starts: uint64 (images,), the start of each image's stream.
+        augment: the settings, of which effects on whole lines are still to be applied.
     """
 
     digits: IntArray
@@ -61,26 +63,26 @@ class Plan:
         return len(self.digits)
 
     def boxes(self) -> IntArray:
-        """Boxes of the ink, int (images, digits, 4): x, y, w, h in px; no meaning where a line is shorter."""
+        """Return the ink boxes, int (images, digits, 4): x, y, w, h in px; undefined in the padding."""
         t, r = self.tiles, self.tile_rows
         return np.stack([self.left_px, t.ink_top[r], t.ink_width[r], t.ink_height[r]], axis=-1)
 
 
 def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     """
-    The plan of some images of a recipe.
+    Plan some images of a recipe.
 
     Args:
-        recipe: what is wanted.
+        recipe: the recipe.
         indices: int (images,), in [0, len(recipe)).
-        glyphs: what it is drawn from; its split is already chosen.
+        glyphs: the glyphs to sample from, with the split already chosen.
 
     Returns:
-        The plan, image by image in the order of ``indices``.
+        The plan, with images in the order of ``indices``.
 
     Raises:
-        WidthError: a line could be wider than the image, whatever is drawn.
-        ArgumentError: the glyphs lack a digit.
+        WidthError: a line could be wider than the image, for some choice of glyphs and gaps.
+        ArgumentError: a digit has no glyphs.
 
     >>> from digitseq.glyphs.handwriting.builtin import builtin
     >>> recipe = Recipe(sequences=("3502",), spacing_range=(2, 8), image_width=200, seed=1)
@@ -92,7 +94,7 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     check_lines(recipe, digits, inside, glyphs)
     looked_up = digits if inside is None else np.maximum(digits, 0)
     count = digits.shape[1]
-    words = streams.words(starts, _addresses(count))  # (images, 2 · digits): glyphs, gaps, place
+    words = streams.words(starts, _addresses(count))  # (images, 2 · digits): glyphs, gaps, position
     writers = None
     if recipe.writer == "same":
         writer = streams.words(starts, _WRITER)[:, 0]
@@ -125,12 +127,12 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
 
 def drawn_gaps(recipe: Recipe, starts: UInt64Array, count: int) -> IntArray:
     """
-    The gaps that some images draw: as a plan has them, without its glyphs.
+    Sample the gaps of some images without glyphs; equal to those of their plan.
 
     Args:
-        recipe: what is wanted.
+        recipe: the recipe.
         starts: uint64 (images,), the start of each image's stream.
-        count: gaps a line.
+        count: number of gaps per line.
 
     Returns:
         int (images, count), px.
@@ -151,13 +153,13 @@ def _tiles(
     inside: BoolArray | None,
     starts: UInt64Array,
 ) -> tuple[Tiles, IntArray]:
-    """The digits as they are seen, and the row of each."""
+    """Return the tiles to render, after augmentation of digits, and the row of each digit in them."""
     if recipe.settings is None or not recipe.settings.has("map", "digit"):
         return glyphs, rows
     from digitseq.augment.digit_effects import rough_digits
-    from digitseq.augment.sampler import Sampler  # only who augments pays for it
+    from digitseq.augment.sampler import Sampler  # slow to import and rarely needed
 
-    # Baselines are measured along the line as it would stand without augmentation.
+    # The baseline is a function of the x position in the line without augmentation.
     wide = glyphs.ink_width[rows]
     left, extent = line_up(wide, gaps_px, inside)
     middles = left + wide // 2 - extent[:, None] // 2
@@ -167,9 +169,10 @@ def _tiles(
 
 def _reaches(tiles: Tiles, rows: IntArray) -> IntArray:
     """
-    How far each digit keeps off the left edge of the next, if the nearest of their ink is to touch.
+    Return the distance from each digit's left edge to the next digit's at which their ink just touches.
 
-    Ink is compared in each row of pixels and with that of the rows above and below, so that diagonals count.
+    Each pixel row is compared with the same row of the neighbour and those above and below, so that pixels
+    that meet diagonally count as touching.
 
     Returns:
         int (images, digits − 1), at most the ink width.
@@ -179,23 +182,23 @@ def _reaches(tiles: Tiles, rows: IntArray) -> IntArray:
     np.maximum(near[..., 1:], last[:, :-1, :-1], out=near[..., 1:])
     np.maximum(near[..., :-1], last[:, :-1, 1:], out=near[..., :-1])
     reach = (near - first[:, 1:]).max(-1) + 1
-    # Digits with no row in common do not meet; their columns keep apart instead.
+    # Digits with no rows in common never touch; use the ink width instead.
     return np.where(reach > NO_INK // 2, reach, tiles.ink_width[rows[:, :-1]])
 
 
 def check_lines(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyphs: GlyphSet) -> None:
     """
-    Make sure that some labels of a recipe can be drawn, whatever the seed.
+    Check that some labels of a recipe can be rendered with any seed.
 
     Args:
-        recipe: what is wanted.
-        digits: int (lines, digits), −1 where a line is shorter.
-        inside: its mask, or None.
-        glyphs: what it is drawn from.
+        recipe: the recipe.
+        digits: int (lines, digits), −1 in the padding.
+        inside: mask of the digits, False in the padding, or None.
+        glyphs: the glyphs to sample from.
 
     Raises:
         WidthError: a line could be wider than the image.
-        ArgumentError: the glyphs lack a digit.
+        ArgumentError: a digit has no glyphs.
     """
     if not glyphs.counts.all():
         need_digits(glyphs, digits[digits >= 0])
@@ -206,17 +209,17 @@ def check_lines(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyp
 
 def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
     """
-    Make sure that every image of a recipe can be drawn, by its arguments alone.
+    Check that every image of a recipe can be rendered, without planning any.
 
-    Random labels are judged by the widest that there can be.
+    For random labels, the widest possible label is checked.
 
     Args:
-        recipe: what is wanted.
-        glyphs: what it is drawn from.
+        recipe: the recipe.
+        glyphs: the glyphs to sample from.
 
     Raises:
         WidthError: a line could be wider than the image.
-        ArgumentError: the glyphs lack a digit.
+        ArgumentError: a digit has no glyphs.
     """
     if recipe.sequences:
         lines = list(dict.fromkeys(recipe.sequences))
@@ -227,7 +230,7 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
     pattern = recipe.pattern or ANY_DIGIT * recipe.longest
     if ANY_DIGIT in pattern:
         need_digits(glyphs, np.arange(10, dtype=np.int64))
-        if recipe.writer == "same":  # any digits may meet in a label
+        if recipe.writer == "same":  # a label may contain any digits
             check_writers(glyphs, np.arange(10, dtype=np.int64)[None])
     check_lines(recipe, *digit_matrix([pattern.replace(ANY_DIGIT, widest)]), glyphs)
 
@@ -239,18 +242,18 @@ def line_up(
     reaches_px: IntArray | None = None,
 ) -> tuple[IntArray, IntArray]:
     """
-    Digits side by side from column 0.
+    Place digits side by side from column 0.
 
-    Where a digit is narrower than the overlap, the gap is clamped so that left edges still increase.
+    If a digit is narrower than the overlap, the gap is clamped so that left edges still increase.
 
     Args:
-        advances_px: int (lines, digits), how wide each digit is.
+        advances_px: int (lines, digits), width of each digit.
         gaps_px: int (lines, digits − 1), may be negative.
-        inside: bool (lines, digits), False where a line is shorter; None when none is.
-        reaches_px: int (lines, digits − 1), what gaps are measured from; None for how wide the digits are.
+        inside: bool (lines, digits), False in the padding of shorter lines; None if there is none.
+        reaches_px: int (lines, digits − 1), distance of left edges at a gap of 0; None for the widths.
 
     Returns:
-        Left edges int (lines, digits) and the extent of each line int (lines,), new arrays.
+        Left edges int (lines, digits) and the extent of each line int (lines,), as new arrays.
 
     >>> line_up(np.array([[10, 20, 3]]), np.array([[5, -30]]))
     (array([[ 0, 15, 16]]), array([35]))
@@ -268,16 +271,16 @@ def required_width(
     digits: IntArray, inside: BoolArray | None, max_gap_px: int, whole_tiles: bool, glyphs: GlyphSet
 ) -> IntArray:
     """
-    The width that always fits, whatever is drawn: widest ink of every digit, greatest gaps.
+    Return the width that always fits: the widest glyph of each digit, with maximum gaps.
 
-    A line grows with each digit's width and each gap, so the worst case of each is the worst line.
+    The extent of a line grows with each digit's width and each gap, so their maxima give the widest line.
 
     Args:
-        digits: int (lines, digits), −1 where one is shorter.
-        inside: its mask, or None.
-        max_gap_px: the greatest gap.
-        whole_tiles: a digit may take a whole tile.
-        glyphs: the source.
+        digits: int (lines, digits), −1 in the padding of shorter lines.
+        inside: mask of the digits, False in the padding, or None.
+        max_gap_px: the maximum gap.
+        whole_tiles: whether a digit may be as wide as a tile.
+        glyphs: the glyphs to sample from.
 
     Returns:
         int (lines,), px.
@@ -292,7 +295,7 @@ def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyph
     high = recipe.spacing_range[1]
     if not len(digits):
         return
-    # What no line can exceed, without looking at the digits; it settles nearly every call.
+    # An upper bound that does not depend on the digits; it is enough for nearly every call.
     if SIDE * digits.shape[1] + max(high, 0) * (digits.shape[1] - 1) <= available:
         return
     whole_tiles = recipe.spacing_from == "tile" or (recipe.settings is not None and recipe.settings.widens)
@@ -304,8 +307,8 @@ def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyph
     sequence = "".join(map(str, digits[worst][digits[worst] >= 0].tolist()))
     shown = sequence if len(sequence) <= 24 else f"{sequence[:20]}… ({len(sequence)} digits)"
     if recipe.image_width is None:
-        problem = f"{shown} can be {needed} px wide; the widest image is {MAX_WIDTH_PX} px"
-        error = WidthError("digits", problem, hint="draw a shorter sequence or a smaller spacing")
+        problem = f"{shown} can be {needed} px wide; the maximum image width is {MAX_WIDTH_PX} px"
+        error = WidthError("digits", problem, hint="use a shorter sequence or a smaller spacing")
     else:
         problem = f"{available} px is too narrow for {shown}, which can be {needed} px wide"
         error = WidthError("image_width", problem, hint=f"{needed} always fits")
@@ -314,7 +317,7 @@ def _check_fit(recipe: Recipe, digits: IntArray, inside: BoolArray | None, glyph
 
 
 def _margin(align: str, surplus_px: IntArray, words: UInt64Array) -> IntArray:
-    """Columns left of each line, int (lines,)."""
+    """Return the columns to the left of each line, int (lines,)."""
     if align == "center":
         return surplus_px // 2
     if align == "left":
@@ -326,7 +329,7 @@ def _margin(align: str, surplus_px: IntArray, words: UInt64Array) -> IntArray:
 
 @lru_cache(maxsize=64)
 def _addresses(digits: int) -> UInt64Array:
-    """The addresses of all that a line of so many digits decides: its glyphs, its gaps, its place."""
+    """Return the addresses of a line's random words: for its glyphs, its gaps and its position."""
     return np.concatenate(
         [
             streams.addresses(Purpose.GLYPH, digits),

@@ -1,8 +1,8 @@
 """
-PNG: 8-bit greyscale images as bytes, and back.
+Encode and decode PNG files of 8-bit greyscale images.
 
-Format: W3C "Portable Network Graphics (PNG) Specification". A writer of our own because it is several
-times as fast as a general one on pictures this small; what it writes is read by Pillow in the tests.
+Format: W3C "Portable Network Graphics (PNG) Specification". This encoder is several times as fast as a
+general one on images this small. The tests read its output with Pillow.
 """
 
 import struct
@@ -17,17 +17,17 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, bit depth, colour type, compression, filter, interlace
 _LENGTH = struct.Struct(">I")
 _END = b"\0\0\0\0IEND\xaeB`\x82"
-_MOST_ROWS = 112  # four times 28, so that an image that is too tall is reported as such
+_MOST_ROWS = 112  # four times 28, so that an image that is too tall is decoded and reported
 FAST = 0
-"""The level that is fastest on this machine."""
+"""Compression level: the fastest compressor on this machine."""
 
 
 def compressor(level: int) -> Callable[[bytes], bytes]:
     """
-    The best compressor at hand for a level.
+    Return the best available compressor for a level.
 
     Args:
-        level: 0, the fastest (ISA-L if its wheel is installed, else zlib's level 1), or zlib's 1 to 9.
+        level: 0 for the fastest (ISA-L if its wheel is installed, else zlib's level 1), or zlib's 1 to 9.
     """
     if level == FAST:
         try:
@@ -45,16 +45,16 @@ def encode_png(
     compress: Callable[[bytes], bytes] = zlib.compress,
 ) -> bytes:
     r"""
-    An image as a PNG file.
+    Encode an image as a PNG file.
 
     Args:
         image: uint8 (height, width), 0 black to 255 white.
-        text: keyword → text, for text chunks; keywords are Latin-1, 1 to 79 characters.
-        compress: bytes → a zlib stream; `compressor` gives fast ones.
+        text: keyword → text of each text chunk; keywords are Latin-1, 1 to 79 characters.
+        compress: bytes → zlib stream; `compressor` returns fast ones.
 
     Returns:
-        The bytes of the file: filter 0 on every row, one IDAT chunk. The pixels are promised, the
-        bytes are not: they depend on the compressor.
+        The bytes of the file: filter 0 on every row, one IDAT chunk. Only the pixels are
+        guaranteed; the bytes depend on the compressor.
 
     >>> encode_png(np.zeros((28, 200), np.uint8))[:8]
     b'\x89PNG\r\n\x1a\n'
@@ -71,11 +71,12 @@ def encode_png(
 
 def decode_png(data: bytes, widest_px: int) -> UInt8Array | None:
     """
-    The image in a PNG file that `encode_png` wrote.
+    Decode the image in a PNG file that `encode_png` wrote.
 
     Args:
         data: the bytes of a file.
-        widest_px: how wide it can be, at a height of 28 px; no larger one is unpacked.
+        widest_px: maximum width, px. An image of more pixels than 112 rows of this width is not
+            decompressed.
 
     Returns:
         uint8 (height, width); None if the file is damaged, too large, or another kind of PNG.
@@ -107,7 +108,7 @@ def decode_png(data: bytes, widest_px: int) -> UInt8Array | None:
 
 
 def _chunk(body: bytes) -> bytes:
-    """A chunk from its type and data."""
+    """Return a chunk whose type and data are ``body``."""
     return b"%b%b%b" % (_LENGTH.pack(len(body) - 4), body, _LENGTH.pack(zlib.crc32(body)))
 
 
@@ -115,5 +116,5 @@ def _text(keyword: str, value: str) -> bytes:
     name = keyword.encode("latin-1") + b"\0"
     if value.isascii():
         return b"tEXt" + name + value.encode("ascii")
-    # iTXt: not compressed, no language, no translated keyword, then UTF-8.
+    # iTXt: uncompressed, no language, no translated keyword, then UTF-8.
     return b"iTXt" + name + b"\0\0\0\0" + value.encode("utf-8", "replace")

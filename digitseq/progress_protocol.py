@@ -1,19 +1,19 @@
-"""One protocol for progress, whatever is being done."""
+"""The callback protocol for progress, shared by all operations."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """A callback, called repeatedly while work is in progress."""
+    """Callback that is called repeatedly while work is in progress."""
 
     def __call__(self, stage: str, done: int, total: int, size_bytes: int, /) -> None:
         """
-        Take note.
+        Report progress.
 
         Args:
-            stage: "fetch" (MNIST; counts bytes), "builtin" (built-in digits drawn into the cache; counts
+            stage: "fetch" (MNIST; counts bytes), "builtin" (built-in digits rendered into the cache; counts
                 glyphs), or "write", "verify" or "inspect" (count images).
-            done: how many are done.
-            total: how many there are.
+            done: bytes, glyphs or images processed so far.
+            total: bytes, glyphs or images in all.
             size_bytes: bytes read or written so far.
         """

@@ -1,10 +1,10 @@
-"""What random words decide, by number. The command line reads this without loading numpy."""
+"""Numbered purposes of random words, importable without numpy."""
 
 from enum import IntEnum
 
 
 class Purpose(IntEnum):
-    """What a word decides. The list only grows: a number once given is never moved nor used again."""
+    """Purpose of a random word. Append only: a number is never changed or reused."""
 
     LABEL = 0
     GLYPH = 1

@@ -1,7 +1,7 @@
 """
-Recipe: everything that defines a set of images, checked once, frozen, JSON in and out.
+Recipe: everything that defines a set of images; validated once, frozen, converted to and from JSON.
 
-Image i of a recipe is a pure function of (recipe, i) and of the glyphs of its source.
+Image i of a recipe is a pure function of (recipe, i) and the glyphs of its source.
 """
 
 import os
@@ -18,10 +18,10 @@ from digitseq.splits import SPLITS
 
 SIDE_PX = 28
 MAX_WIDTH_PX = 1_000_000
-"""Widest image, px: a typing mistake must not allocate terabytes."""
+"""Maximum image width in px, so that a typo does not allocate terabytes."""
 
 MAX_IMAGES = 10**15
-"""Most images of one recipe, and the greatest index."""
+"""Maximum number of images of a recipe, and maximum index."""
 ANY_DIGIT = "#"
 
 SpacingFrom: TypeAlias = Literal["ink", "tile", "contour"]
@@ -38,34 +38,36 @@ _SEED_BITS = 4096
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """
-    What is wanted.
+    The definition of a set of images.
 
-    The labels are told by one of ``sequences``, ``length`` and ``pattern``.
+    Exactly one of ``sequences``, ``length`` and ``pattern`` defines the labels.
 
     Args:
-        spacing_range: (min, max) px between neighbouring digits, both included; negative overlaps.
+        spacing_range: (min, max) px between neighbouring digits, inclusive; negative values overlap.
         image_width: width of every image in px, or None for the natural width of each line.
         seed: any integer.
-        sequences: texts of digits 0–9, leading zeros kept. Image i shows number i, from the start again
-            when they are used up.
-        length: (min, max) digits, both included, or one number; the length is uniform, and so is each digit.
-        pattern: digits, and # for any digit: "0#0########".
-        unique: no label twice, in no split. Every label of the recipe's kind is equally likely then, up to 18
-            digits.
-        count: how many images; with ``sequences`` alone, one each.
-        splits: split → count, for a dataset of several splits; disjoint glyphs, one numbering of images.
-        index: place of the first image in the seed's stream; image i of this recipe is number index + i.
+        sequences: strings of digits 0–9; leading zeros are kept. Image i shows sequence i; the sequences are
+            repeated if there are more images.
+        length: (min, max) digits, inclusive, or one number. The length and each digit are uniformly random.
+        pattern: fixed digits, and # for each random digit: "0#0########".
+        unique: never repeat a label, not even across splits. Up to 18 digits, all possible labels are then
+            equally likely.
+        count: number of images; by default, one per sequence.
+        splits: split → count, for a dataset of several splits, which share no glyphs; images are numbered
+            across splits.
+        index: index of the first image in the seed's stream; image i of this recipe is image index + i.
         source: "mnist", "builtin" or the name of another source.
-        split: "train", "validation", "test" or "all": which of the source's glyphs are drawn from.
+        split: split of the source that glyphs are sampled from: "train", "validation", "test" or "all".
         spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles, "contour"
-            where neighbours come nearest: 0 touches, less interlocks.
-        writer: "mixed" draws each digit from all glyphs; "same" draws all digits of an image from one writer.
-        augment: an Augment, the name of a preset, or None: how rough the images are made.
-        align: where surplus width goes: "center", "left", "right" (the line is there) or "random".
+            at the nearest points of neighbours: at 0 they touch, below 0 they interlock.
+        writer: "mixed" samples each digit from all glyphs; "same" samples all digits of an image from one
+            writer.
+        augment: an Augment, the name of a preset, or None for no augmentation.
+        align: position of the line in a wider image: "center", "left", "right" or "random".
         invert: black digits on white.
 
     Raises:
-        ArgumentError: a value is not what it must be; its ``argument`` says which.
+        ArgumentError: a value is invalid; the ``argument`` attribute names it.
 
     >>> recipe = Recipe(sequences=("0042",), spacing_range=(2, 8), image_width=200, seed=7, count=3)
     >>> len(recipe), recipe.to_dict()["sequences"]
@@ -91,7 +93,7 @@ class Recipe:
     augment: Augment | str | None = None
 
     def __post_init__(self) -> None:
-        # object.__setattr__ is the one way to normalise a field of a frozen dataclass.
+        # A frozen dataclass can normalise its fields only through object.__setattr__.
         put = object.__setattr__
         put(self, "sequences", _sequences(self.sequences))
         if self.length is not None or self.pattern is not None or not self.sequences:
@@ -139,10 +141,10 @@ class Recipe:
                 (choice("splits", name, SPLITS[:-1]), _count("splits", count)) for name, count in pairs
             )
             if len({name for name, _ in splits}) < len(splits):
-                raise ArgumentError("splits", "expected each split once")
+                raise ArgumentError("splits", "expected each split at most once")
             total = sum(count for _, count in splits)
             if self.count not in (None, total):
-                raise ArgumentError("count", f"expected no count beside splits, or their sum {total}")
+                raise ArgumentError("count", f"expected {total}, the sum of the splits, or no count")
             put(self, "splits", splits)
             put(self, "count", total)
         elif self.count is not None:
@@ -150,7 +152,7 @@ class Recipe:
         elif self.sequences:
             put(self, "count", len(self.sequences))
         else:
-            raise ArgumentError("count", "expected how many images, got nothing")
+            raise ArgumentError("count", "expected a number of images, got none")
         put(self, "index", integer("index", self.index, 0, MAX_IMAGES))
         if self.unique and self.sequences:
             put(self, "sequences", tuple(dict.fromkeys(self.sequences)))
@@ -163,45 +165,45 @@ class Recipe:
 
     def label_count(self) -> int:
         """
-        How many different labels there can be.
+        Return the number of different labels that are possible.
 
         >>> Recipe(length=(1, 3), count=5, spacing_range=(0, 0), image_width=None, seed=1).label_count()
         1110
         """
         if self.lengths is not None:
             low, high = self.lengths
-            return int((10 ** (high + 1) - 10**low) // 9)  # the sum of a geometric series
+            return int((10 ** (high + 1) - 10**low) // 9)  # sum of a geometric series
         if self.pattern is not None:
             return int(10 ** self.pattern.count(ANY_DIGIT))
         return len(set(self.sequences))
 
     @property
     def settings(self) -> Augment | None:
-        """How rough the images are made; None if they are not."""
-        return cast("Augment | None", self.augment)  # a name was looked up when the recipe was made
+        """Augmentation settings; None for no augmentation."""
+        return cast("Augment | None", self.augment)  # __post_init__ has replaced a preset's name
 
     @property
     def lengths(self) -> tuple[int, int] | None:
-        """Fewest and most digits of labels drawn by ``length``; None if ``length`` was not given."""
-        return cast("tuple[int, int] | None", self.length)  # one number became two when the recipe was made
+        """``length`` as (min, max) digits; None if it was not given."""
+        return cast("tuple[int, int] | None", self.length)  # __post_init__ has replaced a single number
 
     @property
     def longest(self) -> int:
-        """Most digits that a label can have."""
+        """Maximum number of digits of a label."""
         if self.lengths is not None:
             return self.lengths[1]
         return len(self.pattern) if self.pattern is not None else max(map(len, self.sequences))
 
     @property
     def widest_px(self) -> int:
-        """Width that no image of it exceeds: its own, or that of the longest label in whole tiles, px."""
+        """Upper bound of the image width in px: ``image_width``, or the longest label in whole tiles."""
         if self.image_width is not None:
             return self.image_width
         return SIDE_PX * self.longest + max(self.spacing_range[1], 0) * (self.longest - 1)
 
     def changed(self, **changes: Any) -> "Recipe":
         """
-        The recipe with other values; new labels or a new count take the place of the old ones.
+        Return a copy with some fields changed; new labels or a new count replace the old ones.
 
         Args:
             **changes: fields of a recipe.
@@ -219,7 +221,7 @@ class Recipe:
         return replace(self, **changes)
 
     def by_split(self) -> "list[Recipe]":
-        """The recipe of each split, in order; the recipe itself if it has no splits."""
+        """Return one recipe per split, in order, or the recipe itself if it has no splits."""
         if not self.splits:
             return [self]
         first, recipes = 0, []
@@ -230,7 +232,7 @@ class Recipe:
 
     def slice(self, start: int, stop: int) -> "Recipe":
         """
-        The recipe of images start to stop, end excluded: the same images.
+        Return a recipe of the same images from start to stop (exclusive).
 
         >>> recipe = Recipe(sequences=("1", "2"), count=9, spacing_range=(0, 0), image_width=None, seed=1)
         >>> recipe.slice(3, 5).sequences, recipe.slice(3, 5).index
@@ -246,12 +248,12 @@ class Recipe:
             count=stop - start,
             splits=(),
             index=self.index + start,
-            # Which of the sequences come is settled; they need not be as many as the index says.
+            # The sequences are already unique; checking them again would count the images before index, too.
             unique=self.unique and not sequences,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain JSON types; `from_dict` restores it."""
+        """Return the recipe as plain JSON types; `from_dict` restores it."""
         return (
             {"format": RECIPE_FORMAT}
             | asdict(self)
@@ -267,10 +269,10 @@ class Recipe:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Recipe":
         """
-        A recipe from what `to_dict` gave.
+        Create a recipe from the output of `to_dict`.
 
         Raises:
-            ArgumentError: a field is missing, unknown or wrong, or the format is a later one.
+            ArgumentError: a field is missing, unknown or invalid, or the format version is not supported.
         """
         if not isinstance(data, Mapping):
             raise ArgumentError("recipe", f"expected an object with named fields, got {data!r}")
@@ -282,23 +284,25 @@ class Recipe:
             raise ArgumentError("recipe", f"unknown field {unknown[0]!r}; known: {', '.join(known)}")
         for needed in ("spacing_range", "image_width", "seed"):
             if needed not in values:
-                raise ArgumentError("recipe", f"the field {needed!r} is missing")
+                raise ArgumentError("recipe", f"missing field {needed!r}")
         if not isinstance(values.get("sequences", []), list):
-            raise ArgumentError("sequences", f"expected a list of texts, got {values['sequences']!r}")
+            raise ArgumentError("sequences", f"expected a list of strings, got {values['sequences']!r}")
         if not isinstance(values.setdefault("splits", {}), dict):
-            raise ArgumentError("splits", f"expected an object of split and count, got {values['splits']!r}")
+            raise ArgumentError(
+                "splits", f"expected an object that maps splits to counts, got {values['splits']!r}"
+            )
         return cls(**values | {"splits": tuple(values["splits"].items())})
 
 
 def _sequences(values: Any) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ArgumentError("sequences", f"expected a collection of texts, got {short(values)}")
+        raise ArgumentError("sequences", f"expected a collection of strings, got {short(values)}")
     sequences = []
     for number, value in enumerate(values):
         try:
             sequences.append(sequence_text(value))
         except ArgumentError as error:
-            where = f"number {number}: " if number else ""
+            where = f"sequence {number + 1}: " if number else ""
             raise ArgumentError("sequences", where + error.problem, hint=error.hint) from None
     return tuple(sequences)
 
@@ -317,7 +321,7 @@ def _spacing_range(value: Any) -> tuple[int, int]:
         )
     if max(-minimum, maximum) > MAX_WIDTH_PX:
         raise ArgumentError(
-            "spacing_range", f"expected at most {MAX_WIDTH_PX} px either way, got {short(value)}"
+            "spacing_range", f"expected at most {MAX_WIDTH_PX} px in either direction, got {short(value)}"
         )
     return minimum, maximum
 
@@ -326,9 +330,9 @@ def _check_pattern(pattern: Any) -> None:
     allowed = "0123456789" + ANY_DIGIT
     wrong = [p for p in range(len(pattern)) if pattern[p] not in allowed] if isinstance(pattern, str) else [0]
     if pattern == "":
-        raise ArgumentError("pattern", "expected digits 0–9 and #, got an empty text")
+        raise ArgumentError("pattern", "expected digits 0–9 and #, got an empty string")
     if wrong:
-        where = f"{pattern[wrong[0]]!r} at position {wrong[0]} of " if isinstance(pattern, str) else ""
+        where = f"{pattern[wrong[0]]!r} at position {wrong[0] + 1} of " if isinstance(pattern, str) else ""
         raise ArgumentError("pattern", f"expected digits 0–9 and #, got {where}{short(pattern)}")
     if len(pattern) > MAX_DIGITS:
         raise ArgumentError("pattern", f"expected at most {MAX_DIGITS} digits, got {len(pattern)}")
@@ -347,24 +351,24 @@ def make_recipe(
     **settings: Any,
 ) -> Recipe:
     """
-    A recipe, with a random seed from the OS if none is given.
+    Create a recipe, with a random seed if none is given.
 
     Args:
-        sequences: texts of digits, one image each unless ``count`` says otherwise; or none, with ``length``
-            or ``pattern`` and ``count`` among the settings.
+        sequences: strings of digits, one image each unless ``count`` is given. Leave empty to pass ``length``
+            or ``pattern``, with ``count``, instead.
         spacing_range: as in Recipe.
         image_width: as in Recipe.
-        seed: any integer, or None.
-        **settings: the other fields of Recipe.
+        seed: any integer, or None for a random seed from the operating system.
+        **settings: other fields of Recipe.
 
     Returns:
         The recipe.
 
     Raises:
-        ArgumentError: a value is not what it must be.
+        ArgumentError: a value is invalid.
     """
     if isinstance(settings.get("source"), Path):
-        settings["source"] = os.path.join(".", settings["source"])  # noqa: PTH118 - a Path would drop the dot
+        settings["source"] = os.path.join(".", settings["source"])  # noqa: PTH118 - a Path would drop the "."
     return Recipe(
         sequences=sequences if isinstance(sequences, str) else tuple(sequences),  # type: ignore[arg-type]
         spacing_range=spacing_range,
@@ -375,6 +379,6 @@ def make_recipe(
 
 
 def new_seed() -> int:
-    """A random seed from the operating system."""
-    # 53 bits: a JSON reader that keeps numbers as doubles still reads it exactly.
+    """Return a random seed from the operating system."""
+    # 53 bits, so that JSON readers that store numbers as doubles read it exactly.
     return int.from_bytes(os.urandom(8), "big") >> 11

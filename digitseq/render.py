@@ -1,4 +1,4 @@
-"""Plan → uint8 images: the digits side by side, then what is done to the whole line."""
+"""Plan → uint8 images: place the digits, then apply the effects on whole lines."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from digitseq.plan import Plan
 
 class Renderer:
     """
-    Draws plans; keeps its canvas from one batch to the next, as fresh memory costs more than the drawing.
+    Renders plans; reuses its canvas between batches, as allocating memory costs more than rendering.
 
-    One renderer serves one thread.
+    Not thread-safe: use one renderer per thread.
     """
 
     def __init__(self) -> None:
@@ -28,13 +28,13 @@ class Renderer:
         out: AnyArray | None = None,
     ) -> AnyArray:
         """
-        The images of a plan, in memory of their own.
+        Render a plan to an array that is independent of the canvas.
 
         Args:
-            plan: where each digit stands.
+            plan: the plan.
             dtype: uint8 (0 to 255) or float32 (0.0 to 1.0, exactly k/255 rounded once).
             invert: black digits on white.
-            out: array of that dtype to write into, (images, 28, widest).
+            out: array of this dtype to write to, (images, 28, widest).
 
         Returns:
             ``out``, or a new array.
@@ -54,16 +54,16 @@ class Renderer:
 
     def compose(self, plan: Plan) -> UInt8Array:
         """
-        The images of a plan on the canvas, white on black: gone with the next call.
+        Render a plan on the canvas, white on black.
 
         Args:
-            plan: where each digit stands.
+            plan: the plan.
 
         Returns:
-            uint8 (images, 28, widest), a view of the canvas.
+            uint8 (images, 28, widest), a view of the canvas that is valid until the next call.
         """
         images, width = len(plan), int(plan.widths_px.max(initial=0))
-        # A glyph is written as a whole, 28 columns from its first ink: room for the last one at the right.
+        # Each glyph is written as 28 columns from its first ink, so the last one needs room on the right.
         pitch = width + SIDE
         size = images * SIDE * pitch
         if size > len(self._canvas):
@@ -71,7 +71,7 @@ class Renderer:
         else:
             self._canvas[:size] = 0
         canvas = self._canvas[:size].reshape(images, SIDE, pitch)
-        # windows[i, x] is the 28×28 piece of image i that starts at column x; writing to it writes there.
+        # windows[i, x] is a view of the 28×28 window of image i that starts at column x.
         strides = (SIDE * pitch, 1, pitch, 1)
         windows = np.ndarray((images, width + 1, SIDE, SIDE), np.uint8, self._canvas.data, 0, strides)
         ink = plan.tiles.at_left_edge(plan.tile_rows)  # (images, digits, 28, 28)
@@ -80,13 +80,13 @@ class Renderer:
         every = np.arange(images, dtype=np.int64)
         for position in range(plan.tile_rows.shape[1]):
             place = (every, plan.left_px[:, position])
-            # From left to right, and ink ends where the next begins: only blank columns are overwritten.
+            # Without overlaps, going from left to right overwrites only blank columns.
             windows[place] = (
                 np.maximum(ink[:, position], windows[place]) if plan.overlapping else ink[:, position]
             )
         drawn = canvas[:, :, :width]
         if plan.augment is not None and plan.augment.has("line"):
-            from digitseq.augment.line_effects import rough_lines  # only who augments pays for it
+            from digitseq.augment.line_effects import rough_lines  # slow to import and rarely needed
 
             rough_lines(drawn, plan.augment, plan.starts, plan.widths_px)
         return drawn
@@ -94,15 +94,15 @@ class Renderer:
 
 def render(plan: Plan, *, invert: bool = False) -> UInt8Array:
     """
-    The images of a plan.
+    Render a plan.
 
     Args:
-        plan: where each digit stands.
+        plan: the plan.
         invert: black digits on white.
 
     Returns:
-        uint8 (images, 28, widest), a new array (its rows may lie apart in memory); 0 black, 255 white.
-        An image narrower than the widest is at the left, blank (0, or 255 when inverted) on its right.
+        uint8 (images, 28, widest), a new array (not necessarily contiguous); 0 black, 255 white. Narrower
+        images are padded on the right with blank pixels (0, or 255 if inverted).
 
     >>> from digitseq.glyphs.handwriting.builtin import builtin
     >>> from digitseq.plan import make_plan
@@ -117,13 +117,13 @@ def render(plan: Plan, *, invert: bool = False) -> UInt8Array:
 
 def to_float(images: UInt8Array) -> FloatArray:
     """
-    Pixels for training.
+    Convert pixels to float32.
 
     Args:
         images: uint8, any shape.
 
     Returns:
-        float32, the same shape, a new array in C order; 0.0 black to 1.0 white, exactly k/255 rounded once.
+        float32, same shape, a new array in C order; 0.0 black to 1.0 white, exactly k/255 rounded once.
     """
     scaled: FloatArray = np.divide(images, np.float32(255), dtype=np.float32, order="C")
     return scaled

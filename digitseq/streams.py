@@ -1,11 +1,12 @@
 """
-Random words by address: (seed, purpose, position, image) → a 64-bit word ("stream 1").
+Random 64-bit words addressed by seed, purpose, position and image ("stream 1").
 
 Two levels of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA
-2014), addressed instead of stepped: output k of the stream that starts at s is ``mix(s + GAMMA·(k + 1))``.
-The seed gives the start of one stream; its output i is the start of image i's own stream; output
-``purpose · 2¹⁶ + position`` of that one is the word for one decision. Nothing here has a state, so order,
-batch size and number of workers cannot matter. docs/determinism.md tells why not numpy's generators.
+2014), addressed rather than stepped: output k of the stream that starts at s is ``mix(s + GAMMA·(k + 1))``.
+The seed determines the start of one stream. Its output i is the start of image i's stream, and output
+``purpose · 2¹⁶ + position`` of image i's stream is the word for one decision. There is no state, so order,
+batch size and number of workers cannot matter. docs/determinism.md explains why numpy's generators are
+not used.
 """
 
 from hashlib import blake2b
@@ -15,7 +16,7 @@ import numpy as np
 from digitseq.arrays import IntArray, UInt64Array
 
 POSITIONS = 1 << 16
-"""Decisions of one purpose in one image, at most."""
+"""Maximum number of decisions of one purpose in one image."""
 
 GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's golden-ratio increment
 _MASK = (1 << 64) - 1
@@ -23,7 +24,7 @@ _ROUNDS = 8
 
 
 def _constant(value: int) -> UInt64Array:
-    # An array without dimensions: numpy combines it with arrays faster than one of its scalars.
+    # numpy combines a zero-dimensional array with other arrays faster than a scalar.
     return np.array(value, np.uint64)
 
 
@@ -34,7 +35,7 @@ _S27, _S30, _S31, _S32 = _constant(27), _constant(30), _constant(31), _constant(
 
 def mix(state: UInt64Array) -> UInt64Array:
     """
-    SplitMix64's output function, in place.
+    Apply SplitMix64's output function, in place.
 
     >>> start = np.array([1234567], np.uint64)
     >>> mix(start + _GAMMA).tolist()
@@ -50,9 +51,9 @@ def mix(state: UInt64Array) -> UInt64Array:
 
 def seed_start(seed: int, domain: str = "digitseq/1") -> UInt64Array:
     """
-    Start of the stream of a seed: BLAKE2b of ``<domain>/<seed>``, 64 bits, little-endian.
+    Return the start of a seed's stream: BLAKE2b of ``<domain>/<seed>``, 64 bits, little-endian.
 
-    Hashing keeps neighbouring seeds apart and takes integers of any size.
+    Hashing separates the streams of neighbouring seeds and accepts integers of any size.
 
     Returns:
         uint64 ().
@@ -63,11 +64,11 @@ def seed_start(seed: int, domain: str = "digitseq/1") -> UInt64Array:
 
 def image_starts(start: UInt64Array, indices: IntArray) -> UInt64Array:
     """
-    Start of each image's own stream.
+    Return the start of each image's stream.
 
     Args:
         start: uint64 (), from `seed_start`.
-        indices: int (images,), place of each image in the seed's stream, from 0.
+        indices: int (images,), position of each image in the seed's stream, from 0.
 
     Returns:
         uint64 (images,), a new array.
@@ -77,11 +78,11 @@ def image_starts(start: UInt64Array, indices: IntArray) -> UInt64Array:
 
 def addresses(purpose: int, positions: int) -> UInt64Array:
     """
-    How far from an image's start the words of one purpose lie.
+    Return the offsets of one purpose's words from an image's start.
 
     Args:
         purpose: a member of Purpose.
-        positions: how many words, at positions 0, 1, ….
+        positions: number of words, at positions 0, 1, ….
 
     Returns:
         uint64 (positions,), already multiplied by GAMMA, for `words`.
@@ -92,7 +93,7 @@ def addresses(purpose: int, positions: int) -> UInt64Array:
 
 def words(starts: UInt64Array, offsets: UInt64Array) -> UInt64Array:
     """
-    The words at some addresses of some images.
+    Return the words at the given addresses of each image.
 
     Args:
         starts: uint64 (images,), from `image_starts`.
@@ -106,13 +107,13 @@ def words(starts: UInt64Array, offsets: UInt64Array) -> UInt64Array:
 
 def bells(random_words: UInt64Array) -> IntArray:
     """
-    A bell around 0 from each word: the sum of four uniforms of 10 bits.
+    Turn each word into a bell-shaped random value around 0: the sum of four 10-bit uniforms.
 
     Args:
         random_words: uint64, any shape.
 
     Returns:
-        int, the same shape: standard deviation 4096, at most 3.5 of it either way.
+        int, the same shape: standard deviation 4096, at most 3.5 standard deviations from 0.
     """
     total = np.zeros(random_words.shape, np.int64)
     for shift in (0, 16, 32, 48):
@@ -122,11 +123,11 @@ def bells(random_words: UInt64Array) -> IntArray:
 
 def permute(numbers: UInt64Array, size: int, key: UInt64Array) -> UInt64Array:
     """
-    A keyed permutation of [0, size): each number has its own place, found without a table.
+    Apply a keyed permutation of [0, size), without a table.
 
     A Feistel network (Luby, Rackoff: "How to construct pseudorandom permutations", 1988) on the next even
-    number of bits, walked on from values outside until one is inside (Black, Rogaway: "Ciphers with
-    arbitrary finite domains", 2002).
+    number of bits. Values outside the range are permuted again until they are inside (cycle walking;
+    Black, Rogaway: "Ciphers with arbitrary finite domains", 2002).
 
     Args:
         numbers: uint64 (n,), each below size.
@@ -157,13 +158,13 @@ def permute(numbers: UInt64Array, size: int, key: UInt64Array) -> UInt64Array:
 
 def below(random_words: UInt64Array, bound: UInt64Array) -> IntArray:
     """
-    Uniform integers in [0, bound): ``((word >> 32) · bound) >> 32``.
+    Return uniform integers in [0, bound): ``((word >> 32) · bound) >> 32``.
 
-    The probabilities differ from 1/bound by less than 2⁻³² each.
+    Each probability differs from 1/bound by less than 2⁻³².
 
     Args:
         random_words: uint64, any shape.
-        bound: uint64, 1 to 2³², broadcast to that shape.
+        bound: uint64, 1 to 2³², broadcast against the words.
 
     Returns:
         int, the broadcast shape, a new array.

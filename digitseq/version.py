@@ -1,3 +1,3 @@
-"""The version of digitseq, for everything that records it."""
+"""The version of digitseq."""
 
 __version__ = "0.1.0"

@@ -223,7 +223,7 @@ def test_a_source_may_be_a_path_object(tmp_path: Path) -> None:
 
 
 def test_one_text_is_not_a_collection_of_sequences() -> None:
-    with pytest.raises(ArgumentError, match="a collection of texts"):
+    with pytest.raises(ArgumentError, match="a collection of strings"):
         make_recipe("3502", (2, 8))
 
 

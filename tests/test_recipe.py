@@ -46,19 +46,19 @@ def test_every_form_of_digits_means_the_same_sequence(digits: list[int]) -> None
     [
         ("", ["at least one digit"]),
         ([], ["at least one digit"]),
-        ("12a4", ["'a'", "position 2"]),
-        ("1 2", ["' '", "position 1"]),
-        ("٣", ["'٣'", "position 0"]),
-        ("３", ["position 0"]),
+        ("12a4", ["'a'", "position 3"]),
+        ("1 2", ["' '", "position 2"]),
+        ("٣", ["'٣'", "position 1"]),
+        ("３", ["position 1"]),
         ("-1", ["'-'"]),
-        ([1, 10], ["10", "position 1"]),
-        ([1, -1], ["-1", "position 1"]),
-        ([True], ["True", "position 0"]),
-        ([np.True_], ["position 0"]),
-        ([1.0], ["1.0", "position 0"]),
-        ([None], ["None", "position 0"]),
-        (["1"], ["'1'", "position 0"]),
-        ([[1]], ["[1]", "position 0"]),
+        ([1, 10], ["10", "position 2"]),
+        ([1, -1], ["-1", "position 2"]),
+        ([True], ["True", "position 1"]),
+        ([np.True_], ["position 1"]),
+        ([1.0], ["1.0", "position 1"]),
+        ([None], ["None", "position 1"]),
+        (["1"], ["'1'", "position 1"]),
+        ([[1]], ["[1]", "position 1"]),
         (None, ["None"]),
         (3502, ["3502", "'3502'"]),
         (3.5, ["3.5"]),
@@ -173,7 +173,7 @@ def test_a_wrong_recipe_file_is_refused(change: dict[str, Any], word: str) -> No
 def test_a_missing_field_is_named() -> None:
     data = _recipe().to_dict()
     del data["seed"]
-    with pytest.raises(ArgumentError, match="'seed' is missing"):
+    with pytest.raises(ArgumentError, match="missing field 'seed'"):
         Recipe.from_dict(data)
     with pytest.raises(ArgumentError, match="object"):
         Recipe.from_dict([])  # type: ignore[arg-type]
@@ -187,7 +187,7 @@ def test_errors_survive_pickling_between_processes() -> None:
 
 
 def test_a_bad_sequence_among_many_is_numbered() -> None:
-    with pytest.raises(ArgumentError, match="number 2: expected digits 0–9, got 'x'"):
+    with pytest.raises(ArgumentError, match="sequence 3: expected digits 0–9, got 'x'"):
         _recipe(sequences=["1", "2", "3x"])
 
 

@@ -267,7 +267,7 @@ def test_only_pages_of_parquet_that_cannot_grow_are_read(tmp_path: Path) -> None
     for options in plain:
         assert pages(**options) == 1_000
     others: list[tuple[dict[str, Any], str]] = [
-        ({"use_dictionary": True}, "not of data"),
+        ({"use_dictionary": True}, "expected a data page"),
         ({"compression": "gzip"}, "compressed"),
         ({"column_encoding": {"a": "DELTA_BINARY_PACKED"}}, "encoding"),
     ]
@@ -363,7 +363,7 @@ def test_too_little_memory_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: there is not enough memory")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: not enough memory")
 
 
 # --- Kinds of files -------------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ def test_only_stated_formats_of_images_are_opened(tmp_path: Path) -> None:
     )
     with pytest.raises(FormatError, match="cannot be read as an image"):
         load_glyphs(tmp_path, "all")
-    with pytest.raises(FormatError, match="not an image"):
+    with pytest.raises(FormatError, match="expected an image"):
         inspect_dataset(tmp_path / "3/a.png")
     for suffix in ("png", "jpg", "webp", "tiff", "gif", "bmp"):
         (tmp_path / "3/a.png").unlink(missing_ok=True)

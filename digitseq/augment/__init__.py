@@ -1,1 +1,1 @@
-"""What makes images rougher: before the digits meet (`ink`), and on the whole line (`lines`)."""
+"""Augmentation: effects on each digit (`digit_effects`) and on whole lines (`line_effects`)."""

@@ -1,7 +1,7 @@
 """
-Effects on each digit, before the digits meet: turned, slanted, scaled, bent, moved, thicker, softer, fainter.
+Effects on each digit, before layout: rotation, slant, scale, distortion, shift, thickness, blur, contrast.
 
-The result is a set of tiles like any other, measured anew: spacing and boxes are those of what is seen.
+The result is a set of tiles like any other, measured again: spacing and boxes refer to the visible ink.
 """
 
 import numpy as np
@@ -14,26 +14,26 @@ from digitseq.augment.warp import GRID, warp
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 from digitseq.random_purposes import Purpose
 
-_RADIAN = 1_000_000  # in 57,295,780 degrees · 10⁻⁶
-_MARGIN = 1  # px that digits keep from the edges of their tiles, where they are made larger
-_EDGE = 128  # fixed-point 1 of a stroke's edge: times 255 it fits in 16 bits
-_CHUNK = 64  # tiles worked on at once: they stay in the processor's cache
-_WAVES = 64  # steps of a wave's circle
+_RADIAN = 1_000_000  # 1 radian is 57,295,780 / _RADIAN degrees
+_MARGIN = 1  # px kept free at a tile's edges, unless the ink was closer to them before
+_EDGE = 128  # fixed-point 1 of thickness at a stroke's edge: 255 times it fits in 16 bits
+_CHUNK = 64  # tiles processed at once, so that they stay in the processor's cache
+_WAVES = 64  # steps of one period of the wave
 
 
 def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntArray) -> Tiles:
     """
-    The digits of some images as they are seen.
+    Apply the effects on digits to the digits of some images.
 
     Args:
-        draws: the strengths.
-        tiles: where the digits come from, prepared.
-        rows: int (images, digits), which of them.
-        middles_px: int (images, digits), where each digit stands along its line, about, 0 is the line's
-            middle: what baselines are measured from.
+        draws: samples the strengths.
+        tiles: tiles of the original digits, prepared.
+        rows: int (images, digits), row of each digit in ``tiles``.
+        middles_px: int (images, digits), approximate position of each digit along its line, relative to
+            the line's middle; determines its shift by slope and wave.
 
     Returns:
-        images · digits tiles, image by image.
+        One tile per digit (images · digits), image by image.
     """
     flat = rows.ravel()
     stored = np.zeros((len(flat), SIDE + 1, SIDE), np.uint8)
@@ -52,7 +52,7 @@ def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntAr
         part = slice(first, first + _CHUNK)
         for change, strengths in wanted:
             change(seen[part], strengths[part])
-    erased = ~seen.any((1, 2))  # a dot between two samples, perhaps: it stays as it was
+    erased = ~seen.any((1, 2))  # such as a dot that fell between two samples: keep the original
     seen[erased] = pictures[erased]
     return Tiles(stored, measure_ink(seen))
 
@@ -63,7 +63,7 @@ def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntAr
 def _maps(
     draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntArray
 ) -> tuple[IntArray, IntArray, IntArray, IntArray | None]:
-    """What `warp` takes: one map for all geometric effects of each digit."""
+    """Return the arguments of `warp`: one map for all geometric effects of each digit."""
     count = rows.shape[1]
     slope = draws.line("slope")[:, None]
     turn = draws.each("rotate", count) + slope
@@ -74,7 +74,7 @@ def _maps(
     slant = lean_sine * ONE // lean_cosine
     wide, high = wide.ravel(), high.ravel()
 
-    # Half the size of the box around the ink, before and after, in 1/ONE px.
+    # Half the size of the ink's bounding box, before and after, in 1/ONE px.
     flat = rows.ravel()
     half_x, half_y = tiles.ink_width[flat] * ONE // 2, tiles.ink_height[flat] * ONE // 2
     sheared = (wide * half_x + np.abs(slant * high // ONE) * half_y) // ONE
@@ -83,7 +83,7 @@ def _maps(
     reach_y = (np.abs(sine) * sheared + cosine * upright) // ONE
     strength = draws.each("elastic", count)
     room = np.maximum((SIDE // 2 - _MARGIN) * ONE - strength.ravel() * 5 // 2, 8 * ONE)
-    # What would leave its tile is made smaller; what filled it from the start may stay as it is.
+    # A digit that would leave its tile is scaled down; one that already filled it may still fill it.
     fit = np.minimum(
         np.maximum(room, half_x) * ONE // np.maximum(reach_x, 1),
         np.maximum(room, half_y) * ONE // np.maximum(reach_y, 1),
@@ -91,7 +91,7 @@ def _maps(
     fit = np.minimum(fit, ONE)
     reach_x, reach_y = reach_x * fit // ONE, reach_y * fit // ONE
 
-    # (1/scale) · (slant undone) · (turned back)
+    # inverse scale · inverse slant · inverse rotation
     wide, high = wide * fit // ONE, high * fit // ONE
     inverse = np.stack(
         [
@@ -99,7 +99,7 @@ def _maps(
             np.stack([-sine, cosine]) * ONE // high,
         ]
     )
-    # The middle of the ink's box stays where it is, but for the baseline, and for what would leave the tile.
+    # The middle of the ink's box moves only with shift and baseline, or to keep the ink inside the tile.
     x = (2 * tiles.ink_left[flat] + tiles.ink_width[flat] - SIDE) * ONE // 2
     y = (2 * tiles.ink_top[flat] + tiles.ink_height[flat] - SIDE) * ONE // 2
     drop = draws.each("shift", count)
@@ -112,23 +112,23 @@ def _maps(
 
 
 def _room_to_move(middle: IntArray, reach: IntArray) -> IntArray:
-    """How far from the tile's middle a digit may stand: with a margin, unless it stood farther out before."""
+    """Return how far from the tile's middle a digit may be: up to the margin, or as far as it was before."""
     edge = np.maximum(SIDE * ONE // 2 - reach, 0)
     room: IntArray = np.minimum(edge, np.maximum(edge - _MARGIN * ONE, np.abs(middle)))
     return room
 
 
 def _bend(draws: Sampler, strength: IntArray) -> IntArray:
-    """Elastic shifts of the control points: (digits, 2, GRID, GRID), in 1/(2·ONE) px."""
-    own = draws.words(Purpose.BEND, strength.shape[1]).ravel()  # the start of a stream for each digit
+    """Sample elastic shifts of the control points: int (digits, 2, GRID, GRID), in 1/(2·ONE) px."""
+    own = draws.words(Purpose.BEND, strength.shape[1]).ravel()  # the start of each digit's own stream
     grid = streams.bells(streams.words(own, streams.addresses(0, 2 * GRID * GRID)))
-    # A spline between independent points has 0.3025 of their variance (0.55 along each axis).
+    # A spline with independent control points has 0.3025 of their variance (0.55 along each axis).
     amplitude = strength.ravel() * 2 * 100 // 55
     return (grid * amplitude[:, None] // ONE).reshape(-1, 2, GRID, GRID)
 
 
 def _baseline(draws: Sampler, middles_px: IntArray) -> IntArray:
-    """How much lower each digit stands: int (images, digits), in 1/ONE px."""
+    """Return each digit's shift down by slope and wave: int (images, digits), in 1/ONE px."""
     slope = draws.line("slope")
     sine, cosine = sine_cosine(slope)
     height = draws.line("wave")
@@ -141,7 +141,7 @@ def _baseline(draws: Sampler, middles_px: IntArray) -> IntArray:
 
 
 def _circle() -> IntArray:
-    """One turn of a sine in _WAVES steps, in 1/ONE."""
+    """Return one period of a sine in _WAVES steps, in 1/ONE."""
     eighth = np.arange(_WAVES // 8 + 1, dtype=np.int64) * 45 * ONE // (_WAVES // 8)
     sine, cosine = sine_cosine(eighth)
     quarter = np.concatenate([sine, cosine[-2::-1]])
@@ -151,10 +151,10 @@ def _circle() -> IntArray:
 
 def sine_cosine(degrees: IntArray) -> tuple[IntArray, IntArray]:
     """
-    Sine and cosine by their series, exact to 1/ONE for angles up to 50°.
+    Compute sine and cosine by their series, in 1/ONE, exact to 1/ONE for angles up to 50°.
 
     Args:
-        degrees: int, any shape, in 1/ONE.
+        degrees: int, any shape, in 1/ONE degree.
 
     >>> [value.tolist() for value in sine_cosine(np.array([0, 30 * ONE]))]
     [[0, 2048], [4096, 3547]]
@@ -174,7 +174,7 @@ def sine_cosine(degrees: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def thicken(tiles: UInt8Array, strengths: IntArray) -> None:
-    """Strokes thicker or thinner, in place: int (n,), 1/ONE px at the edge."""
+    """Make strokes thicker or thinner, in place; strengths: int (n,), in 1/ONE px at the edge."""
     amount = strengths * _EDGE // ONE
     for chosen, choose in ((amount > 0, np.maximum), (amount < 0, np.minimum)):
         if not chosen.any():
@@ -192,18 +192,18 @@ def thicken(tiles: UInt8Array, strengths: IntArray) -> None:
         change += _EDGE // 2
         change //= _EDGE
         here += change
-        tiles[chosen] = np.maximum(here.astype(np.uint8), tiles[chosen] > 0)  # what is inked stays inked
+        tiles[chosen] = np.maximum(here.astype(np.uint8), tiles[chosen] > 0)  # inked pixels stay inked
 
 
 def fade(tiles: UInt8Array, strengths: IntArray) -> None:
-    """Fainter ink, in place: factors int (n,), 1/256. What is inked stays inked."""
+    """Make ink fainter, in place; strengths: int (n,), factors in 1/256. Inked pixels stay inked."""
     faint = (tiles * strengths.astype(np.uint16)[:, None, None] + 128) >> 8
     tiles[:] = np.maximum(faint, tiles > 0)
 
 
 def blur(tiles: UInt8Array, strengths: IntArray) -> None:
-    """Twice a blur of three pixels along each axis, in place: int (n,), standard deviation in 1/ONE px."""
-    weight = strengths * strengths // ONE * 64 // ONE  # of a neighbour, 1/256
+    """Apply a 3-pixel blur twice along each axis, in place; strengths: int (n,), sigma in 1/ONE px."""
+    weight = strengths * strengths // ONE * 64 // ONE  # weight of a neighbouring pixel, in 1/256
     side = weight.astype(np.uint16)[:, None, None]
     middle = 256 - 2 * side
     wide = np.zeros((len(tiles), SIDE + 2, SIDE + 2), np.uint16)

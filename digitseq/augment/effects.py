@@ -1,4 +1,4 @@
-"""The table of effects: what each may do, how its strength is sampled, and the function that does it."""
+"""The table of effects: limits of each, how its strength is sampled, and the function that applies it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from digitseq.random_purposes import Purpose
 
 Range: TypeAlias = tuple[float, float]
 Strength: TypeAlias = float | Range
-"""A range (low, high), or a number that stands for one."""
+"""A range (low, high), or a single number that `Augment` turns into one."""
 
 BACKGROUNDS = ("plain", "gradient", "paper", "lines")
 ONE = 1 << 12
 """Fixed-point 1."""
 FINE = 1 << 16
-"""Fixed-point 1 of shares and chances."""
+"""Fixed-point 1 of fractions and probabilities."""
 
 
 class Effect(NamedTuple):
@@ -27,25 +27,27 @@ class Effect(NamedTuple):
     One effect.
 
     Attributes:
-        meaning: for people, with the unit.
-        low: the least strength.
-        high: the greatest.
-        stage: "map" (one of the effects that `digits.rough_digits` composes into one map), "digit" (done to
-            tiles after the map) or "line" (done to whole lines). Effects of a stage are done in the order of
-            the table.
-        purpose: of the words that decide its strength.
-        neutral: the strength at which nothing happens.
-        single: what a single number n means: "around" the neutral strength, from it "to" n, or n "exactly".
-        sampled: how strengths are sampled: for each "digit", a "pair" for each digit, "shared" in part by the
-            digits of a line, for each "line", or as the "chance" of a line.
+        meaning: help text, with the unit.
+        low: minimum strength.
+        high: maximum strength.
+        stage: "map" (one of the effects that `digit_effects.rough_digits` composes into one map), "digit"
+            (applied to tiles after the map) or "line" (applied to whole lines). Effects of a stage are
+            applied in the order of the table.
+        purpose: purpose of the words that decide the strength.
+        neutral: the strength that changes nothing.
+        single: meaning of a single number n: n to either side "around" the neutral strength, from the
+            neutral strength "to" n, or "exactly" n.
+        sampled: how strengths are sampled: one per "digit", a "pair" per digit, one per digit but partly
+            "shared" by a line's digits, one per "line", or a "chance" per line.
         unit: strengths are integers in 1/unit.
-        function: "module.name" of what does it: of a digit, (tiles uint8 (n, 28, 28), strengths int (n,)),
-            of a line, (images uint8 (n, 28, widest), sampler, widths_px int (n,)); both in place.
-        line_purpose: of the words of the part that a line's digits share.
-        percent: how large that part is.
-        widens: with it, a digit's ink may be as wide as a tile.
+        function: "module.name" of the function that applies the effect in place: to digits, (tiles
+            uint8 (n, 28, 28), strengths int (n,)); to lines, (images uint8 (n, 28, widest), sampler,
+            widths_px int (n,)).
+        line_purpose: purpose of the words that decide the strength that a line's digits share.
+        percent: weight of the shared strength, percent.
+        widens: whether a digit's ink may become as wide as a tile.
         covers: whether ink can no longer be distinguished from its surroundings.
-        whole: strengths are whole numbers.
+        whole: whether strengths are whole numbers.
     """
 
     meaning: str
@@ -67,44 +69,46 @@ class Effect(NamedTuple):
 
 _DIGITS, _LINES = "digitseq.augment.digit_effects.", "digitseq.augment.line_effects."
 
-# How much of what a digit varies is its line's: standard deviations between and within MNIST's writers,
+# The weights of shared strengths follow from the standard deviations between and within MNIST's writers:
 # slant 10.5° and 8.9°, thickness 0.47 and 0.44 px.
 EFFECTS: dict[str, Effect] = {
     "rotate": Effect(
-        "Turn each digit, degrees, clockwise.", -45, 45, "map", Purpose.ROTATE, widens=True
+        "Rotation of each digit, degrees clockwise.", -45, 45, "map", Purpose.ROTATE, widens=True
     ),
     "slant": Effect(
-        "Slant, degrees, to the right; most of it shared by the line.", -40, 40, "map", Purpose.SLANT,
+        "Slant to the right, degrees; mostly shared by the digits of a line.", -40, 40, "map", Purpose.SLANT,
         sampled="shared", line_purpose=Purpose.LINE_SLANT, percent=54, widens=True,
     ),
     "scale": Effect(
-        "Scale width and height of each digit, independent factors.", 0.5, 1.5, "map", Purpose.SCALE,
+        "Independent scale factors of each digit's width and height.", 0.5, 1.5, "map", Purpose.SCALE,
         neutral=1, sampled="pair", widens=True,
     ),
     "elastic": Effect(
-        "Elastic distortion of each digit, px (rms shift along each axis).", 0, 4, "map", Purpose.ELASTIC,
+        "Elastic distortion of each digit, px (RMS shift along each axis).", 0, 4, "map", Purpose.ELASTIC,
         single="to", widens=True,
     ),
     "thickness": Effect(
-        "Thinner or thicker strokes, px at the edge; half shared by the line.", -0.7, 1, "digit",
+        "Stroke thickness, px added at each edge; half shared by the digits of a line.", -0.7, 1, "digit",
         Purpose.THICKNESS, sampled="shared", line_purpose=Purpose.LINE_THICKNESS, percent=52,
         function=_DIGITS + "thicken", widens=True,
     ),
-    "shift": Effect("Move each digit up or down, px.", -4, 4, "map", Purpose.SHIFT),
+    "shift": Effect("Vertical shift of each digit, px down.", -4, 4, "map", Purpose.SHIFT),
     "slope": Effect(
-        "Slope of the baseline, degrees.", -5, 5, "map", Purpose.SLOPE, sampled="line", widens=True
+        "Slope of the baseline, degrees clockwise.", -5, 5, "map", Purpose.SLOPE, sampled="line", widens=True
     ),
-    "wave": Effect("Wave of the baseline, px.", 0, 4, "map", Purpose.WAVE, single="to", sampled="line"),
+    "wave": Effect(
+        "Amplitude of a wavy baseline, px.", 0, 4, "map", Purpose.WAVE, single="to", sampled="line"
+    ),
     "blur": Effect(
         "Blur, px (standard deviation).", 0, 1, "digit", Purpose.BLUR,
         single="to", sampled="line", function=_DIGITS + "blur", widens=True,
     ),
     "contrast": Effect(
-        "Strength of the ink, a factor.", 0.2, 1, "digit", Purpose.CONTRAST,
+        "Factor on the brightness of the ink.", 0.2, 1, "digit", Purpose.CONTRAST,
         neutral=1, single="to", sampled="line", unit=256, function=_DIGITS + "fade",
     ),
     "background": Effect(
-        "Brightness of the background, out of 255.", 0, 160, "line", Purpose.BACKGROUND,
+        "Brightness of the background; white is 255.", 0, 160, "line", Purpose.BACKGROUND,
         single="to", sampled="line", unit=1, function=_LINES + "background", covers=True,
     ),
     "occlude": Effect(
@@ -112,28 +116,28 @@ EFFECTS: dict[str, Effect] = {
         single="to", sampled="line", unit=1, function=_LINES + "occlude", covers=True, whole=True,
     ),
     "noise": Effect(
-        "Standard deviation of the noise, out of 255.", 0, 60, "line", Purpose.NOISE,
+        "Standard deviation of the noise; white is 255.", 0, 60, "line", Purpose.NOISE,
         single="to", sampled="line", unit=64, function=_LINES + "noise", covers=True,
     ),
     "specks": Effect(
-        "Salt and pepper, share of the pixels.", 0, 0.2, "line", Purpose.SPECKS,
+        "Salt-and-pepper noise, fraction of the pixels.", 0, 0.2, "line", Purpose.SPECKS,
         single="to", sampled="line", unit=FINE, function=_LINES + "specks", covers=True,
     ),
     "negative": Effect(
-        "Chance of black on white.", 0, 1, "line", Purpose.NEGATIVE,
+        "Probability of black on white.", 0, 1, "line", Purpose.NEGATIVE,
         single="exactly", sampled="chance", unit=FINE, function=_LINES + "negative",
     ),
 }  # fmt: skip
 
 
 def effects_of(*stages: str) -> tuple[str, ...]:
-    """The effects of some stages, in the order of the table."""
+    """Return the effects of the given stages, in the order of the table."""
     return tuple(name for name, effect in EFFECTS.items() if effect.stage in stages)
 
 
 @cache
 def effect_function(path: str) -> Callable[..., None]:
-    """The function of an effect, from its path."""
+    """Import the function of an effect from its path, "module.name"."""
     module, _, name = path.rpartition(".")
     return cast("Callable[..., None]", getattr(import_module(module), name))
 
@@ -141,35 +145,35 @@ def effect_function(path: str) -> Callable[..., None]:
 @dataclass(frozen=True, init=False, repr=False)
 class Augment:
     """
-    How rough images are made.
+    Effects on images, and the range of each effect's strength.
 
-    Every effect is a range (low, high), from which a strength is sampled uniformly; a single number n is the
-    range from the neutral strength to n, or, where both directions make sense, n to either side of it
-    (``scale=0.1`` is 0.9 to 1.1).
-    ``Augment()`` changes nothing, to the byte.
+    Every effect is a range (low, high), from which a strength is sampled uniformly. A single number n is the
+    range from the neutral strength to n or, where both directions make sense, n to either side of it
+    (``scale=0.1`` is 0.9 to 1.1). For ``negative``, it is exactly n.
+    ``Augment()`` leaves every byte unchanged.
 
     Args:
-        rotate: degrees, clockwise; of each digit.
-        slant: degrees, to the right; 58 % of its variance is the line's, the rest each digit's own.
-        scale: factors of width and of height, sampled apart; of each digit.
-        elastic: rms shift along each axis, px; of each digit.
-        thickness: px at the edge of a stroke, negative is thinner; part the line's, part each digit's.
-        shift: px down; of each digit.
+        rotate: degrees clockwise, per digit.
+        slant: degrees to the right, per digit; 58 % of the variance is shared by the line.
+        scale: factors of width and height, sampled independently, per digit.
+        elastic: RMS shift along each axis, px, per digit.
+        thickness: px added at each edge of a stroke (negative: thinner); partly shared by the line.
+        shift: px down, per digit.
         slope: degrees of the baseline, clockwise.
-        wave: amplitude of the baseline, px.
+        wave: amplitude of a wavy baseline, px.
         blur: standard deviation, px.
-        contrast: factor of the ink.
-        background: brightness of 255.
-        noise: standard deviation of 255.
-        occlude: how many small boxes and strokes.
-        specks: share of the pixels that become black or white.
-        negative: chance that the image is black on white (with ``invert``, white on black).
-        backgrounds: the kinds to choose from: plain, gradient, paper, lines; one or several.
-        chance: probability that an image is augmented; the others are unchanged.
+        contrast: factor on the brightness of the ink.
+        background: brightness; white is 255.
+        noise: standard deviation; white is 255.
+        occlude: number of small boxes and strokes.
+        specks: fraction of the pixels that become black or white.
+        negative: probability that the image is black on white (with ``invert``, white on black).
+        backgrounds: one or several kinds to choose from: plain, gradient, paper, lines.
+        chance: probability that an image is augmented; other images are unchanged.
 
     Raises:
-        ArgumentError: a range is not two numbers in order, or beyond what the effect can do; or there is no
-            such effect.
+        ArgumentError: a range is not two numbers in ascending order, it exceeds the effect's limits, or an
+            effect does not exist.
 
     >>> Augment(rotate=10, scale=(0.9, 1.2)).rotate
     (-10.0, 10.0)
@@ -190,13 +194,14 @@ class Augment:
         chance: float = 1,
         **strengths: Strength,
     ) -> None:
-        strengths = {**dict(ranges), **strengths}  # what dataclasses.replace keeps, and what it changes
+        # dataclasses.replace passes the old ranges in ``ranges``, and the new ones by name.
+        strengths = {**dict(ranges), **strengths}
         _refuse_unknown(strengths)
         given = {name: _range(name, strengths[name]) for name in EFFECTS if name in strengths}
         used = [(name, ends) for name, ends in given.items() if ends != (EFFECTS[name].neutral,) * 2]
         kinds = (backgrounds,) if isinstance(backgrounds, str) else backgrounds
         if not isinstance(kinds, list | tuple) or not kinds or any(k not in BACKGROUNDS for k in kinds):
-            expected = f"some of {', '.join(BACKGROUNDS)}"
+            expected = f"one or more of {', '.join(BACKGROUNDS)}"
             found = ",".join(map(str, kinds)) if isinstance(kinds, list | tuple) else short(kinds)
             raise ArgumentError("backgrounds", f"expected {expected}, got {found}")
         share = _numbers(chance)
@@ -218,7 +223,7 @@ class Augment:
 
     def range(self, name: str) -> Range:
         """
-        The range of an effect.
+        Return the range of an effect.
 
         >>> Augment(rotate=10).range("rotate")
         (-10.0, 10.0)
@@ -227,7 +232,7 @@ class Augment:
 
     def uses(self, *names: str) -> bool:
         """
-        Whether any of these effects can change something.
+        Return whether any of these effects can change something.
 
         >>> Augment(rotate=3).uses("slant"), Augment(rotate=3).uses("slant", "rotate")
         (False, True)
@@ -235,7 +240,7 @@ class Augment:
         return any(self.range(name) != (EFFECTS[name].neutral,) * 2 for name in names)
 
     def has(self, *stages: str) -> bool:
-        """Whether any effect of these stages can change something."""
+        """Return whether any effect of these stages can change something."""
         return any(EFFECTS[name].stage in stages for name, _ in self.ranges)
 
     @property
@@ -244,7 +249,7 @@ class Augment:
         return any(EFFECTS[name].widens for name, _ in self.ranges)
 
     def _changed(self) -> Iterator[tuple[str, Any]]:
-        """What differs from ``Augment()``."""
+        """Yield the names and values that differ from ``Augment()``."""
         yield from self.ranges
         if self.backgrounds != BACKGROUNDS:
             yield "backgrounds", self.backgrounds
@@ -252,7 +257,7 @@ class Augment:
             yield "chance", self.chance
 
     def to_dict(self) -> dict[str, Any]:
-        """What differs from ``Augment()``, as plain JSON types; ``Augment(**…)`` restores it."""
+        """Return what differs from ``Augment()``, as plain JSON types; ``Augment(**…)`` restores it."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in self._changed()}
 
 
@@ -266,7 +271,7 @@ def _range(name: str, value: Any) -> Range:
     effect = EFFECTS[name]
     numbers = _numbers(value)
     if numbers is None:
-        raise ArgumentError(name, f"expected a number or two (low, high), got {short(value)}")
+        raise ArgumentError(name, f"expected a number or a pair (low, high), got {short(value)}")
     if len(numbers) == 1:
         numbers = _around(effect, numbers[0])
     low, high = numbers
@@ -319,21 +324,21 @@ PRESETS: dict[str, Augment] = {
         slope=2, wave=1,
     ),
 }  # fmt: skip
-"""Named settings."""
+"""Presets by name."""
 
 SPACING: dict[str, tuple[str, tuple[int, int]]] = {
     "heavy": ("contour", (-2, 8)),
     "touching": ("contour", (-2, 0)),
 }
-"""The spacing that a preset is meant for, where digits are not separate: the command line's default."""
+"""Preset → default spacing of the command line, for presets whose digits are not separate."""
 
 
 def preset(value: Any) -> Augment | None:
     """
-    Settings from a preset's name, from an Augment, from a mapping of its fields, or None for none.
+    Return the Augment for a preset's name, an Augment or a mapping of its fields; None if it changes nothing.
 
     Raises:
-        ArgumentError: there is no such preset, or no such effect.
+        ArgumentError: the preset or an effect does not exist, or a range is invalid.
     """
     if value is None or value == PRESETS["none"]:
         return None

@@ -1,7 +1,7 @@
 """
-Effects on whole lines, after the digits have met: background, occlusion, noise, specks, black on white.
+Effects on whole lines, after layout: background, occlusion, noise, specks, black on white.
 
-What a pixel gets depends on its image and its place in it alone, not on the width of the batch.
+The effect on a pixel depends only on its image and its position in it, not on the width of the batch.
 """
 
 import numpy as np
@@ -14,20 +14,21 @@ from digitseq.glyphs.tiles import SIDE
 from digitseq.random_purposes import Purpose
 from digitseq.streams import GAMMA
 
-_CHUNK = 16  # images done at once: what is worked on stays in the processor's cache
-_STRIDE = 1 << 20  # words between two rows of pixels: more than the widest image needs
-_GRAIN_PX = 4  # of paper
-_BOX_PX = ((2, 4, 32), (2, 5, 40))  # of a box: least and greatest width and height; the byte that decides
+_CHUNK = 16  # images processed at once, so that they stay in the processor's cache
+_STRIDE = 1 << 20  # words from one row of pixels to the next: more than the widest image needs
+_GRAIN_PX = 4  # cell size of paper's coarse grain
+# Width and height of a box: minimum, maximum, bit position of the random byte that decides.
+_BOX_PX = ((2, 4, 32), (2, 5, 40))
 _BLOCK = 5  # px: no box is larger
-_TRIANGLE = 104.5  # standard deviation of the sum of two bytes
+_TRIANGLE = 104.5  # standard deviation of the sum of two random bytes
 
 
 def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, widths_px: IntArray) -> None:
     """
-    Lines as they are seen, in place.
+    Apply the effects on lines, in place.
 
     Args:
-        images: uint8 (images, 28, widest), white on black; narrower ones are at the left.
+        images: uint8 (images, 28, widest), white on black; narrower images are left-aligned.
         augment: the ranges.
         starts: uint64 (images,), the start of each image's stream.
         widths_px: int (images,).
@@ -43,7 +44,7 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
 
 
 def negative(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
-    """Black on white, by chance."""
+    """Turn randomly chosen images black on white."""
     chosen = draws.happens("negative")
     images[chosen] = 255 - images[chosen]
 
@@ -52,7 +53,7 @@ def negative(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
 
 
 def background(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
-    """Something behind the ink, of one of the kinds."""
+    """Put a background of a random kind behind the ink."""
     n, _, widest = images.shape
     level: AnyArray = draws.line("background").astype(np.int32)
     words = draws.words(Purpose.BACKGROUND, 6)[:, 1:]
@@ -71,7 +72,7 @@ def _plain(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
 
 
 def _gradient(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
-    """From one corner's brightness to another's, linear along both axes."""
+    """Return the mean of a horizontal and a vertical linear gradient."""
     left, right, top, bottom = (
         _byte(words[:, 0], shift).astype(np.int32)[:, None] for shift in (0, 8, 16, 24)
     )
@@ -83,7 +84,7 @@ def _gradient(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: 
 
 
 def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
-    """Grain of a few px and of one, around a middle brightness."""
+    """Return grain of a few px and of one px, around a medium brightness."""
     coarse = _bytes(words[:, 1], -(-widest // _GRAIN_PX) + 1, SIDE // _GRAIN_PX + 1).astype(np.int32)
     x, y = np.arange(widest, dtype=np.int64), np.arange(SIDE, dtype=np.int64)
     across, down = (x % _GRAIN_PX).astype(np.int32), (y % _GRAIN_PX).astype(np.int32)[:, None]
@@ -91,13 +92,13 @@ def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
     rows = a * (_GRAIN_PX - down) + b * down
     grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
     fine = _bytes(words[:, 2], widest, SIDE)
-    # grain is 16 times a mean. Half of that mean is added, and a quarter of the fine grain is subtracted.
+    # grain is 16 times a weighted mean: add half of the mean, and subtract a quarter of the fine grain.
     light: IntArray = 128 + np.right_shift(grain, 5) - (fine >> 2)
     return _shade(light, level)
 
 
 def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
-    """Lines of a form: horizontal ones some px apart, at times upright ones too."""
+    """Return the lines of a form: horizontal ones several px apart, in some images also vertical ones."""
     apart = 9 + _byte(words[:, 0], 0) % 12
     first = _byte(words[:, 0], 8) % apart
     upright = (18 + _byte(words[:, 0], 16) % 16)[:, None]
@@ -110,8 +111,8 @@ def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
 
 
 def _shade(light: IntArray, level: IntArray) -> AnyArray:
-    """A brightness of 0 to 255, scaled by a level of 0 to 255."""
-    # Not in int32: numpy 1.24 on i386 divides that by a constant wrongly.
+    """Scale a brightness of 0 to 255 by a level of 0 to 255."""
+    # Not in int32: numpy 1.24 on i386 gives wrong results when dividing int32 by a constant.
     return (light * level[:, None, None]).astype(np.uint16) // 255
 
 
@@ -122,7 +123,7 @@ _KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lin
 
 
 def occlude(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
-    """Boxes and strokes, at most one for 28 px of width, each within a part of its own."""
+    """Cover lines with boxes and strokes: at most one per 28 px of width, each in its own section."""
     words = draws.words(Purpose.OCCLUDE, 1 + int(draws.augment.range("occlude")[1]))
     count = draws.line("occlude")
     count = np.minimum(count, np.maximum(widths_px // SIDE, 1))
@@ -132,7 +133,7 @@ def occlude(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
         middle_x, middle_y = room * number + _byte(word, 0) * room // 256, 4 + _byte(word, 8) * 20 // 256
         light = (_byte(word, 16) & 1) * 255
         is_box = _byte(word, 24) & 1 == 0
-        # A box covers a few px of the whole block; a stroke is a px high, as long as its part of the line.
+        # A box covers a few px of the whole block; a stroke is 1 px high and as long as its section.
         wide, tall = (least + _byte(word, shift) % (most - least + 1) for least, most, shift in _BOX_PX)
         fall = _byte(word, 48) - 128
         for chosen, across, down in ((is_box, _BLOCK, _BLOCK), (~is_box, 2 * int(room.max()) + 1, 1)):
@@ -155,17 +156,17 @@ def occlude(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
 
 
 def noise(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
-    """Noise whose distribution is a triangle."""
+    """Add noise with a triangular distribution."""
     sigma = draws.line("noise")
     widest = images.shape[2]
     drawn = _bytes(draws.words(Purpose.NOISE, 2)[:, 1], 2 * widest, SIDE)
-    both = drawn[:, :, ::2].astype(np.int32) + drawn[:, :, 1::2] - 255  # a triangle around 0
+    both = drawn[:, :, ::2].astype(np.int32) + drawn[:, :, 1::2] - 255  # a triangular distribution around 0
     factor = (sigma * 1024 // round(_TRIANGLE * 64)).astype(np.int32)  # in 1/1024
     images[:] = (images + (both * factor[:, None, None] + 512 >> 10)).clip(0, 255)
 
 
 def specks(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
-    """Salt and pepper at independent places: a share of the pixels, each white or black."""
+    """Set pixels at independent random positions to white or black."""
     share = draws.line("specks")
     count = share * SIDE * widths_px >> 16
     start = draws.words(Purpose.SPECKS, 2)[:, 1]
@@ -179,14 +180,14 @@ def specks(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
 
 
 def _byte(words: UInt64Array, shift: int) -> IntArray:
-    """Eight bits of each word, from a place on: int, 0 to 255."""
+    """Return eight bits of each word, from bit ``shift`` on: int, 0 to 255."""
     return ((words >> np.uint64(shift)) & np.uint64(255)).astype(np.int64)
 
 
 def _bytes(starts: UInt64Array, width: int, height: int) -> UInt8Array:
-    """Random bytes of a stream, each with an address of its own: uint8 (n, height, width)."""
+    """Return random bytes of each stream, each at its own address: uint8 (n, height, width)."""
     groups = -(-width // 8)
     rows, columns = np.arange(height, dtype=np.uint64), np.arange(1, groups + 1, dtype=np.uint64)
     offsets = (rows[:, None] * np.uint64(_STRIDE) + columns) * np.uint64(GAMMA)
     words = streams.mix(starts[:, None, None] + offsets)
-    return words.astype("<u8").view(np.uint8)[:, :, :width]  # in the order of their value, on any machine
+    return words.astype("<u8").view(np.uint8)[:, :, :width]  # the same byte order on any machine

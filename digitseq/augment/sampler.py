@@ -1,4 +1,4 @@
-"""Strengths: a range → integers, each decided by a word of its own."""
+"""Sample strengths from ranges: integers, each decided by its own random word."""
 
 from collections.abc import Callable
 
@@ -14,15 +14,15 @@ _HALF = np.uint64(32)
 
 class Sampler:
     """
-    The strengths that some images draw from their settings.
+    Samples the strengths of the effects on some images.
 
     Attributes:
-        spared: bool (images,), those that stay as they are; None if none do.
+        spared: bool (images,), images that are not augmented; None if all are.
     """
 
     def __init__(self, augment: Augment, starts: UInt64Array) -> None:
         """
-        A sampler for some images.
+        Prepare to sample for some images.
 
         Args:
             augment: the ranges.
@@ -36,49 +36,49 @@ class Sampler:
             self.spared = streams.below(word, np.array(FINE, np.uint64)) >= chance
 
     def words(self, purpose: int, count: int = 1) -> UInt64Array:
-        """Words of a purpose: uint64 (images, count)."""
+        """Return the words of a purpose: uint64 (images, count)."""
         return streams.words(self.starts, streams.addresses(purpose, count))
 
     def line(self, effect: str) -> IntArray:
-        """A strength for each image: int (images,), in 1/unit."""
+        """Sample a strength per image: int (images,), in 1/unit."""
         return self._within(effect)(self.words(EFFECTS[effect].purpose)[:, 0])
 
     def each(self, effect: str, digits: int) -> IntArray:
-        """A strength for each digit: int (images, digits), in 1/unit."""
+        """Sample a strength per digit: int (images, digits), in 1/unit."""
         return self._within(effect)(self.words(EFFECTS[effect].purpose, digits))
 
     def both(self, effect: str, digits: int) -> tuple[IntArray, IntArray]:
-        """Two strengths for each digit, from the halves of one word: int (images, digits) each."""
+        """Sample two strengths per digit, from the halves of one word: int (images, digits) each."""
         words = self.words(EFFECTS[effect].purpose, digits)
         within = self._within(effect)
         return within(words), within(words << _HALF)
 
     def shared(self, effect: str, digits: int) -> IntArray:
         """
-        A strength for each digit, in part the line's, else its own: int (images, digits).
+        Sample a strength per digit, partly shared by its line: int (images, digits), in 1/unit.
 
-        The sum stays within the range.
+        The weighted mean of the two strengths stays within the range.
         """
         row = EFFECTS[effect]
         common = self._within(effect)(self.words(row.line_purpose)[:, :1])
         return (common * row.percent + self.each(effect, digits) * (100 - row.percent)) // 100
 
     def happens(self, effect: str) -> BoolArray:
-        """In which images an effect that has a chance happens: bool (images,)."""
+        """Sample whether an effect with a probability happens in each image: bool (images,)."""
         drawn = streams.below(self.words(EFFECTS[effect].purpose, 2)[:, 1], np.array(FINE, np.uint64))
         return drawn < self.line(effect)
 
     def strengths(self, effect: str, digits: int) -> AnyArray:
         """
-        What an effect did to each digit, for statistics.
+        Return the strength of an effect on each digit, for statistics.
 
         Args:
-            effect: its name.
-            digits: how many a line has.
+            effect: name of the effect.
+            digits: number of digits per line.
 
         Returns:
-            float64 (images, digits), or (images, 1) for an effect of lines; in the effect's own unit. Of the
-            two strengths of a pair the one further from neutral; of a chance 1 where it happens, else 0.
+            float64 (images, digits), or (images, 1) if sampled per line; in the effect's unit. For a pair,
+            the strength that is further from neutral; for a chance, 1 if the effect happens, otherwise 0.
         """
         row = EFFECTS[effect]
         if row.sampled == "chance":
@@ -93,7 +93,7 @@ class Sampler:
         return drawn / row.unit
 
     def of_digits(self, effect: str, digits: int) -> IntArray:
-        """A strength for each digit, its own or its line's: int (images, digits), in 1/unit."""
+        """Return a strength per digit, sampled per digit or per line: int (images, digits), in 1/unit."""
         row = EFFECTS[effect]
         if row.sampled == "shared":
             return self.shared(effect, digits)

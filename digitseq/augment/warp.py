@@ -1,8 +1,8 @@
 """
-The warp: for every pixel of a tile, where it comes from. One map, sampled once, in fixed point.
+Warp tiles through a map from each output pixel to its place in the input, in fixed point.
 
-All geometric effects are composed into one map before a pixel is read, so that ink is blurred by sampling
-only once; a map that changes nothing gives the same bytes.
+All geometric effects are composed into one map before any pixel is read, so that sampling blurs the ink only
+once. The identity map leaves every byte unchanged.
 """
 
 import numpy as np
@@ -12,12 +12,12 @@ from digitseq.augment.effects import ONE
 from digitseq.glyphs.tiles import SIDE
 
 GRID = 6
-"""Control points of an elastic distortion along each axis, `_SPACING` px apart."""
+"""Number of control points of an elastic distortion along each axis, `_SPACING` px apart."""
 
 _SPACING = 8
-_UNIT = 2 * ONE  # of a place in a tile: offsets from its middle are counted in half px, times ONE
-_CHUNK = 48  # tiles warped at once: what is worked on stays in the processor's cache
-_PITCH = 32  # of a row with its blank border, so that a place becomes an address by shifts
+_UNIT = 2 * ONE  # 1 px of a position in a tile: offsets from the middle are half px, times ONE
+_CHUNK = 48  # tiles processed at once, so that they stay in the processor's cache
+_PITCH = 32  # length of a row with its blank border: a power of 2, so that shifts give addresses
 _ROWS = SIDE + 2
 _LANES = np.uint32(0x00FF00FF)
 
@@ -31,18 +31,18 @@ def warp(
     out: UInt8Array,
 ) -> None:
     """
-    Tiles seen through a map.
+    Warp tiles through a map.
 
     Args:
         tiles: uint8 (n, 28, 28).
-        inverse: int (2, 2, n), in 1/ONE: an offset in the result is this times an offset in the tile.
-        source: int (2, n), x and y of the point of the tile that is seen …
-        target: int (2, n), … at this point of the result; in 1/_UNIT px from the tile's middle.
+        inverse: int (2, 2, n), in 1/ONE: matrix from offsets in the result to offsets in the tile.
+        source: int (2, n), x and y of a point in the tile, in 1/_UNIT px from its middle.
+        target: int (2, n), x and y of the same point in the result, in the same unit.
         bend: int (n, 2, GRID, GRID), elastic shifts in 1/_UNIT px, or None.
-        out: uint8 (n, 28, 28), written to.
+        out: uint8 (n, 28, 28), receives the result.
     """
     half_px = (2 * np.arange(SIDE, dtype=np.int32) - (SIDE - 1)).astype(np.int32)
-    offset = half_px * ONE  # of each pixel's middle from the tile's middle
+    offset = half_px * ONE  # from the tile's middle to each pixel's middle
     for first in range(0, len(tiles), _CHUNK):
         part = slice(first, first + _CHUNK)
         places = []
@@ -51,9 +51,8 @@ def warp(
                 (inverse[axis, k, part, None] * (offset - target[k, part, None]) // ONE).astype(np.int32)
                 for k in (0, 1)
             ]
-            start = (source[axis, part] + (SIDE + 1) * _UNIT // 2).astype(
-                np.int32
-            )  # from the border's middle
+            # Relative to the middle of the border pixel.
+            start = (source[axis, part] + (SIDE + 1) * _UNIT // 2).astype(np.int32)
             place = along[1][:, :, None] + (along[0] + start[:, None])[:, None, :]
             if bend is not None:
                 place += _smooth(bend[part, axis])
@@ -62,7 +61,7 @@ def warp(
 
 
 def _smooth(grid: IntArray) -> IntArray:
-    """Quadratic B-splines through (n, GRID, GRID): (n, 28, 28)."""
+    """Evaluate quadratic B-splines with control points (n, GRID, GRID) at each pixel: int (n, 28, 28)."""
     cells, weights = _SPLINE
     grid = grid.astype(np.int32)
     rows = grid[:, cells] * weights[0][:, None]
@@ -88,15 +87,15 @@ _SPLINE = _spline()
 
 def _sample(tiles: UInt8Array, x: IntArray, y: IntArray) -> UInt8Array:
     """
-    Bilinear samples, to 1/16 px: uint8 (n, 28, 28).
+    Sample bilinearly, to 1/16 px: uint8 (n, 28, 28).
 
-    Each pixel's 2×2 neighbourhood is packed into one integer, so that one look-up fetches it; the upper and
-    lower pair are then mixed at once, in two lanes of 16 bits.
+    Each pixel's 2×2 neighbourhood is packed into one integer, so that one look-up fetches it. The upper and
+    lower pairs are then interpolated together, in two 16-bit lanes.
 
     Args:
         tiles: uint8 (n, 28, 28).
         x: int32 (n, 28, 28), columns in 1/_UNIT px; 0 is the middle of a blank border of 1 px.
-        y: int32 (n, 28, 28), rows.
+        y: int32 (n, 28, 28), rows in the same unit.
     """
     n = len(tiles)
     padded = np.zeros((n, _ROWS + 1, _PITCH + 1), np.uint8)
@@ -113,7 +112,7 @@ def _sample(tiles: UInt8Array, x: IntArray, y: IntArray) -> UInt8Array:
     place += x >> shift
     where = place.astype(np.intp)
     where += (np.arange(n, dtype=np.intp) * (_ROWS * _PITCH))[:, None, None]
-    left = packed.reshape(-1).take(where, mode="clip")  # every place is inside; "clip" only spares the check
+    left = packed.reshape(-1).take(where, mode="clip")  # every index is valid; "clip" only skips the check
     part = shift - 4
     right = left >> 8
     right &= _LANES
@@ -121,7 +120,7 @@ def _sample(tiles: UInt8Array, x: IntArray, y: IntArray) -> UInt8Array:
     right -= left
     right *= (x >> part & 15).view(np.uint32)
     left <<= 4
-    left += right  # upper in the low 16 bits, lower in the high ones, times 16
+    left += right  # upper pair in the low 16 bits, lower pair in the high ones, times 16
     below = left >> 16
     left &= 0xFFFF
     below -= left

@@ -1,4 +1,4 @@
-"""The program: its commands, and the one place where errors become words and exit codes."""
+"""The Typer app: its commands, and the one place where errors become messages and exit codes."""
 
 import os
 import sys
@@ -17,7 +17,34 @@ from digitseq.version import __version__
 
 COMMANDS = ("generate", "batch", "verify", "inspect", "fetch-mnist")
 
-# The API's names of arguments → what the user wrote, where that is not an option of the same name.
+EXAMPLES = {
+    "digitseq": """
+        digitseq generate 3502 --width 200
+        digitseq batch digits -n 10000 --length 4 --width 200
+    """,
+    "generate": """
+        digitseq generate 3502 --min 2 --max 8 --width 200 --seed 1
+        digitseq generate 0042 --augment heavy --writer same -o answer.png
+    """,
+    "batch": """
+        digitseq batch digits -n 10000 --length 3-6 --width 200 --seed 1
+        digitseq batch splits --train 8000 --test 2000 --length 4 --format npz
+    """,
+    "verify": """
+        digitseq verify digits
+        digitseq verify digits --json
+    """,
+    "inspect": """
+        digitseq inspect digits --html report.html --sheet sheet.png
+        digitseq inspect digits --predictions predictions.csv --order worst
+    """,
+    "fetch-mnist": """
+        digitseq fetch-mnist
+        digitseq fetch-mnist --from ~/Downloads/mnist
+    """,
+}
+
+# API argument → what the user typed, if it is not the option of the same name.
 _WORDS = {
     "digits": "SEQUENCE",
     "sequences": "SEQUENCE",
@@ -42,7 +69,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    """Run the command; the one place where errors become words and exit codes."""
+    """Run the command and return its exit code; report errors."""
     try:
         check()
         code = app(prog_name="digitseq", standalone_mode=False)
@@ -55,20 +82,20 @@ def _run() -> int:
         console.fail(error.problem, error.hint)
         code = 1
     except typer.TyperException as error:
-        hint = "" if error.exit_code != 2 else f"{_program(error)} --help lists what there is"
-        if error.format_message():  # not when help was shown for want of arguments
+        hint = "" if error.exit_code != 2 else f"see `{_program(error)} --help`"
+        if error.format_message():  # empty if help was shown because there were no arguments
             console.fail(error.format_message(), hint)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
-        _drop_output()  # whoever read it has gone
+        _drop_output()  # the reader closed the pipe
         code = 1
     except MemoryError:
-        console.fail("there is not enough memory", "a smaller --width, or fewer --workers, needs less")
+        console.fail("not enough memory", "use a smaller --width or fewer --workers")
         code = 1
     except OSError as error:
-        # Where it is known what was being done, the error says so; here only the system's words are known.
+        # Our own errors say what was being done; here only the system's message is known.
         name = f"{error.filename}: " if error.filename else ""
         console.fail(f"{name}{error.strerror or error}", "")
         code = 1
@@ -76,8 +103,8 @@ def _run() -> int:
 
 
 def _drop_output() -> None:
-    """Discard unwritten output; otherwise Python would try to write it at exit, and block or complain."""
-    with suppress(OSError, ValueError):  # not a real file
+    """Discard unwritten output; at exit, Python would try to write it, and block or complain."""
+    with suppress(OSError, ValueError):  # stdout has no file descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -94,15 +121,19 @@ def _program(error: typer.TyperException) -> str:
     return getattr(context, "command_path", " ".join(["digitseq", *words]))
 
 
+def _examples(name: str) -> str:
+    return f"Examples:\n{EXAMPLES[name]}"
+
+
 # --- Commands -------------------------------------------------------------------------------------------
 
 
 class _Commands(TyperGroup):
-    """The commands, each loaded when it is asked for: one of them is all that most runs need."""
+    """The commands, each imported on first use, since a run needs only one."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # suggestions look here
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # the source of "did you mean"
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -112,30 +143,43 @@ class _Commands(TyperGroup):
             return None
         name = cmd_name.replace("-", "_")
         alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-        alone.command(cmd_name)(getattr(import_module(f"digitseq.cli.{name}"), name))
+        alone.command(cmd_name, epilog=_examples(cmd_name))(
+            getattr(import_module(f"digitseq.cli.{name}"), name)
+        )
         return typer.main.get_command(alone)
 
 
 app = typer.Typer(
     cls=_Commands,
     name="digitseq",
-    help="Draw images of handwritten digit sequences, reproducible to the pixel.",
+    help="Generate images of handwritten digit sequences, reproducible to the pixel.",
+    epilog=_examples("digitseq"),
     no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 
-def _version(value: bool) -> None:
-    if value:
-        console.out(f"digitseq {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --version: also libraries, platform and cache, as JSON.")
     ] = False,
 ) -> None:
-    pass
+    if version and as_json:
+        import json
+
+        from digitseq import api
+
+        console.out(json.dumps(api.environment(), indent=1))
+    elif version:
+        console.out(f"digitseq {__version__}")
+    elif as_json:
+        raise typer.BadParameter("--json before a command requires --version; write --json after the command")
+    elif context.invoked_subcommand is None:
+        raise typer.BadParameter(f"expected a command: {', '.join(COMMANDS)}")
+    if version:
+        raise typer.Exit

@@ -1,4 +1,4 @@
-"""The command that writes datasets: batch."""
+"""The `batch` command: write a dataset."""
 
 import json
 import time
@@ -19,37 +19,51 @@ if TYPE_CHECKING:
     from digitseq.dataset.assemble import Summary
     from digitseq.glyphs.glyphset import GlyphSet
 
-_LABELS, _HOW_MANY, _FILES, _RUN = "What to write (one of)", "How many", "Files", "Run"
-_ONE_OF = "give one of --sequence, --sequences, --length and --pattern"
+_LABELS, _HOW_MANY, _FILES, _RUN = (
+    "Labels (one of --sequence, --length, --sequences, --pattern)",
+    "Number of images",
+    "Output",
+    "Execution",
+)
+_ONE_OF = "expected exactly one of --sequence, --length, --sequences and --pattern"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What the images show."""
+    """Options for the labels of the images."""
 
     sequence: Annotated[
         str | None, typer.Option(help="The same digits in every image.", rich_help_panel=_LABELS)
     ] = None
     length: Annotated[
-        str | None, typer.Option(help="Number of random digits, such as 4 or 3-6.", rich_help_panel=_LABELS)
+        str | None,
+        typer.Option(help="Random digits per label: 4, or a range such as 3-6.", rich_help_panel=_LABELS),
     ] = None
     sequences: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Sequences from a file or - (stdin), one per line.", rich_help_panel=_LABELS
+            metavar="FILE",
+            help="Read sequences from FILE or stdin (-), one per line.",
+            rich_help_panel=_LABELS,
         ),
     ] = None
     pattern: Annotated[
         str | None,
-        typer.Option(help='Digits, and # for any digit: "0#0########".', rich_help_panel=_LABELS),
+        typer.Option(
+            help='Fixed digits, and # for each random digit, such as "0#0########".', rich_help_panel=_LABELS
+        ),
     ] = None
     unique: Annotated[
         bool | None,
-        typer.Option("--unique/--no-unique", help="Never repeat a label.", rich_help_panel=_LABELS),
+        typer.Option(
+            "--unique/--no-unique",
+            help="Never repeat a label (default: --no-unique).",
+            rich_help_panel=_LABELS,
+        ),
     ] = None
 
     def for_recipe(self) -> dict[str, Any]:
-        """The fields of a recipe that were given."""
+        """Return the given options as fields of a recipe."""
         if self.sequence is not None and self.sequences is not None:
             raise typer.BadParameter(_ONE_OF)
         given: dict[str, Any] = {
@@ -65,24 +79,29 @@ class Labels:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many images."""
+    """Options for the number of images."""
 
     count: Annotated[
         int | None,
-        typer.Option("--count", "-n", help="Images, in one flat dataset.", rich_help_panel=_HOW_MANY),
+        typer.Option(
+            "--count",
+            "-n",
+            help="Images in a dataset without splits (default: one per sequence).",
+            rich_help_panel=_HOW_MANY,
+        ),
     ] = None
     train: Annotated[
-        int | None, typer.Option(help="Images in the split train.", rich_help_panel=_HOW_MANY)
+        int | None, typer.Option(help="Images in the train split.", rich_help_panel=_HOW_MANY)
     ] = None
     validation: Annotated[
-        int | None, typer.Option(help="Images in the split validation.", rich_help_panel=_HOW_MANY)
+        int | None, typer.Option(help="Images in the validation split.", rich_help_panel=_HOW_MANY)
     ] = None
-    test: Annotated[int | None, typer.Option(help="Images in the split test.", rich_help_panel=_HOW_MANY)] = (
+    test: Annotated[int | None, typer.Option(help="Images in the test split.", rich_help_panel=_HOW_MANY)] = (
         None
     )
 
     def for_recipe(self) -> dict[str, Any]:
-        """The fields of a recipe that were given."""
+        """Return the given options as fields of a recipe."""
         counts = {"train": self.train, "validation": self.validation, "test": self.test}
         splits = {split: count for split, count in counts.items() if count is not None}
         return ({} if self.count is None else {"count": self.count}) | ({"splits": splits} if splits else {})
@@ -90,13 +109,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Files:
-    """How the dataset is kept."""
+    """Options for the files of the dataset."""
 
     recipe_file: Annotated[
         str | None,
         typer.Option(
             "--recipe",
-            help="Recreate the dataset of this dataset.json; other options override it.",
+            help="Recreate the dataset of this dataset.json; other options override its values.",
             rich_help_panel=_FILES,
         ),
     ] = None
@@ -106,7 +125,7 @@ class Files:
             "--format",
             metavar="|".join(FORMATS),
             autocompletion=lambda: list(FORMATS),
-            help="Format of the dataset. Default folder.",
+            help="Dataset format (default: folder).",
             rich_help_panel=_FILES,
         ),
     ] = None
@@ -115,41 +134,58 @@ class Files:
         typer.Option(
             "--labels",
             metavar="|".join(LABEL_FILES),
-            help="Label files for other readers, too; repeatable.",
+            help="Also write label files for other tools; repeatable.",
             rich_help_panel=_FILES,
         ),
     ] = None
     png_level: Annotated[
-        int, typer.Option(help="0 fastest, 1 to 9 smaller files.", rich_help_panel=_FILES)
+        int,
+        typer.Option(
+            help="PNG compression level, 0 (fastest) to 9 (default: 0).",
+            show_default=False,
+            rich_help_panel=_FILES,
+        ),
     ] = 0
     force: Annotated[
-        bool, typer.Option("--force", help="Replace a dataset of another recipe.", rich_help_panel=_FILES)
+        bool,
+        typer.Option(
+            "--force", help="Replace an existing dataset of another recipe.", rich_help_panel=_FILES
+        ),
     ] = False
 
 
 @dataclass(frozen=True)
 class Running:
-    """What does the work."""
+    """Options for running the command."""
 
     workers: Annotated[
-        int | None, typer.Option(help="Processes. Default: one per core.", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Worker processes (default: one per core).", rich_help_panel=_RUN)
     ] = None
     scheduler: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="Dask scheduler, tcp://host:8786, or local.", rich_help_panel=_RUN
+            metavar="ADDRESS",
+            help="Dask scheduler: an address such as tcp://host:8786, or local.",
+            rich_help_panel=_RUN,
         ),
     ] = None
     part: Annotated[
         str | None,
-        typer.Option(metavar="K/N", help="Write every N-th shard, from the K-th on.", rich_help_panel=_RUN),
+        typer.Option(
+            metavar="K/N",
+            help="Write part K of N: every N-th shard, starting with the K-th.",
+            rich_help_panel=_RUN,
+        ),
     ] = None
     finish: Annotated[
-        bool, typer.Option("--finish", help="Put the parts together.", rich_help_panel=_RUN)
+        bool,
+        typer.Option("--finish", help="Combine the parts after all have been written.", rich_help_panel=_RUN),
     ] = False
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show what would be written; write nothing.", rich_help_panel=_RUN),
+        typer.Option(
+            "--dry-run", help="Show what would be written, but write nothing.", rich_help_panel=_RUN
+        ),
     ] = False
 
 
@@ -158,7 +194,7 @@ def batch(
     out: Annotated[
         str,
         typer.Argument(
-            metavar="OUT", help="The folder of the dataset, made if missing; or s3://bucket/name …."
+            metavar="OUT", help="Dataset folder, created if missing, or a URL such as s3://bucket/name."
         ),
     ],
     what: Labels,
@@ -170,17 +206,17 @@ def batch(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write many images and their labels; run the same command again to resume.
+    """Write a dataset of images and labels; run the same command again to resume.
 
-    Writes images/000/000000.png …, labels.csv, metadata.jsonl and, last,
+    Writes images/000/000000.png …, labels.csv, metadata.jsonl and finally
     dataset.json, or the files of another --format. Prints the folder.
-    The files are the same for any number of workers.
+    The files do not depend on the number of workers.
     """
     part = None if running.part is None else values.part(running.part)
     given = what.for_recipe() | counts.for_recipe()
     _check(out, given, drawing, files)
     if not running.dry_run:
-        console.if_stopped(f"nothing new was finished; {RESUME}")
+        console.if_stopped(f"no new shard was finished; {RESUME}")
     with console.progress(quiet) as progress:
         if files.recipe_file is None:
             recipe = _new_recipe(out, given, drawing, effects, running)
@@ -218,23 +254,23 @@ def batch(
             progress=progress,
         )
     if drawing.seed is None and files.recipe_file is None and not quiet:
-        console.say("note", f"seed {recipe.seed} (--seed {recipe.seed} makes the same again)")
+        console.say("note", f"seed {recipe.seed} (reproduce with --seed {recipe.seed})")
     _print_summary(summary, recipe, glyphs, time.monotonic() - start, as_json, quiet, running.finish)
 
 
 def _check(out: str, given: dict[str, Any], drawing: Drawing, files: Files) -> None:
     if out == "":
-        raise typer.BadParameter("OUT is empty; name a folder (. is the current one)")
+        raise typer.BadParameter("OUT: expected a folder, got an empty string; use . for the current folder")
     if drawing.split is not None and given.get("splits"):
-        raise typer.BadParameter(
-            "--split goes with one flat dataset, not with --train, --validation and --test"
-        )
+        raise typer.BadParameter("--split cannot be combined with --train, --validation or --test")
     if files.format_ is not None:
         choice("format", files.format_, tuple(FORMATS))
     for name in files.labels or ():
         choice("labels", name, LABEL_FILES)
     if files.recipe_file is None and not given.keys() & {"sequences", "length", "pattern"}:
         raise typer.BadParameter(_ONE_OF)
+    if files.recipe_file is None and not given.keys() & {"sequences", "count", "splits"}:
+        raise typer.BadParameter("say how many images: -n N, or --train/--validation/--test N")
 
 
 def _new_recipe(
@@ -246,14 +282,14 @@ def _new_recipe(
 ) -> Recipe:
     given = given | drawing.for_recipe(effects)
     if drawing.seed is None and (started := api.seed_in(out)) is not None:
-        given["seed"] = started  # the same command again goes on with the seed that was chosen for it
+        given["seed"] = started  # resume with the seed chosen by the first run
     elif drawing.seed is None and running.part is not None:
-        raise typer.BadParameter("parts need the same --seed, or --recipe")
+        raise typer.BadParameter("--part needs --seed or --recipe, the same for all parts")
     return api.make_recipe(**given, source=drawing.source_name() or "auto")
 
 
 def _layout(files: Files) -> tuple[str | None, list[str] | None]:
-    """Format and label files: those of the dataset that is made again, where no others are asked for."""
+    """Return the format and label files asked for, by default those of the recreated dataset."""
     form, labels = api.read_layout(files.recipe_file or "")
     same = files.format_ in (None, form)
     return files.format_ or form, files.labels or (list(labels) if same else None)
@@ -273,10 +309,10 @@ def _print_summary(
         done = f"{images} written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
         kept = summary.images - summary.written
         if not only_finished:
-            console.say("note", done + (f"; {kept:,} already there" if kept else ""))
+            console.say("note", done + (f"; {kept:,} already written" if kept else ""))
         if summary.missing:
             shards = counted(summary.missing, "shard")
-            console.say("note", f"still to be written by other parts: {shards}")
+            console.say("note", f"{shards} still to be written by other parts")
     if not as_json:
         console.out(summary.path)
         return

@@ -1,4 +1,4 @@
-"""Terminal output: text, colours, progress. Results go to stdout, everything else to stderr."""
+"""Terminal output: text, colours and progress. Results go to stdout, everything else to stderr."""
 
 import codecs
 import io
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 120
 
-# --- Words ----------------------------------------------------------------------------------------------
+# --- Text -----------------------------------------------------------------------------------------------
 
 
 def prepare_streams() -> None:
-    """Make standard streams that can be used, whatever the shell has done to them."""
-    # A stream that the shell has closed (>&-) is None in Python; what goes there goes nowhere.
+    """Make sure that the standard streams exist and can print any text."""
+    # If the shell closed a stream (>&-), it is None in Python; use the null device.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
@@ -41,16 +41,16 @@ _PLAIN = {
     "–": "-", "—": "-", "−": "-", "≤": "<=", "≥": ">=", "×": "x", "±": "+/-", "→": "->", "…": "...", "·": ".",
     "“": '"', "”": '"', "‘": "'", "’": "'", "█": "#", "▀": "'", "▄": ".", "²": "^2", "°": " degrees",
 }  # fmt: skip
-"""What stands for characters that an encoding does not have."""
+"""Replacements for characters that an encoding lacks."""
 
 
 def _in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Replace a character that a stream's encoding lacks; an error handler, as `codecs` defines it."""
+    """Replace a character that a stream's encoding lacks (an error handler for `codecs`)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     character = error.object[error.start]
     one_byte = not error.encoding.lower().startswith(("utf-16", "utf-32"))
-    if "\udc80" <= character <= "\udcff" and one_byte:  # of a path that is not text: the byte that it is
+    if "\udc80" <= character <= "\udcff" and one_byte:  # a byte of a path that is not text
         return bytes([ord(character) - 0xDC00]), error.start + 1
     plain = _PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode("ascii")
     return plain, error.start + 1
@@ -58,10 +58,10 @@ def _in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:
 
 def out(text: object) -> None:
     """
-    One line of results to standard output.
+    Write one line of results to standard output.
 
     Raises:
-        OutputError: it cannot be written, and not because its reader has gone.
+        OutputError: standard output cannot be written, except for a broken pipe.
     """
     with standard_output():
         sys.stdout.write(f"{text}\n")
@@ -71,10 +71,10 @@ def out(text: object) -> None:
 @contextmanager
 def standard_output() -> Iterator[None]:
     """
-    Write to standard output in the block: a signal ends it at once, as a pipe may block for ever.
+    Let the block write to standard output; a signal interrupts it, as a pipe may block forever.
 
     Raises:
-        OutputError: it cannot be written, and not because its reader has gone.
+        OutputError: standard output cannot be written, except for a broken pipe.
     """
     try:
         with interruptible():
@@ -86,9 +86,9 @@ def standard_output() -> Iterator[None]:
 
 
 def say(kind: str, text: str, colour: str | None = None) -> None:
-    """One line to standard error: what kind of thing it is, and the thing."""
+    """Write one line to standard error, such as `note: …` or `error: …`."""
     text = printable(text)
-    with suppress(OSError):  # there is nowhere left to report an error
+    with suppress(OSError):  # an error here cannot be reported anywhere
         if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
             sys.stderr.write(f"{kind}: {text}\n")
             sys.stderr.flush()
@@ -97,20 +97,20 @@ def say(kind: str, text: str, colour: str | None = None) -> None:
 
 
 def fail(problem: str, hint: str) -> None:
-    """An error, and what to do about it."""
+    """Print an error and, if there is one, its hint."""
     say("error", problem, "red")
     if hint:
         say("hint", hint, "cyan")
 
 
 def show_warning(message: Warning | str, category: type[Warning], *_args: Any, **_more: Any) -> None:
-    """A warning of ours as a line for people; stands in for `warnings.showwarning`."""
+    """Print one of our warnings as a line; ignore others (replaces `warnings.showwarning`)."""
     if issubclass(category, DigitSeqWarning):
         say("warning", str(message), "yellow")
 
 
 def console() -> "Console":
-    """Standard output for tables; as wide as they need where it is no terminal."""
+    """Return a console on standard output; if that is not a terminal, it is wide enough for tables."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
@@ -121,12 +121,12 @@ _stopped = ["nothing was done"]
 
 
 def if_stopped(sentence: str) -> None:
-    """Set what is to be said if a signal stops the program from now on: what is finished, and what to do."""
+    """Set the message for a stop by a signal: what is finished and what to do next."""
     _stopped[0] = sentence
 
 
 def say_stopped() -> None:
-    """Say that a signal stopped the program."""
+    """Print the message for a stop by a signal."""
     say("stopped", _stopped[0], "yellow")
 
 
@@ -135,13 +135,13 @@ def say_stopped() -> None:
 
 class _Stage(NamedTuple):
     """
-    How a stage of work is shown.
+    How the progress of a stage is shown.
 
     Attributes:
-        title: what is done.
-        once: says how much it is, if the stage comes once and never again; a line then says so where there
-            is no terminal.
-        stopped: what is said of the images that are done, if a signal stops the program.
+        title: the work, as a participle.
+        once: formats the amount of work of a stage that is needed only once; a note without a terminal
+            shows it.
+        stopped: what to say about the images done so far if a signal stops the program.
     """
 
     title: str
@@ -151,7 +151,7 @@ class _Stage(NamedTuple):
 
 _STAGES = {
     "fetch": _Stage("fetching MNIST", lambda total: f"{total / 1e6:.0f} MB"),
-    "builtin": _Stage("drawing the built-in digits", lambda total: f"{total:,} glyphs"),
+    "builtin": _Stage("generating the built-in digits", lambda total: f"{total:,} glyphs"),
     "write": _Stage("writing", stopped=f"finished; {RESUME}"),
     "verify": _Stage("verifying", stopped="verified; nothing was changed"),
     "inspect": _Stage("inspecting", stopped="inspected; nothing was changed"),
@@ -161,14 +161,14 @@ _STAGES = {
 @contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
     """
-    A `Progress` for people: bars on a terminal, else a line for what is done once and takes a while.
+    Show progress: bars on a terminal, otherwise one line for each stage that is needed only once.
 
     Args:
-        quiet: neither.
+        quiet: show nothing.
     """
     bars: dict[str, Any] = {}
     starts: dict[str, float] = {}
-    last = time.monotonic()  # a stage begins where the one before it ended
+    last = time.monotonic()  # a stage starts when the previous one ends
     shown = not quiet and sys.stderr.isatty()
 
     def advance(name: str, done: int, total: int, size_bytes: int, /) -> None:
@@ -215,7 +215,7 @@ def _bar(name: str, title: str, total: int) -> Any:
     if not _STAGES[name].once:
         counting.append(TextColumn("{task.fields[rate]}"))
     columns = [TextColumn("{task.description}"), BarColumn(), *counting, TimeRemainingColumn()]
-    # Results that are printed meanwhile must not go where the bar is, unless both are the terminal.
+    # Leave results on standard output alone, unless they share the terminal with the bar.
     bar = Bars(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
     bar.add_task(title, total=total, rate="")
     bar.start()

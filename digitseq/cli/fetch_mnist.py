@@ -1,4 +1,4 @@
-"""The command that fills the cache: fetch-mnist."""
+"""The `fetch-mnist` command: put MNIST into the cache."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +13,18 @@ from digitseq.errors import RESUME
 
 def fetch_mnist(
     from_dir: Annotated[
-        Path | None, typer.Option("--from", help="Import the four files (gzip or plain) from this folder.")
+        Path | None,
+        typer.Option("--from", help="Import the four original files (gzip or plain) from this folder."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Check and parse it again, even if it is there.")
+        bool,
+        typer.Option("--force", help="Check and parse the original files again, even if MNIST is cached."),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put MNIST into the cache: from its mirrors, or from files on disk.
+    """Download MNIST into the cache, or import it from files on disk.
 
-    Prints the folder of the cached MNIST.
+    Prints the cache folder of MNIST.
     """
     console.if_stopped(f"downloaded files are kept; {RESUME}")
     with console.progress(quiet) as progress:
@@ -30,9 +32,9 @@ def fetch_mnist(
     glyphs = api.load_glyphs("mnist", "all")
     if not quiet:
         writers = (
-            "with writers"
+            "with writer ids"
             if glyphs.writers is not None
-            else "without writers (QMNIST's labels were not there)"
+            else "without writer ids (QMNIST labels unavailable)"
         )
         console.say("note", f"MNIST is cached: {len(glyphs):,} glyphs, {writers}")
     console.out(folder)

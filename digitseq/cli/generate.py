@@ -1,4 +1,4 @@
-"""The command that draws pictures: generate."""
+"""The `generate` command: render sequences as PNG files."""
 
 import json
 import sys
@@ -21,40 +21,48 @@ if TYPE_CHECKING:
 def generate(
     sequence: Annotated[
         str,
-        typer.Argument(metavar="SEQUENCE", help="Digits to draw; - reads stdin, one sequence per line."),
+        typer.Argument(
+            metavar="SEQUENCE", help="Digits such as 0042, or - to read sequences from stdin, one per line."
+        ),
     ],
     drawing: Drawing,
     effects: Effects,
-    index: Annotated[int, typer.Option(help="Which image of the seed's stream (the first one, with -).")] = 0,
+    index: Annotated[
+        int,
+        typer.Option(
+            help="Index of the image in the seed's stream; with -, of the first image (default: 0).",
+            show_default=False,
+        ),
+    ] = 0,
     output: Annotated[
         str | None,
         typer.Option(
             "--output",
             "-o",
-            help="A name ending in .png, or a folder, or - for stdout. With stdin: a folder.",
+            help="PNG file, folder, or - for stdout (default: the current folder).",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: AsJson = False,
-    show: Annotated[bool, typer.Option("--show", help="Draw the picture in the terminal, too.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Also show the image in the terminal.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw a sequence of digits and save it as a PNG in the current folder.
+    """Render a sequence of digits and save it as a PNG file.
 
-    Prints the path of the file. Existing files are kept: if the name is
-    taken, the next free one is used.
+    Prints the path of the file. Without --force, existing files are kept:
+    in a folder, the next free name is used, such as 3502-1.png.
     """
     if output == "":
-        raise ArgumentError("output", "expected a file, a folder or -, got an empty text")
+        raise ArgumentError("output", "expected a file, a folder or -, got an empty string")
     if output == "-" and as_json:
-        raise typer.BadParameter("--json and -o - both want standard output")
+        raise typer.BadParameter("--json and -o - both write to standard output")
     if output == "-" and sys.stdout.isatty():
-        raise typer.BadParameter("-o - writes the bytes of a PNG; send them to a file or a pipe")
+        raise typer.BadParameter("-o - writes binary data; redirect it to a file or a pipe")
     source = drawing.source_name() or "auto"
     given = drawing.for_recipe(effects)
     sequences = values.sequences_of("-") if sequence == "-" else (sequence,)
     if output == "-" and len(sequences) > 1:
-        raise typer.BadParameter("-o - takes one picture; give a folder for several")
+        raise typer.BadParameter("-o - writes only one image; give a folder for several")
     recipe = api.make_recipe(sequences, index=index, source=source, **given)
     with console.progress(quiet) as progress:
         glyphs = api.load_glyphs(source, recipe.split, progress=progress)
@@ -69,16 +77,16 @@ def generate(
         else:
             path = picture.save(output, force=force, keep=written)
             written.add(path)
-            console.if_stopped(f"{len(written):,} of {counted(len(recipe), 'picture')} saved")
+            console.if_stopped(f"{len(written):,} of {counted(len(recipe), 'image')} saved")
             console.out(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
         if show:
             _show(picture)
     if drawing.seed is None and not quiet:
-        console.say("note", f"seed {recipe.seed} (--seed {recipe.seed} draws the same again)")
+        console.say("note", f"seed {recipe.seed} (reproduce with --seed {recipe.seed})")
 
 
 def _make_folder(output: str) -> None:
-    with system_errors(OutputError, f"the folder {output} cannot be made"):
+    with system_errors(OutputError, f"the folder {output} cannot be created"):
         home_path(output).mkdir(parents=True, exist_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The command that looks: inspect."""
+"""The `inspect` command: report on a dataset, its problems and predictions for it."""
 
 import json
 import sys
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
     from digitseq.inspection.report import Report
     from digitseq.inspection.selection import Choice
 
-_SCORE, _SHOW, _PICK = "Score and compare", "Draw", "Which images are drawn"
+_SCORE, _SHOW, _PICK = "Score and compare", "Show images", "Choose the images to show"
 _STRIP = 3
 _SAMPLE = 2_000
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What is scored, and against what."""
+    """Options for scoring and comparing."""
 
     predictions: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What a model read: CSV or JSONL with filename or index, prediction and confidence if any.",
+            help="Predictions: CSV or JSONL with filename or index, prediction, and optional confidence.",
             rich_help_panel=_SCORE,
         ),
     ] = None
     partial: Annotated[
-        bool, typer.Option("--partial", help="Some images may have no prediction.", rich_help_panel=_SCORE)
+        bool, typer.Option("--partial", help="Accept images without a prediction.", rich_help_panel=_SCORE)
     ] = False
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(
             metavar="A B",
-            help="Two datasets side by side; with PATH, two files of predictions for it.",
+            help="Compare two datasets or, with PATH, two files of predictions for it.",
             rich_help_panel=_SCORE,
         ),
     ] = None
@@ -51,35 +51,46 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What is drawn, and where to."""
+    """Options for showing images."""
 
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page for a browser.", rich_help_panel=_SHOW)
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML page.", rich_help_panel=_SHOW)
     ] = None
     images: Annotated[
-        int, typer.Option(help="Maximum number of images on the page.", rich_help_panel=_SHOW)
+        int,
+        typer.Option(
+            help=f"Maximum number of images on the page (default: {_SAMPLE:,}).",
+            show_default=False,
+            rich_help_panel=_SHOW,
+        ),
     ] = _SAMPLE
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Write a contact sheet with labels.", rich_help_panel=_SHOW),
+        typer.Option(
+            metavar="FILE.png", help="Write a contact sheet of images and labels.", rich_help_panel=_SHOW
+        ),
     ] = None
-    rows: Annotated[int, typer.Option(help="Of the sheet.", rich_help_panel=_SHOW)] = 12
+    rows: Annotated[
+        int, typer.Option(help="Rows of the sheet (default: 12).", show_default=False, rich_help_panel=_SHOW)
+    ] = 12
     cols: Annotated[
         int | None,
-        typer.Option(help="Of the sheet. Default: what fits into 1,400 px.", rich_help_panel=_SHOW),
+        typer.Option(
+            help="Columns of the sheet (default: as many as fit into 1,400 px).", rich_help_panel=_SHOW
+        ),
     ] = None
     boxes: Annotated[
-        bool, typer.Option("--boxes", help="Boxes of the digits on the sheet.", rich_help_panel=_SHOW)
+        bool, typer.Option("--boxes", help="Outline each digit on the sheet.", rich_help_panel=_SHOW)
     ] = False
     strip: Annotated[
         int | None,
         typer.Option(
-            help="Images below the table. Default 3 on a terminal, else none.", rich_help_panel=_SHOW
+            help="Images to show below the report (default: 3 on a terminal, else 0).", rich_help_panel=_SHOW
         ),
     ] = None
 
     def check(self, force: bool) -> None:
-        """Refuse what cannot be written, before anything is read."""
+        """Check the options and output files before any data is read."""
         for name, value, low, high in (
             ("strip", self.strip, 0, 1_000),
             ("images", self.images, 1, 100_000),
@@ -94,7 +105,7 @@ class Pictures:
                 api.check_output(target, kind, force=force)
 
     def write(self, report: "Report", choice: "Choice", force: bool) -> list[Path]:
-        """Write the page and the sheet."""
+        """Write the page and the sheet; return their paths."""
         if self.html is not None:
             api.write_page(report, self.html, images=self.images, choice=choice, force=force)
         if self.sheet is not None:
@@ -106,12 +117,12 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Picking:
-    """Which images are drawn."""
+    """Options that choose the images to show."""
 
     order: Annotated[
         str | None,
         typer.Option(
-            help="random (default), first, widest, touching, or worst (default with predictions).",
+            help="random, first, widest, touching or worst (default: worst with --predictions, else random).",
             rich_help_panel=_PICK,
         ),
     ] = None
@@ -119,17 +130,22 @@ class Picking:
         str | None,
         typer.Option(
             metavar="PATTERN",
-            help='Labels like this: "12##", "*7*". # any digit, * any number.',
+            help='Labels such as "12##" or "*7*": # is one digit, * any number of digits.',
             rich_help_panel=_PICK,
         ),
     ] = None
     length: Annotated[
-        str | None, typer.Option(help="Labels with this many digits, 4 or 3-6.", rich_help_panel=_PICK)
+        str | None, typer.Option(help="Digits per label: 4, or a range such as 3-6.", rich_help_panel=_PICK)
     ] = None
-    seed: Annotated[int, typer.Option(help="Seed of the random order.", rich_help_panel=_PICK)] = 0
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Seed of the random order (default: 0).", show_default=False, rich_help_panel=_PICK
+        ),
+    ] = 0
 
     def choice(self) -> "Choice":
-        """Which images are drawn, as the API takes it."""
+        """Return the choice for the API."""
         from digitseq.inspection.selection import Choice
 
         length = None if self.length is None else values.length_range(self.length)
@@ -145,33 +161,35 @@ def inspect(
         str | None,
         typer.Argument(
             metavar="PATH",
-            help="A dataset (or its URL), one of its splits, an image, or a recipe (.json).",
+            help="Dataset folder or URL, one of its splits, an image, or a recipe (.json).",
             show_default=False,
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Look at this split alone.")] = None,
+    split: Annotated[str | None, typer.Option(help="Inspect only this split.")] = None,
     limit: Annotated[
         int | None,
-        typer.Option(help="Number of images to inspect, spread evenly. Default: all; 10,000 of a recipe."),
+        typer.Option(
+            help="Number of images to inspect, evenly spaced (default: all, or 10,000 for a recipe)."
+        ),
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Glyphs of a recipe, if they are not mnist or builtin: their path.")
+        str | None, typer.Option(help="Path to the glyphs of a recipe that does not use mnist or builtin.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files of these names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Report what images show, what is wrong with them, and how well a model reads them.
+    """Report the contents of a dataset, its problems, and how well a model reads it.
 
-    Prints a report, and the paths of a page or sheet that it wrote.
-    Nothing is changed. The exit code is 0 whatever is found; to check a
+    Prints the report and the paths of any files written. The dataset is
+    never changed. The exit code is 0 even if problems are found; to check a
     dataset in a script, use `digitseq verify`.
     """
     compare = scoring.compare
     if path is None and compare is None:
-        raise typer.BadParameter("name what to look at, or --compare A B")
+        raise typer.BadParameter("give a PATH or --compare A B")
     if compare is not None and (scoring.predictions or pictures.html or pictures.sheet):
-        raise typer.BadParameter("--compare stands alone: no --predictions, --html or --sheet")
+        raise typer.BadParameter("--compare cannot be combined with --predictions, --html or --sheet")
     choice = picking.choice()
     if picking.order == "worst" and scoring.predictions is None:
         from digitseq.inspection.selection import NO_PREDICTIONS

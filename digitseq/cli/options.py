@@ -1,4 +1,4 @@
-"""Options that commands share, declared once, in groups: a dataclass whose fields are options."""
+"""Options shared by commands, declared once, in groups: dataclasses whose fields are options."""
 
 import functools
 import inspect
@@ -13,8 +13,8 @@ from digitseq.cli import values
 from digitseq.recipe import Align, Recipe, SpacingFrom, Writer
 from digitseq.splits import Split
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results, warnings and errors.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -24,7 +24,7 @@ def with_groups(command: Command) -> Command:
     Expand the option groups among a command's parameters into options.
 
     Args:
-        command: some of its parameters are annotated with a dataclass, and get one.
+        command: a function; each parameter annotated with a dataclass receives an instance of it.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
@@ -55,67 +55,79 @@ def with_groups(command: Command) -> Command:
     vars(run)["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
     del vars(run)["__wrapped__"]
-    return run  # type: ignore[return-value] # the same command, to Typer
+    return run  # type: ignore[return-value] # Typer sees the same command
 
 
-# --- How images are drawn -------------------------------------------------------------------------------
+# --- Rendering ----------------------------------------------------------------------------------------------
 
 _LAYOUT = "Layout"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How images are drawn."""
+    """Options for rendering images."""
 
     minimum: Annotated[
-        int | None, typer.Option("--min", help="Least spacing, px; negative overlaps. Default 2, or --max.")
+        int | None,
+        typer.Option(
+            "--min", help="Minimum spacing in px; negative values overlap (default: 2, or --max if smaller)."
+        ),
     ] = None
     maximum: Annotated[
-        int | None, typer.Option("--max", help="Greatest spacing, px, included. Default 8, or --min.")
+        int | None,
+        typer.Option("--max", help="Maximum spacing in px, inclusive (default: 8, or --min if larger)."),
     ] = None
     width: Annotated[
-        str | None, typer.Option(help="Width of the image, px, or auto (default): as wide as the line.")
+        str | None, typer.Option(help="Image width in px, or auto to fit the line (default: auto).")
     ] = None
     seed: Annotated[
-        int | None, typer.Option(help="Same seed, same pixels. Default: a random seed, shown.")
+        int | None,
+        typer.Option(help="Same seed, same images. If omitted, a random seed is chosen and printed."),
     ] = None
     source: Annotated[
         str | None,
         typer.Option(
-            help="mnist, builtin, a path to your own glyphs, or auto (default): mnist if available."
+            help="mnist, builtin, a path to your own glyphs, or auto: mnist if available, else builtin "
+            "(default: auto)."
         ),
     ] = None
     style_seed: Annotated[
         int | None,
-        typer.Option(
-            help="Draw with the built-in digits, from the collection of handwriting of this number."
-        ),
+        typer.Option(help="Handwriting seed of the built-in digits; implies --source builtin (default: 0)."),
     ] = None
     split: Annotated[
         Split | None,
         typer.Option(
-            help="Which of the source's glyphs to draw from. Default train.",
+            help="Split of the source that glyphs are sampled from (default: train).",
             rich_help_panel=_LAYOUT,
         ),
     ] = None
     spacing_from: Annotated[
         SpacingFrom | None,
         typer.Option(
-            help="Measure spacing between ink (default), 28 px tiles or contours.", rich_help_panel=_LAYOUT
+            help="Measure spacing between ink, 28 px tiles or contours (default: ink).",
+            rich_help_panel=_LAYOUT,
         ),
     ] = None
     align: Annotated[
         Align | None,
-        typer.Option(help="Where the line stands in a wider image. Default center.", rich_help_panel=_LAYOUT),
+        typer.Option(
+            help="Position of the line in a wider image (default: center).", rich_help_panel=_LAYOUT
+        ),
     ] = None
     invert: Annotated[
         bool | None,
-        typer.Option("--invert/--no-invert", help="Black digits on white.", rich_help_panel=_LAYOUT),
+        typer.Option(
+            "--invert/--no-invert",
+            help="Black digits on white (default: --no-invert).",
+            rich_help_panel=_LAYOUT,
+        ),
     ] = None
     writer: Annotated[
         Writer | None,
         typer.Option(
-            help="same: all digits of an image from one writer. Default mixed.", rich_help_panel=_LAYOUT
+            help="same: one writer per image; mixed: any writer for each digit (default: mixed).",
+            rich_help_panel=_LAYOUT,
         ),
     ] = None
     augment: Annotated[
@@ -123,24 +135,26 @@ class Drawing:
         typer.Option(
             "--augment",
             metavar="PRESET",
-            help="none, light, medium, heavy or touching; each effect can also be set.",
+            help="none, light, medium, heavy or touching (default: none). heavy and touching also set the "
+            "default spacing. Effect options override the preset.",
         ),
     ] = None
 
     def source_name(self) -> str | None:
-        """The source that was asked for; None if none was."""
+        """Return the requested source, or None."""
         return values.source_name(self.source, self.style_seed)
 
     def for_recipe(self, effects: "Effects", base: Recipe | None = None) -> dict[str, Any]:
         """
-        The fields of a recipe that these options ask for.
+        Return these options as fields of a recipe.
 
         Args:
-            effects: the options of effects.
-            base: a recipe that holds where nothing is asked for; without one, a preset brings its spacing.
+            effects: the effect options.
+            base: the recipe to change. Without one, options not given take their defaults, and the default
+                spacing is that of the preset.
 
         Raises:
-            ArgumentError: a value is not what it must be.
+            ArgumentError: a value is invalid.
         """
         given = {
             name: getattr(self, name)
@@ -166,14 +180,14 @@ class Drawing:
 
 # --- Effects --------------------------------------------------------------------------------------------
 
-_EFFECTS = "Augmentation: LOW:HIGH, or N for the range from nothing to N (or −N to N)"
+_EFFECTS = "Augmentation: LOW:HIGH, or N for no effect up to N (or −N to N)"
 
 
 class Effects:
-    """An option for each effect, from the table of effects."""
+    """One option per effect, generated from the table of effects."""
 
     def given(self) -> dict[str, str]:
-        """Effect → the text of its option, if there is one."""
+        """Return effect → option text for the options given."""
         return {name: text for name, text in vars(self).items() if text is not None}
 
 
@@ -184,13 +198,17 @@ def _option(name: str, metavar: str, meaning: str) -> Any:
 
 Effects.__annotations__ = {
     **{
-        name: _option(name, "RANGE", f"{effect.meaning} {effect.low:g} to {effect.high:g}.")
+        name: _option(name, "RANGE", f"{effect.meaning} Range: {effect.low:g} to {effect.high:g}.")
         for name, effect in EFFECTS.items()
     },
     "chance": _option(
-        "chance", "N", "Probability that an image is augmented, 0 to 1; 0.75 in heavy and touching."
+        "chance",
+        "N",
+        "Probability that an image is augmented, 0 to 1 (default: 1, or 0.75 in heavy and touching).",
     ),
-    "backgrounds": _option("backgrounds", "KINDS", f"Kinds of background: some of {','.join(BACKGROUNDS)}."),
+    "backgrounds": _option(
+        "backgrounds", "KINDS", f"Kinds of background, comma-separated (default: {','.join(BACKGROUNDS)})."
+    ),
 }
 for _name in Effects.__annotations__:
     setattr(Effects, _name, None)
@@ -198,7 +216,7 @@ dataclass(frozen=True)(Effects)
 
 
 def _settings(name: str | None, effects: Effects, base: Augment | None) -> Augment | None:
-    """The settings that --augment and the effects ask for, over those of a recipe."""
+    """Return the settings of --augment and the effect options; the rest comes from ``base``."""
     start = preset(name) if name is not None else base
     given: dict[str, Any] = dict(effects.given())
     if not given:

@@ -1,4 +1,4 @@
-"""A picture in the terminal: two pixels a character, in half blocks."""
+"""Show images in the terminal, two pixels per character, as half blocks."""
 
 from rich.color import Color
 from rich.console import Console
@@ -7,19 +7,19 @@ from rich.style import Style
 
 from digitseq.arrays import UInt8Array
 
-_INK = 96  # without colours, a pixel from here on is ink
+_INK = 96  # least value of a pixel shown as ink without colours
 _LEAST_SCALE = 0.4
 
 
 def show(console: Console, image: UInt8Array) -> None:
     """
-    Print an image; one wider than the terminal is shrunk while digits stay readable, then cut into strips.
+    Print an image, shrunk to the terminal while digits stay readable; cut what is still wider into strips.
 
-    With colours, every cell sets ink and paper itself, so the picture is the same on a dark and on a light
-    background; without, ink is the terminal's own text colour.
+    With colours, each cell sets foreground and background, so the image looks the same in dark and light
+    terminals. Without, ink has the terminal's text colour.
 
     Args:
-        console: where.
+        console: the console to print to.
         image: uint8 (height, width), 0 black to 255 white.
     """
     import numpy as np

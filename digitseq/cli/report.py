@@ -1,4 +1,4 @@
-"""Reports in the terminal: tables, bars and a strip of samples."""
+"""Print reports in the terminal: tables, bar charts and a strip of images."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from digitseq.inspection.scores import Mistake, Scores
     from digitseq.inspection.spacing import Spread
 
-_BARS = 24  # cells of the longest bar
-_ROWS = 12  # of a histogram; more are joined
+_BARS = 24  # length of the longest bar in cells
+_ROWS = 12  # of a histogram; more are merged
 _MEANS = {
     "ink": "between ink",
-    "tile": "between 28 px tiles, so blank margins of digits come on top",
-    "contour": "where neighbours come nearest",
+    "tile": "between 28 px tiles; their blank margins add to it",
+    "contour": "between the nearest points of neighbours",
 }
 _SPARK = "▁▂▃▄▅▆▇█"
 _EXAMPLES = 5
 _MISTAKES = 10
-_FEW = 20  # a share of so few says so
-_CELLS = 60  # of one label
+_FEW = 20  # a rate over fewer items is printed with their number
+_CELLS = 60  # maximum length of a printed label
 _MATRIX_WIDTH = 90
 _DIGITS = "0123456789"
 
@@ -39,8 +39,8 @@ def show_report(console: Console, report: "Report") -> None:
     Print a report.
 
     Args:
-        console: where.
-        report: what was seen.
+        console: output.
+        report: report to print.
     """
     facts = _grid()
     for name, value in _facts(console, report):
@@ -59,12 +59,12 @@ def show_report(console: Console, report: "Report") -> None:
 
 def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
     """
-    Draw some images, each with its label, and what was read, below it.
+    Print images with their labels, and their predictions if wrong.
 
     Args:
-        console: where.
-        report: where they are from.
-        images: int (images,), places in its table.
+        console: output.
+        report: report on the images.
+        images: int (images,), indices into the report's table.
     """
     mistakes = {m.image: m for m in report.scores.mistakes} if report.scores is not None else {}
     for image in images.tolist():
@@ -83,11 +83,11 @@ def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
 
 def show_comparison(console: Console, comparison: "Comparison") -> None:
     """
-    Print two reports side by side.
+    Print a comparison of two reports.
 
     Args:
-        console: where.
-        comparison: of the two.
+        console: output.
+        comparison: comparison to print.
     """
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -110,7 +110,7 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
     if comparison.agreement is not None:
         both, only_a, only_b, neither = comparison.agreement
         console.print(
-            f"both right {both:,}, only the first {only_a:,}, only the second {only_b:,}, "
+            f"both correct {both:,}, only the first {only_a:,}, only the second {only_b:,}, "
             f"neither {neither:,}; McNemar's p = {comparison.p_value:.3g}",
             highlight=False,
         )
@@ -131,7 +131,9 @@ def _grid() -> Table:
 
 def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
     looked = (
-        f", {report.inspected:,} of them looked at, spread evenly" if report.inspected < report.images else ""
+        f", {report.inspected:,} of them inspected (spread evenly)"
+        if report.inspected < report.images
+        else ""
     )
     images = counted(report.images, "image")
     yield report.kind, Text(f"{printable(report.name)}: {images}{looked}")
@@ -151,7 +153,7 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
         yield from _one(report)
         return
     common = ", ".join(f"{label} {count:,} ×" for label, count in list(report.common_labels.items())[:3])
-    yield "labels", Text(f"{report.labels:,} different" + (f"; most often {common}" if common else ""))
+    yield "labels", Text(f"{report.labels:,} distinct" + (f"; most frequent {common}" if common else ""))
     yield "length", _bars(console, [(str(n), count) for n, count in report.lengths.items()])
     yield "digits", _bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
     if report.width_use is not None:
@@ -160,28 +162,26 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
     yield "spacing", _spacing(console, report)
     yield (
         "ink",
-        Text(
-            _range(report.ink, "{:.3f}", " mean brightness, of 1") + f"  {_spark(console, report.ink_counts)}"
-        ),
+        Text(_range(report.ink, "{:.3f}", " of full brightness") + f"  {_spark(console, report.ink_counts)}"),
     )
     repeated = report.inspected - report.labels
     twins = (
-        f"{counted(report.twins, 'image')} with the pixels of another" if report.twins else "no image twice"
+        f"{counted(report.twins, 'image')} identical to another" if report.twins else "no duplicate images"
     )
-    yield "duplicates", Text(f"{twins}; {counted(repeated, 'image')} with the label of another")
+    yield "duplicates", Text(f"{twins}; {counted(repeated, 'image')} with a repeated label")
     if report.glyphs is not None:
-        yield "glyphs", Text(f"{report.glyphs[0]:,} different, the most used {report.glyphs[1]:,} ×")
+        yield "glyphs", Text(f"{report.glyphs[0]:,} distinct (max. reuse {report.glyphs[1]:,}×)")
     if len(report.splits) > 1:
         shared = f"{counted(report.shared_glyphs, 'glyph')} and {counted(report.shared_labels, 'label')}"
-        yield "in two splits", Text(shared)
+        yield "in several splits", Text(shared)
 
 
 def _one(report: "Report") -> Iterator[tuple[str, Text]]:
-    """What is told of a single image."""
+    """Yield the facts shown for a single image."""
     from digitseq.inspection.measure import Seen
 
     table, promised = report.table, report.spacing.promised_px
-    yield "label", Text(table.labels[0] or "not known: it carries no recipe")
+    yield "label", Text(table.labels[0] or "unknown (no recipe or metadata)")
     if table.left_px[0] >= 0:
         yield (
             "ink",
@@ -197,11 +197,11 @@ def _one(report: "Report") -> Iterator[tuple[str, Text]]:
         asked = (
             ""
             if promised is None
-            else f"; promised {promised[0]} to {promised[1]} {_MEANS[report.spacing.measured_from]}"
+            else f"; specified: {promised[0]} to {promised[1]} px {_MEANS[report.spacing.measured_from]}"
         )
-        yield "spacing", Text(f"{', '.join(gaps)} px, as the pixels show it{asked}")
+        yield "spacing", Text(f"{', '.join(gaps)} px measured{asked}")
     if (table.glyph >= 0).any():
-        yield "glyphs", Text(f"{', '.join(map(str, table.glyph.tolist()))} of the source")
+        yield "glyphs", Text(f"{', '.join(map(str, table.glyph.tolist()))} (indices in the source)")
     for effect, strength in table.strengths.items():
         yield effect, Text(f"{strength[0]:.3g}")
 
@@ -211,7 +211,7 @@ def _spacing(console: Console, report: "Report") -> Text:
     lines = []
     if spacing.promised_px is not None:
         low, high = spacing.promised_px
-        lines.append(f"promised {low} to {high} px {_MEANS[spacing.measured_from]}")
+        lines.append(f"specified: {low} to {high} px {_MEANS[spacing.measured_from]}")
     of = spacing.measured + spacing.unseen + spacing.skipped
     measured = f"{spacing.measured:,} of {counted(of, 'gap')} measured in the pixels"
     if spacing.spread is not None:
@@ -224,11 +224,11 @@ def _spacing(console: Console, report: "Report") -> Text:
             f"{spacing.unseen:,} cannot be measured: digits share columns, or the paper is not clean"
         )
     if spacing.skipped:
-        lines.append(f"{spacing.skipped:,} not looked at: contours are measured in 2,000 images")
+        lines.append(f"{spacing.skipped:,} not measured: contours are measured in 2,000 images only")
     if spacing.promised_px is not None and spacing.measured + spacing.different:
-        wrong = f"{spacing.different:,} different from what the recipe draws"
+        wrong = f"{spacing.different:,} not as specified by the recipe"
         wrong += f", {spacing.outside:,} of them outside its range"
-        lines.append(wrong if spacing.different else "all measured gaps are as promised")
+        lines.append(wrong if spacing.different else "all measured gaps match the recipe")
     text = Text("\n".join(lines))
     if spacing.counts and len(spacing.counts) > 1:
         text.append("\n").append_text(_bars(console, _joined(list(spacing.counts.items()))))
@@ -236,7 +236,7 @@ def _spacing(console: Console, report: "Report") -> Text:
 
 
 def _joined(counts: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
-    """A histogram of few rows."""
+    """Merge the bins of a histogram into at most `_ROWS` rows."""
     low, high = counts[0][0], counts[-1][0]
     step = -(-(high - low + 1) // _ROWS)
     rows = dict.fromkeys(range((high - low) // step + 1), 0)
@@ -255,7 +255,7 @@ def _range(spread: "Spread", form: str, unit: str, mean: str = "") -> str:
 
 
 def _bars(console: Console, rows: Sequence[tuple[str, int]]) -> Text:
-    """A line for each row: name, bar, share."""
+    """Return one line per row: name, bar, share, count."""
     rows = rows if len(rows) <= _ROWS else _few(rows)
     total, most = sum(n for _, n in rows) or 1, max((n for _, n in rows), default=1) or 1
     room = min(_BARS, max(4, console.width - 40))
@@ -292,7 +292,7 @@ def _show_scores(console: Console, scores: "Scores") -> None:
     facts = _grid()
     facts.add_row(
         "predictions",
-        f"{scores.right:,} of {counted(scores.images, 'image')} read right: "
+        f"{scores.right:,} of {counted(scores.images, 'image')} correct: "
         f"sequence accuracy {scores.sequence_accuracy:.2%}, character error rate {scores.cer:.2%}",
     )
     facts.add_row(
@@ -302,8 +302,8 @@ def _show_scores(console: Console, scores: "Scores") -> None:
     )
     if scores.confidence[0] is not None or scores.confidence[1] is not None:
         means = [("–" if value is None else f"{value:.3f}") for value in scores.confidence]
-        facts.add_row("confidence", f"mean {means[0]} where right, {means[1]} where wrong")
-    facts.add_row("read right", "")
+        facts.add_row("confidence", f"mean {means[0]} when correct, {means[1]} when wrong")
+    facts.add_row("accuracy", "")
     for name, rates in scores.groups():
         if rates:
             shown = [
@@ -316,7 +316,7 @@ def _show_scores(console: Console, scores: "Scores") -> None:
         console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
     if scores.mistakes:
         console.print(_confusion(scores) if console.width >= _MATRIX_WIDTH else _confused(scores))
-        console.print(Text("worst first", "bold"))
+        console.print(Text("worst errors first", "bold"))
     for mistake in scores.mistakes[:_MISTAKES]:
         _show_mistake(console, mistake)
     if len(scores.mistakes) > _MISTAKES:
@@ -324,7 +324,7 @@ def _show_scores(console: Console, scores: "Scores") -> None:
 
 
 def _show_mistake(console: Console, mistake: "Mistake") -> None:
-    """The label, and under it what was read."""
+    """Print a label, and the aligned prediction below it."""
     above, below = mistake.above[:_CELLS], mistake.below[:_CELLS]
     sure = "" if mistake.confidence is None else f"  confidence {mistake.confidence:g}"
     head = Text.assemble((above, "bold"), (f"  {printable(mistake.name)}{sure}", "dim"))
@@ -338,7 +338,7 @@ def _show_mistake(console: Console, mistake: "Mistake") -> None:
 
 
 def _confusion(scores: "Scores") -> Table:
-    title = "rows the digit shown (right in %), columns what was read"
+    title = "rows: true digit (diagonal: % correct); columns: predicted"
     table = Table(box=None, pad_edge=False, padding=(0, 1), title=title, title_justify="left")
     table.add_column("")
     for name in [*_DIGITS, "other", "none"]:
@@ -353,7 +353,7 @@ def _confusion(scores: "Scores") -> Table:
 
 
 def _confused(scores: "Scores") -> Text:
-    """The most frequent confusions, where there is no room for a matrix."""
+    """Return the most frequent confusions, for terminals too narrow for the matrix."""
     names = [*_DIGITS, "other", "none"]
     pairs = [
         (n, f"{shown if shown < len(_DIGITS) else 'none'}→{names[read]} {n:,} ×")
@@ -362,4 +362,4 @@ def _confused(scores: "Scores") -> Text:
         if n and (shown != read or shown >= len(_DIGITS))
     ]
     most = sorted(pairs, key=lambda pair: -pair[0])[:_MISTAKES]
-    return Text("confused  " + "   ".join(text for _, text in most))
+    return Text("confusions  " + "   ".join(text for _, text in most))

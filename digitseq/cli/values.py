@@ -1,4 +1,4 @@
-"""What people write for an option → the value that it stands for."""
+"""Parse the texts of options into values."""
 
 import sys
 from collections.abc import Iterator
@@ -15,29 +15,29 @@ from digitseq.sequence import MAX_DIGITS, sequence_text
 from digitseq.storage.inputs import open_input
 
 _LONGEST_LINE = MAX_DIGITS + 1_000  # bytes
-_MOST_SEQUENCES = 1 << 25  # bytes: what dataset.json can hold
+_MOST_SEQUENCES = 1 << 25  # bytes that dataset.json can hold
 
 
 def source_name(source: str | None, style_seed: int | None) -> str | None:
-    """The source that --source and --style-seed ask for; None if neither is given."""
+    """Return the source that --source and --style-seed name, or None if neither is given."""
     if style_seed is None:
         return source
     if source not in (None, "builtin"):
         raise typer.BadParameter(
-            "--style-seed is for the built-in digits; leave --source out, or write builtin"
+            "--style-seed is for the built-in digits; omit --source or use --source builtin"
         )
     return f"builtin:{style_seed}"
 
 
 def spacing(minimum: int | None, maximum: int | None, usual: tuple[int, int]) -> tuple[int, int]:
-    """The range of the spacing; an end that is not given moves out of the way of the other."""
+    """Return the spacing range; a missing end takes its usual value, limited by the given end."""
     least, most = usual
     low = min(least, least if maximum is None else maximum) if minimum is None else minimum
     return low, max(most, low) if maximum is None else maximum
 
 
 def width(text: str) -> int | None:
-    """A width in px, or None for the natural one."""
+    """Parse a width in px; auto is None, the natural width."""
     if text == "auto":
         return None
     try:
@@ -47,7 +47,7 @@ def width(text: str) -> int | None:
 
 
 def length_range(text: str) -> tuple[int, int]:
-    """A number of digits, or the range of one."""
+    """Parse a number of digits or a range, such as 4 or 3-6."""
     low, dash, high = text.partition("-")
     with suppress(ValueError):
         least, most = int(low), int(high if dash else low)
@@ -57,7 +57,7 @@ def length_range(text: str) -> tuple[int, int]:
 
 
 def part(text: str) -> tuple[int, int]:
-    """Which part of how many: 3/16."""
+    """Parse a part, such as 3/16."""
     number, _, of = text.partition("/")
     with suppress(ValueError):
         if 1 <= int(number) <= int(of):
@@ -66,7 +66,7 @@ def part(text: str) -> tuple[int, int]:
 
 
 def number(name: str, text: str) -> float:
-    """A number."""
+    """Parse a number."""
     try:
         return float(text)
     except ValueError:
@@ -75,7 +75,7 @@ def number(name: str, text: str) -> float:
 
 def strengths(name: str, text: str) -> float | tuple[float, float]:
     """
-    A strength or a range of them.
+    Parse a strength or a range of strengths.
 
     >>> strengths("rotate", "10"), strengths("slant", "-20:20")
     (10.0, (-20.0, 20.0))
@@ -89,11 +89,11 @@ def strengths(name: str, text: str) -> float | tuple[float, float]:
 
 def sequences_of(name: str) -> tuple[str, ...]:
     """
-    Sequences from a file, or from standard input if its name is "-".
+    Read sequences from a file, or from standard input if the name is "-".
 
     Raises:
-        SourceError: it cannot be read.
-        ArgumentError: a line of it is no sequence.
+        SourceError: the file cannot be read.
+        ArgumentError: a line is not a sequence of digits.
     """
     where = "standard input" if name == "-" else name
     with system_errors(SourceError, f"{where} cannot be read"), interruptible():
@@ -104,7 +104,7 @@ def sequences_of(name: str) -> tuple[str, ...]:
 
 
 def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
-    """Sequences from a file, one per line; blank lines do not count, a bad one is named by its number."""
+    """Yield the sequences of a file, one per line; skip blank lines. Errors name the line by its number."""
     empty = True
     size = 0
     for row in count(1):
@@ -113,7 +113,7 @@ def sequence_lines(stdin: IO[bytes], name: str) -> Iterator[str]:
         if not line:
             break
         if size > _MOST_SEQUENCES:
-            raise ArgumentError(name, f"expected at most {_MOST_SEQUENCES:,} bytes of sequences, got more")
+            raise ArgumentError(name, f"expected at most {_MOST_SEQUENCES:,} bytes, got more")
         text = line.decode("utf-8-sig" if row == 1 else "utf-8", "replace").strip()
         if text:
             empty = False

@@ -1,4 +1,4 @@
-"""The command that judges: verify."""
+"""The `verify` command: check a dataset against its recipe."""
 
 import json
 from typing import Annotated
@@ -13,16 +13,17 @@ from digitseq.errors import printable
 
 
 def verify(
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder of a dataset, or its URL.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Dataset folder or URL.")],
     source: Annotated[
-        str | None, typer.Option(help="Its glyphs, if they are not mnist or builtin: their path.")
+        str | None, typer.Option(help="Path to the glyphs, if the dataset does not use mnist or builtin.")
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Check every file, label, box and pixel of a dataset against its recipe.
 
-    Prints one line per problem. The exit code is 1 if there are any, else 0.
+    Prints one line per problem. The exit code is 1 if problems are found,
+    else 0.
     """
     recipe, digest = api.read_recipe(out)
     problems = []
@@ -40,7 +41,7 @@ def verify(
     if problems:
         console.fail(
             f"{out}: {counted(len(problems), 'problem')} found",
-            "the same `digitseq batch` command again writes what is missing or damaged",
+            "run the same `digitseq batch` command again to rewrite missing or damaged files",
         )
         raise typer.Exit(1)
     if not quiet:

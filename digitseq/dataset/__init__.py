@@ -1,1 +1,1 @@
-"""Files: how pictures are written."""
+"""Write, read and verify datasets."""

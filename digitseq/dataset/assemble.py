@@ -1,4 +1,4 @@
-"""Shards → a finished dataset: the label files that all images share, and the manifest, written last."""
+"""Assemble a dataset from its shards: the shared label files, then the manifest."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,15 +17,15 @@ from digitseq.storage.base import Storage
 @dataclass(frozen=True)
 class Summary:
     """
-    What `write_dataset` did.
+    Result of `write_dataset`.
 
     Attributes:
         path: the dataset's folder or URL.
-        images: how many images the dataset has, or the part that was written.
-        written: how many of them were written; the others were there, whole.
-        size_bytes: bytes of the files written.
+        images: number of images in the dataset, or in the part that was written.
+        written: number of images written by this run; the others already existed and were correct.
+        size_bytes: bytes of the image files or shard files written.
         pixels: SHA-256 of all labels, widths and pixels; "" while parts are missing.
-        missing: how many shards are not there yet, after a part.
+        missing: number of shards that are still missing after a part was written.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Summary:
 
 
 def take_lines(storage: Storage, done: Written) -> bytes:
-    """A shard's share of the label files, where a worker has left it."""
+    """Return a shard's lines of the label files from the scratch file where a worker left them, if any."""
     return storage.take_scratch(done.scratch) if done.scratch else b""
 
 
@@ -79,4 +79,4 @@ def _put_changed(storage: Storage, name: str, data: bytes) -> None:
     if not _is_there(storage, name, data):
         storage.put(name, data, sync=True)
     elif name == MANIFEST:
-        storage.touch(name)  # make compares its time with that of what it was made from
+        storage.touch(name)  # make compares its time with that of its inputs

@@ -1,4 +1,4 @@
-"""A Dask cluster as the engine: its scheduler hands out shards, its workers write them, on any machines."""
+"""A Dask cluster as the engine: its scheduler hands out shards, and its workers write them on any machine."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ LOCAL = "local"
 _CONNECT_S = 15
 _CLOSE_S = 2
 _ANSWER_S = 10.0
-_REST_S = 10.0  # a worker finishes the shard it has begun
+_REST_S = 10.0  # time for workers to finish the shards they have started
 _RETRIES = 2
 _WORKERLESS_S = 10.0
 _ADDRESS = re.compile(rf"{LOCAL}|(tcp|tls|ucx|ws|wss)://\S+:\d{{1,5}}")
@@ -53,21 +53,23 @@ def cluster(
     progress: Progress | None = None,
 ) -> Iterator[Engine]:
     """
-    A cluster whose workers have been checked.
+    Connect to a cluster and check its workers.
 
     Args:
-        address: of its scheduler, tcp://host:8786; or "local" for one on this machine, for as long as needed.
-        recipe: what will be drawn.
-        glyphs: from what.
-        workers: processes of a local cluster; None for one a core.
-        progress: called as the built-in digits are drawn into the cache; few images do without.
+        address: the scheduler's address, such as tcp://host:8786, or "local" for a temporary cluster on this
+            machine.
+        recipe: the recipe to render.
+        glyphs: the glyphs to render it from.
+        workers: number of processes in a local cluster; None for one per core.
+        progress: called while the built-in digits are rendered into the cache.
 
     Yields:
         The engine.
 
     Raises:
+        ArgumentError: the address is invalid.
         ExtraError: Dask is not installed.
-        OutputError: the scheduler cannot be reached or is lost, or a worker is not fit for the work.
+        OutputError: the scheduler cannot be reached or is lost, or a worker cannot do the work.
     """
     dask = require("distributed", "a scheduler", "dask")
     if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
@@ -79,8 +81,8 @@ def cluster(
         address.startswith("tls://")
         and dask.Security().get_connection_args("client").get("ssl_context") is None
     ):
-        hint = "Dask's configuration names them: distributed.comm.tls"
-        raise OutputError(f"{address} needs certificates, and there are none", hint=hint)
+        hint = "set them in Dask's configuration: distributed.comm.tls"
+        raise OutputError(f"{address} needs certificates, but none are configured", hint=hint)
     with _quiet(), _local(workers) if address == LOCAL else nullcontext(address) as place:
         try:
             if address != LOCAL:
@@ -90,7 +92,7 @@ def cluster(
             reason = str(error).strip() or type(error).__name__
             raise OutputError(
                 f"the scheduler {address} cannot be reached: {reason}",
-                hint="check that `dask scheduler` is running there; give its port, not the dashboard's",
+                hint="check that `dask scheduler` is running there; use its port, not the dashboard's",
             ) from error
         executor = client.get_executor(pure=False, retries=_RETRIES)
         try:
@@ -110,10 +112,10 @@ def _probe(address: str) -> None:
     """
     Make sure that a Dask scheduler answers within a few seconds.
 
-    Left to itself, a client would wait for ever for a server that sends nothing.
+    A Dask client would wait forever for a server that sends nothing.
 
     Raises:
-        OSError: something else answers, or nothing does.
+        OSError: nothing answers, or the server is not a Dask scheduler.
         Interrupted: a signal asked the program to stop.
     """
     from distributed import Security, rpc
@@ -124,20 +126,20 @@ def _probe(address: str) -> None:
             return dict(await asyncio.wait_for(there.identity(), _CONNECT_S))
 
     try:
-        # In a thread, as this one may have an event loop already (in a notebook).
+        # In a thread, because this one may already run an event loop (in a notebook).
         answer = in_thread(lambda: asyncio.run(ask()), _CONNECT_S + 1)
     except TimeoutError as error:
         raise OSError(f"no Dask scheduler answered within {_CONNECT_S} s") from error
     except OSError:
         raise
-    except Exception as error:  # another server's greeting, parsed as a Dask message, can raise anything
-        raise OSError("the server there is not a Dask scheduler") from error
+    except Exception as error:  # parsing another server's greeting as a Dask message can raise anything
+        raise OSError("the server at this address is not a Dask scheduler") from error
     if answer.get("type") != "Scheduler":
-        raise OSError(f"the server there is a Dask {str(answer.get('type')).lower()}, not a scheduler")
+        raise OSError(f"expected a Dask scheduler, found a Dask {str(answer.get('type')).lower()}")
 
 
 def _shared_folder(glyphs: GlyphSet, progress: Progress | None) -> Path | None:
-    """A folder in the cache with the glyphs; None if there is no cache but workers can do without."""
+    """Return a cache folder with the glyphs, or None if there is no cache and workers can open the source."""
     try:
         return stored_folder(glyphs, progress).absolute()
     except CacheError as error:
@@ -149,7 +151,7 @@ def _shared_folder(glyphs: GlyphSet, progress: Progress | None) -> Path | None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What goes wrong is told once, by us: Dask logs it with tracebacks to the terminal."""
+    """Silence Dask's logging, which prints tracebacks for errors that digitseq reports itself."""
     import logging
 
     loggers = [logging.getLogger(name) for name in ("distributed", *_LOGGERS)]
@@ -165,7 +167,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _local(workers: int | None) -> Generator[Any, None, None]:
-    """A cluster on this machine. One thread a process: the work is too fine for threads."""
+    """Yield a cluster on this machine, one thread per process: the work is too fine-grained for threads."""
     import logging
 
     import dask
@@ -184,17 +186,17 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
                     n_workers=workers or cores(),
                     threads_per_worker=1,
                     local_directory=scratch.name,
-                    # None would open a port for everybody; this is a free one, for this machine alone.
+                    # None would listen on all interfaces; this picks a free port on this machine only.
                     dashboard_address="127.0.0.1:0",
                     scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
                 )
             made.append(cluster)
-        except Exception as error:  # handed to the waiting thread
+        except Exception as error:  # passed to the waiting thread
             made.append(error)
 
-    # All threads and processes of Dask inherit the mask of this thread. It is joined, because whatever has
-    # been started must be closed.
+    # Dask's threads and processes inherit the signal mask of this thread. It is joined, because whatever it
+    # has started must be closed.
     thread = threading.Thread(target=start, daemon=True)
     with scratch:
         try:
@@ -205,7 +207,7 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
         except (OSError, RuntimeError) as error:
             made.append(error)
         if isinstance(reason := made[0], Exception):
-            # Dask wraps what went wrong, and an operating system's error says it best.
+            # Dask wraps the cause; an error of the operating system is the clearest.
             while not isinstance(reason, OSError) and (first := reason.__cause__ or reason.__context__):
                 reason = first
             raise OutputError(f"a local Dask cluster cannot be started: {reason}") from made[0]
@@ -219,11 +221,11 @@ def _local(workers: int | None) -> Generator[Any, None, None]:
 
 class _Watch:
     """
-    Whether a cluster can still do anything, and whether it has stopped.
+    Monitors whether a cluster can still do work and whether it has stopped.
 
     Attributes:
-        workerless: whether its workers have been gone for a while.
-        work: writes a shard on a worker.
+        workerless: whether it has had no workers for a while.
+        work: the function that writes a shard on a worker.
     """
 
     def __init__(self, client: Any) -> None:
@@ -233,12 +235,12 @@ class _Watch:
         self.workerless = False
 
     def is_lost(self) -> bool:
-        """Asked while nothing comes back."""
+        """Return whether the cluster is lost; called while no results arrive."""
         if self._client.status != "running":
             return True
         try:
             threads = in_thread(self._client.nthreads, _ANSWER_S)
-        except OSError:  # a time-out, too: it hangs
+        except OSError:  # including a timeout: the scheduler hangs
             return True
         if threads:
             self._seen = time.monotonic()
@@ -246,10 +248,10 @@ class _Watch:
         return self.workerless
 
     def rest(self) -> None:
-        """Wait, for a few seconds at most, until no worker is working for this client any more."""
+        """Wait until no worker is writing for this client, but at most a few seconds."""
         end = time.monotonic() + _REST_S
         while self._client.status == "running" and (left := end - time.monotonic()) > 0:
-            # One silent worker must not use up all of the time.
+            # One unresponsive worker must not use up all the time.
             with suppress(OSError, RuntimeError):
                 busy = self._client.run(
                     _no_more, self.work.run, on_error="ignore", callback_timeout=min(1.0, left)
@@ -260,17 +262,17 @@ class _Watch:
 
 
 _counting = threading.Lock()
-_at_work: Counter[str] = Counter()  # run → shards that this worker is writing
-_over: set[str] = set()  # runs whose client has gone
+_at_work: Counter[str] = Counter()  # run → number of shards that this worker is writing
+_over: set[str] = set()  # runs that their client has ended
 
 
 @dataclass(frozen=True)
 class _Work:
     """
-    Writes shards on a worker, and counts them.
+    Writes shards on a worker and counts those in progress.
 
     Attributes:
-        run: whose work it is.
+        run: id of the run that the shards belong to.
     """
 
     run: str
@@ -288,7 +290,7 @@ class _Work:
 
 
 def _no_more(run: str) -> int:
-    """Keep this worker from beginning another shard of a run; return how many it is still writing."""
+    """Stop this worker from starting more shards of a run; return how many it is still writing."""
     with _counting:
         _over.add(run)
         return _at_work[run]
@@ -296,7 +298,7 @@ def _no_more(run: str) -> int:
 
 @contextmanager
 def _losses(address: str, watch: "_Watch") -> Iterator[None]:
-    """Tell what goes wrong between here and the workers."""
+    """Turn failures of the scheduler and its workers into OutputErrors."""
     from distributed import KilledWorker
     from distributed.comm import CommClosedError
 
@@ -306,27 +308,27 @@ def _losses(address: str, watch: "_Watch") -> Iterator[None]:
     except OutputError as error:
         if isinstance(error.__cause__, CancelledError):
             if watch.workerless:
-                raise OutputError(f"the scheduler {address} has no workers any more", hint=hint) from error
+                raise OutputError(f"the scheduler {address} has no workers left", hint=hint) from error
             raise OutputError(f"the scheduler {address} was lost", hint=hint) from error
         raise
     except (CommClosedError, TimeoutError) as error:
         raise OutputError(f"the scheduler {address} was lost", hint=hint) from error
     except KilledWorker as error:
         raise OutputError(
-            f"workers of {address} died again and again under the same work",
+            f"workers of {address} died repeatedly while writing the same shard",
             hint=f"they may have run out of memory; {hint}",
         ) from error
 
 
 def _check_workers(client: Any, address: str, recipe: Recipe, glyphs: GlyphsAnywhere) -> None:
-    """Refuse workers that would draw something else."""
+    """Refuse workers that would not render the same images."""
     import importlib
 
     if not client.scheduler_info(n_workers=-1)["workers"]:
         raise OutputError(
             f"the scheduler {address} has no workers", hint=f"start some: dask worker {address}"
         )
-    # First that there is a digitseq with this module at all: what cannot be loaded tells nothing of itself.
+    # First check that this module can be imported at all; `worker_problem` cannot run without it.
     try:
         found = in_thread(
             lambda: client.run(importlib.import_module, __name__, on_error="return"), _ANSWER_S + _CONNECT_S
@@ -336,36 +338,38 @@ def _check_workers(client: Any, address: str, recipe: Recipe, glyphs: GlyphsAnyw
     for worker, problem in sorted(found.items()):
         if isinstance(problem, ImportError):
             raise OutputError(
-                f"the worker {worker} has no digitseq, or an older one ({problem})",
+                f"the worker {worker} has no digitseq or an older version ({problem})",
                 hint=f"install digitseq {__version__} there",
             )
     recipe_data, digest = recipe.to_dict(), recipe_digest(recipe)
-    answers = in_thread(  # as long as it takes: a worker may have to fetch MNIST
+    answers = in_thread(  # without a time limit: a worker may have to fetch MNIST
         lambda: client.run(worker_problem, __version__, recipe_data, digest, glyphs, on_error="return")
     )
     for worker, problem in sorted(answers.items()):
         if problem:
-            raise OutputError(f"the worker {worker} is not fit for this: {problem}")
+            raise OutputError(f"the worker {worker} cannot be used: {problem}")
 
 
 def worker_problem(version: str, recipe: dict[str, Any], digest: str, glyphs: GlyphsAnywhere) -> str:
     """
-    What keeps a worker from drawing the same as its client; runs on the worker. Fetches glyphs if need be.
+    Return what keeps a worker from rendering the same images as its client.
+
+    Runs on the worker, and fetches glyphs if necessary.
 
     Args:
-        version: the client's digitseq.
-        recipe: what will be drawn, as JSON types.
-        digest: the client's digest of that.
-        glyphs: from what.
+        version: the client's version of digitseq.
+        recipe: the recipe to render, as JSON types.
+        digest: the client's digest of the recipe.
+        glyphs: the glyphs to render it from.
 
     Returns:
-        A sentence; empty if all is well.
+        The problem; "" if there is none.
     """
     if version != __version__:
-        return f"it has digitseq {__version__}, the client {version}"
+        return f"it has digitseq {__version__}, the client has {version}"
     try:
         if (found := recipe_digest(Recipe.from_dict(recipe))) != digest:
-            return f"it reads the recipe as {found[:12]}, the client as {digest[:12]}"
+            return f"its digest of the recipe is {found[:12]}, the client's is {digest[:12]}"
         glyphs.choose("all")
     except DigitSeqError as error:
         return str(error)
@@ -373,5 +377,5 @@ def worker_problem(version: str, recipe: dict[str, Any], digest: str, glyphs: Gl
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """SHA-256 of a recipe."""
+    """Return the SHA-256 of a recipe, in hex."""
     return sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""How many processes can work at once."""
+"""The number of processes that can run at once."""
 
 import os
 from contextlib import suppress
@@ -11,11 +11,11 @@ def cores(groups: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/f
     Count the cores that this process may use, within the quota of its container.
 
     Args:
-        groups: the control groups of this process (Linux).
-        mounted: where their settings are.
+        groups: the file that lists the control groups of this process (Linux).
+        mounted: the folder with their settings.
 
     Returns:
-        At least 1; a part of a core counts as one.
+        The number of cores, rounded up; at least 1.
     """
     if hasattr(os, "process_cpu_count"):  # Python 3.13
         usable = os.process_cpu_count() or 1
@@ -27,16 +27,16 @@ def cores(groups: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/f
 
 
 def _quota(groups: Path, mounted: Path) -> float:
-    """Cores that control groups grant; infinite if they set no limit. Source: cgroups(7)."""
+    """Return the cores that control groups grant, infinite if they set no limit. Source: cgroups(7)."""
     quotas = [inf]
     with suppress(OSError, ValueError):
         for line in groups.read_text().splitlines():
             _, kinds, path = line.split(":", 2)
             if kinds and "cpu" not in kinds.split(","):
                 continue
-            # Version 2 has no kinds and one tree, version 1 a tree for each kind.
+            # cgroup v2 has a single tree and lists no controllers; v1 has a tree for each controller.
             root = mounted / "cpu" if kinds else mounted
-            # In a container the path may be that of the host; then its own group is the root.
+            # In a container, the path may be the host's; the container's own group is then the root.
             group = root / path.lstrip("/")
             quotas += [_quota_of(above) for above in (group, *group.parents) if above.is_relative_to(root)]
     return min(quotas)
@@ -44,7 +44,7 @@ def _quota(groups: Path, mounted: Path) -> float:
 
 def _quota_of(group: Path) -> float:
     with suppress(OSError, ValueError):
-        if (limit := group / "cpu.max").is_file():  # version 2
+        if (limit := group / "cpu.max").is_file():  # cgroup v2
             quota, period = limit.read_text().split()
         else:
             quota = (group / "cpu.cfs_quota_us").read_text()

@@ -1,4 +1,4 @@
-"""What a dataset would be, without writing it."""
+"""Describe the dataset that a recipe would produce, without writing it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,28 +22,28 @@ def outline(
     *,
     source: str | Path | GlyphSet | None = None,
     out: str | Path | None = None,
-    format: str | None = None,  # noqa: A002 - what everybody calls it
+    format: str | None = None,  # noqa: A002 - the usual name
     labels: Sequence[str] = (),
     png_level: int = 0,
 ) -> dict[str, Any]:
     """
-    What `write_dataset` would write.
+    Return what `write_dataset` would write.
 
     Args:
-        recipe: what is wanted.
+        recipe: the recipe.
         source: as in `write_dataset`.
-        out: where it would be written; needed only where the format depends on what is there.
+        out: where it would be written; needed only if an existing dataset there determines the format.
         format: as in `write_dataset`.
         labels: as in `write_dataset`.
         png_level: as in `write_dataset`.
 
     Returns:
-        As JSON types: images, splits (split → count), width (px, or the range in a sample of natural ones),
-        the first five labels, source, seed, format, files, size_bytes (estimated from up to 200 images), the
-        recipe.
+        As JSON types: images, splits (split → count), width (px; if widths vary, their range in a sample of
+        images), labels (the first five), source, seed, format, files (their number), size_bytes (estimated
+        from up to 200 images per split), recipe.
 
     Raises:
-        ArgumentError: the recipe cannot be drawn, or there is no such format.
+        ArgumentError: the recipe cannot be rendered, or there is no such format.
         ExtraError: the format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """

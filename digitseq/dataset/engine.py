@@ -1,4 +1,4 @@
-"""A dataset to write, its shards, and what runs them."""
+"""A dataset to write, its shards, and the engine that runs them."""
 
 import json
 import warnings
@@ -24,7 +24,7 @@ from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
 
-_FEW = 4  # shards that are written sooner than processes are started
+_FEW = 4  # writing this many shards takes less time than starting processes
 
 
 @dataclass(frozen=True)
@@ -39,38 +39,38 @@ class Job:
 
     @property
     def form(self) -> Format:
-        """Its format."""
+        """The dataset's format."""
         return self.manifest.form
 
     @property
     def places(self) -> list[Place]:
-        """Where its splits are."""
+        """The files of each split."""
         return self.manifest.places
 
     @cached_property
     def notes(self) -> str:
-        """The folder of the notes about its shards; another dataset, or other lines, have another one."""
+        """The folder for notes about its shards; it differs for another dataset or other label files."""
         stated = self.manifest.to_dict()
         own = {name: stated.get(name) for name in ("recipe", "source", "format", "labels")}
         return f"{NOTES}/{sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]}"
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is there, finished."""
+        """Whether the finished dataset exists."""
         found = read_manifest(self.storage)
         return found is not None and found.is_same(self.manifest) and found.labels == self.manifest.labels
 
 
 class Shards(Sequence[Shard]):
-    """Shards of a dataset, made when they are asked for: there may be a million of them."""
+    """The shards of a dataset, created on access: there may be a million of them."""
 
     def __init__(self, job: Job, part: tuple[int, int] | None = None) -> None:
         """
-        All shards, or every n-th.
+        Select all shards, or every n-th.
 
         Args:
             job: the dataset.
-            part: (k, n), k from 1 to n.
+            part: (k, n) selects every n-th shard from the k-th on, k from 1 to n; None selects all.
         """
         self._job = job
         self._splits = list(zip(job.recipe.by_split(), job.places, strict=True))
@@ -79,7 +79,7 @@ class Shards(Sequence[Shard]):
         self._changes: dict[str, Any] = {}
 
     def changed(self, **changes: Any) -> "Shards":
-        """The same shards with other fields."""
+        """Return the same shards with some fields replaced."""
         other = copy(self)
         other._changes = self._changes | changes
         return other
@@ -108,11 +108,11 @@ def write_shard(shard: Shard) -> Written:
         shard: what to write and where.
 
     Returns:
-        What it came to.
+        The result; its lines have been moved to a note or a scratch file.
 
     Raises:
-        OutputError: the system refuses.
-        CacheError: the stored glyphs are gone.
+        OutputError: the operating system refuses to write.
+        CacheError: the stored glyphs have disappeared.
     """
     done = open_format(shard.format).write(shard)
     if shard.notes:
@@ -126,15 +126,15 @@ def write_shard(shard: Shard) -> Written:
 @dataclass(frozen=True)
 class Engine:
     """
-    What runs shards.
+    Runs shards in this process, in worker processes or on an executor.
 
     Attributes:
-        workers: processes of our own, or tasks that the executor runs at once.
-        executor: runs them instead.
-        remote: how the executor's workers come to the glyphs; None if they see our folders.
-        watch: looks after an executor whose workers are elsewhere.
-        write: writes a shard.
-        progress: called as the built-in digits are drawn into the cache; few images do without.
+        workers: number of worker processes, or of tasks that the executor runs at once.
+        executor: runs the shards instead of our own processes.
+        remote: how the executor's workers get the glyphs; None if they can read our folders.
+        progress: called while the built-in digits are rendered into the cache; a few shards need no cache.
+        watch: monitors an executor whose workers are on other machines.
+        write: the function that writes a shard.
     """
 
     workers: int = 1
@@ -145,7 +145,7 @@ class Engine:
     write: Callable[[Shard], Written] = write_shard
 
     def results(self, job: Job, shards: Shards) -> Generator[Written, None, None]:
-        """Write shards; gives what they came to, in their order."""
+        """Write shards; yield their results in order."""
         workers, few = self.workers, len(shards) <= _FEW
         if self.executor is not None:
             shards = shards.changed(storage=job.storage.everywhere())
@@ -157,19 +157,19 @@ class Engine:
             if job.glyphs.folder is not None and damage(job.glyphs):
                 shards = shards.changed(glyphs=recomputed(job.glyphs))
         else:
-            glyphs = recomputed(job.glyphs)  # damaged ones would spoil all images
+            glyphs = recomputed(job.glyphs)  # damaged glyphs would spoil all images
             try:
                 shards = shards.changed(glyphs=stored_folder(glyphs, self.progress))
             except CacheError as error:
-                if workers > 1 or self.executor is not None:  # one process needs none
+                if workers > 1 or self.executor is not None:  # a single process needs no cache
                     workers = _without_cache(glyphs, workers, error)
         return run(self.write, shards, workers, self.executor, self.watch)
 
 
 def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:
-    """How many processes can work without a cache to share glyphs in; a warning says so."""
+    """Issue a warning; return how many processes can work without a cache to share glyphs in."""
     told = f"{error.problem}; working without a cache"
-    if workers > 1 and not glyphs.drawn_on_demand:  # the built-in ones can be drawn by each process
+    if workers > 1 and not glyphs.drawn_on_demand:  # each process can render built-in digits itself
         workers, told = 1, f"{told}, in one process"
     warnings.warn(told, DigitSeqWarning, stacklevel=2)
     return workers
@@ -178,7 +178,7 @@ def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:
 @contextmanager
 def ending(results: Generator[Written, None, None], clean_up: Callable[[], None]) -> Iterator[None]:
     """
-    End the writers, then clean up after them, however the block ends.
+    Stop the writers, then clean up after them, however the block ends.
 
     Errors during cleanup never mask the error that ended the block.
     """

@@ -1,8 +1,8 @@
 """
-`dataset.json`: what a dataset is, made from its recipe, read back, compared.
+`dataset.json`: the manifest of a dataset, created from its recipe, read back and compared.
 
-It is written last: its presence means complete. Until then the same lies under another name, so that a run of
-another recipe is refused.
+It is written last, so its presence means that the dataset is complete. Until then, it exists under another
+name, so that a run of another recipe is refused.
 """
 
 from collections.abc import Sequence
@@ -31,19 +31,19 @@ MANIFEST = "dataset.json"
 UNFINISHED = ".digitseq-unfinished.json"
 NOTES = ".digitseq-notes"
 MOST_BYTES = 1 << 25
-"""Most bytes of a manifest; its length depends on the sequences that it lists."""
+"""Maximum size of a manifest, bytes; it depends on the sequences that the manifest lists."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """
-    What a manifest says of a split.
+    A split's entry in a manifest.
 
     Attributes:
-        folder: where its files are, with a "/" behind it, or nothing.
+        folder: the folder of its files, with a trailing "/", or "".
         split: its name.
-        images: how many it has.
-        pixels: SHA-256 of its labels, widths and pixels; "" while it is not finished.
+        images: number of images.
+        pixels: SHA-256 of its labels, widths and pixels; "" until it is finished.
     """
 
     folder: str
@@ -52,7 +52,7 @@ class Entry:
     pixels: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         known = {"folder": self.folder, "split": self.split, "images": self.images}
         return known | ({"pixels": self.pixels} if self.pixels else {})
 
@@ -60,17 +60,17 @@ class Entry:
 @dataclass(frozen=True)
 class Manifest:
     """
-    What dataset.json says.
+    The contents of dataset.json.
 
     Attributes:
         format: name of the format.
-        recipe: what was wanted.
+        recipe: the recipe of the dataset.
         source: name of the source of the glyphs.
-        digest: of the glyphs.
-        labels: further files of labels.
+        digest: digest of the glyphs.
+        labels: extra label files.
         splits: the splits, in order.
-        pixels: SHA-256 of the digests of all splits; "" while it is not finished.
-        version: of the digitseq that wrote it.
+        pixels: SHA-256 of the pixel digests of all splits; "" until the dataset is finished.
+        version: version of digitseq that wrote it.
     """
 
     format: str
@@ -89,18 +89,18 @@ class Manifest:
 
     @cached_property
     def places(self) -> list[Place]:
-        """Where the splits are."""
+        """The files of each split."""
         return [
             Place(entry.split, entry.folder, entry.images, own.longest, self.labels, own.widest_px)
             for own, entry in zip(self.recipe.by_split(), self.splits, strict=True)
         ]
 
     def is_of(self, recipe: Recipe, glyphs: GlyphSet) -> bool:
-        """Whether it is that of a recipe and its glyphs."""
+        """Return whether it describes a recipe and its glyphs."""
         return self.recipe == recipe and self.digest == glyphs.digest
 
     def is_same(self, other: "Manifest") -> bool:
-        """Whether another one is of the same images in the same format."""
+        """Return whether another manifest describes the same images in the same format."""
         return (self.recipe, self.source, self.digest, self.format) == (
             other.recipe,
             other.source,
@@ -109,13 +109,13 @@ class Manifest:
         )
 
     def owns(self, name: str) -> bool:
-        """Whether a file belongs to the dataset, by its name, or is on its way to it."""
+        """Return whether a file name belongs to the dataset, including temporary files."""
         if name in self.form.whole_files(self.places):
             return True
         return any(self.form.owns(place, name) for place in self.places)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         return {
             "format": self.format,
             "version": DATASET_FORMAT,
@@ -130,10 +130,10 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """
-        The file.
+        Return the contents of the file.
 
         Raises:
-            ArgumentError: the recipe lists too many sequences for one.
+            ArgumentError: the recipe lists too many sequences for one dataset.
         """
         text = dumps(self.to_dict(), indent=1) + "\n"
         for name, size, most in (
@@ -147,28 +147,28 @@ class Manifest:
 
 
 def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequence[str]) -> Manifest:
-    """What dataset.json says, but for the digests of pixels, which come at the end."""
+    """Return a manifest without pixel digests, which are known only at the end."""
     wanted = tuple(name for name in LABEL_FILES if name in labels)
     if not set(wanted) <= set(form.label_files):
-        raise ArgumentError("labels", f"only the format folder has such files, not {form.name}")
+        raise ArgumentError("labels", f"only the format folder can have extra label files, not {form.name}")
     splits = tuple(
         Entry(form.folder(own.split, bool(recipe.splits)), own.split, len(own)) for own in recipe.by_split()
     )
     return Manifest(form.name, recipe, glyphs.name, glyphs.digest, wanted, splits)
 
 
-# --- Reading it ----------------------------------------------------------------------------------------
+# --- Reading -------------------------------------------------------------------------------------------
 
 
 def read_manifest(storage: Storage, name: str = MANIFEST) -> Manifest | None:
     """
-    A dataset.json.
+    Read a dataset.json.
 
     Returns:
-        What it says; None if there is none.
+        The manifest; None if there is no such file.
 
     Raises:
-        FormatError: it is not one, or of a later version.
+        FormatError: it is not a manifest, is damaged, or is of a later version.
     """
     data, where = storage.read(name, MOST_BYTES), storage.where(name)
     return None if data is None else parse_manifest(data, where)
@@ -176,28 +176,28 @@ def read_manifest(storage: Storage, name: str = MANIFEST) -> Manifest | None:
 
 def parse_manifest(data: bytes, where: str) -> Manifest:
     """
-    What a dataset.json says.
+    Parse a dataset.json.
 
     Args:
         data: its bytes.
-        where: what to call it in a message.
+        where: its name for error messages.
 
     Raises:
-        FormatError: it is not one, or of a later version.
+        FormatError: it is not a manifest, is damaged, or is of a later version.
     """
     try:
         fields = Fields(parse_json(data), MANIFEST)
     except ValueError as error:
-        raise FormatError(f"{where}: not a manifest of digitseq ({error})") from error
+        raise FormatError(f"{where}: not a digitseq manifest ({error})") from error
     try:
         form, version = fields.text("format"), fields.integer("version", 0, 1 << 31)
         if form not in FORMATS or version != DATASET_FORMAT:
             raise ValueError(f"found version {version}, format {form[:40]}")
     except ValueError as error:
         raise FormatError(
-            f"{where}: not a manifest of digitseq that this version reads: expected version {DATASET_FORMAT} "
+            f"{where}: not a digitseq manifest that this version can read: expected version {DATASET_FORMAT} "
             f"and one of the formats {', '.join(FORMATS)} ({error})",
-            hint="if a later digitseq wrote it, install that one",
+            hint="if a newer digitseq wrote it, install that version",
         ) from error
     try:
         return _manifest(fields, form)
@@ -222,14 +222,14 @@ def _manifest(fields: Fields, form: str) -> Manifest:
     if [(entry.split, entry.images) for entry in splits] != [
         (own.split, len(own)) for own in recipe.by_split()
     ]:
-        raise ValueError("its splits are not those of its recipe")
+        raise ValueError("its splits differ from those of its recipe")
     if [entry.folder for entry in splits] != [
         find_format(form).folder(own.split, bool(recipe.splits)) for own in recipe.by_split()
     ]:
-        raise ValueError("a split has another folder")
+        raise ValueError("a split has an unexpected folder")
     labels = fields.texts("labels") if "labels" in fields else []
     if not set(labels) <= set(find_format(form).label_files):
-        raise ValueError("it has unknown files of labels")
+        raise ValueError("it has unknown label files")
     return Manifest(
         form,
         recipe,
@@ -244,16 +244,16 @@ def _manifest(fields: Fields, form: str) -> Manifest:
 
 def find_dataset(path: str | Path) -> tuple[Storage, str]:
     """
-    Find a dataset from what the user gave.
+    Find a dataset from a path that the user gave.
 
     Args:
-        path: its folder or URL, or a dataset.json by any name.
+        path: its folder or URL, or its manifest, which may have any name.
 
     Returns:
-        Its folder, and the name of its manifest there.
+        The storage of its folder, and the name of its manifest there.
 
     Raises:
-        FormatError: the path is of something else.
+        FormatError: the path is not a dataset.
     """
     if is_url(path):
         folder, _, name = str(path).rpartition("/")
@@ -270,8 +270,8 @@ def find_dataset(path: str | Path) -> tuple[Storage, str]:
                 raise FormatError(f"{path} is not a dataset: it has no {MANIFEST}")
             return LocalStorage(place), MANIFEST
         if place.is_file() and place.suffix.lower() in IMAGE_SUFFIXES:
-            hint = f"run `digitseq inspect {path}` to look at a picture"
-            raise FormatError(f"{path} is a picture, not a dataset", hint=hint)
+            hint = f"run `digitseq inspect {path}` to inspect an image"
+            raise FormatError(f"{path} is an image, not a dataset", hint=hint)
         if not place.exists() and place.suffix != ".json":
             raise FormatError(f"{path} cannot be read: No such file or directory")
     return LocalStorage(place.parent), place.name
@@ -279,10 +279,10 @@ def find_dataset(path: str | Path) -> tuple[Storage, str]:
 
 def dataset_storage(path: str | Path) -> Storage:
     """
-    The folder of a dataset, from what people give for it: the folder, its URL or its dataset.json.
+    Return the storage of a dataset, given its folder, its URL or its dataset.json.
 
     Raises:
-        FormatError: the path is of something else.
+        FormatError: the path is not a dataset.
     """
     storage, name = find_dataset(path)
     if name != MANIFEST:
@@ -292,59 +292,57 @@ def dataset_storage(path: str | Path) -> Storage:
 
 def finished_manifest(storage: Storage) -> Manifest:
     """
-    The manifest of a finished dataset.
+    Return the manifest of a finished dataset.
 
     Raises:
-        FormatError: there is none, or it is damaged.
+        FormatError: there is no manifest, or it is damaged.
         ExtraError: its format needs a library that is not installed.
     """
     manifest = read_manifest(storage)
     if manifest is None:
         hint = RESUME_BATCH if storage.exists(UNFINISHED) else ""
-        raise FormatError(f"{storage.where()}: no finished dataset here ({MANIFEST} is missing)", hint=hint)
+        raise FormatError(f"{storage.where()}: not a finished dataset ({MANIFEST} is missing)", hint=hint)
     if not all((manifest.pixels, *(entry.pixels for entry in manifest.splits))):
-        raise FormatError(
-            f"{storage.where(MANIFEST)}: the manifest is damaged (a digest of pixels is missing)"
-        )
+        raise FormatError(f"{storage.where(MANIFEST)}: the manifest is damaged (a pixel digest is missing)")
     open_format(manifest.format)
     return manifest
 
 
-# --- What is there already -----------------------------------------------------------------------------
+# --- Existing datasets ---------------------------------------------------------------------------------
 
 
 def found_manifest(storage: Storage) -> Manifest | None:
-    """The manifest of a dataset, finished or not; None where there is none."""
-    # In this order: a run that ends meanwhile writes the one before it removes the other.
+    """Return the manifest of a dataset, finished or not; None if there is none."""
+    # In this order: a run that ends meanwhile writes the finished one before it removes the other.
     begun = read_manifest(storage, UNFINISHED)
     finished = read_manifest(storage, MANIFEST)
     if finished is None or begun is None or not finished.is_same(begun):
         return finished or begun
-    # More files of labels were asked for, and the run that was to write them was killed.
+    # A run that was adding label files was killed.
     both = {*finished.labels, *begun.labels}
     return replace(finished, labels=tuple(name for name in LABEL_FILES if name in both))
 
 
 def known_manifest(storage: Storage) -> Manifest | None:
-    """The manifest, or None if there is none that can be read."""
+    """Return the manifest, or None if there is none that can be read."""
     try:
         return found_manifest(storage)
     except FormatError:
         return None
 
 
-# --- For programs ------------------------------------------------------------------------------------------
+# --- Public functions --------------------------------------------------------------------------------------
 
 
 def read_recipe(path: str | Path) -> tuple[Recipe, str]:
     """
-    The recipe of a dataset.
+    Read the recipe of a dataset.
 
     Args:
         path: a dataset.json, or the folder or URL of a dataset.
 
     Returns:
-        The recipe, and the digest of the glyphs that it was drawn from.
+        The recipe, and the digest of the glyphs that it was rendered from.
 
     Raises:
         FormatError: there is no dataset.json, or it is damaged.
@@ -355,13 +353,13 @@ def read_recipe(path: str | Path) -> tuple[Recipe, str]:
 
 def read_layout(path: str | Path) -> tuple[str, tuple[str, ...]]:
     """
-    How a dataset is kept.
+    Read the format and the extra label files of a dataset.
 
     Args:
         path: a dataset.json, or the folder or URL of a dataset.
 
     Returns:
-        The format, and the further files of labels, as `write_dataset` takes them.
+        The format and the label files, as `write_dataset` takes them.
 
     Raises:
         FormatError: there is no dataset.json, or it is damaged.
@@ -383,7 +381,7 @@ def _manifest_at(path: str | Path) -> Manifest:
 
 def seed_in(out: str | Path) -> int | None:
     """
-    The seed of the dataset in a folder, finished or not.
+    Return the seed of the dataset in a folder, finished or not.
 
     Args:
         out: the folder, which need not exist.
@@ -392,7 +390,7 @@ def seed_in(out: str | Path) -> int | None:
         The seed, or None if there is no dataset.
 
     Raises:
-        FormatError: there is one, but its manifest is damaged.
+        FormatError: the manifest is damaged.
     """
     manifest = found_manifest(open_storage(out))
     return None if manifest is None else manifest.recipe.seed

@@ -1,7 +1,7 @@
 """
-Parts of a dataset: processes that know nothing of each other write it together.
+Parts of a dataset, written by processes that do not communicate.
 
-Each leaves a note about each shard; whoever finds the notes of all shards assembles the dataset.
+Each process leaves a note about each shard; the one that finds the notes of all shards assembles the dataset.
 """
 
 import re
@@ -25,7 +25,7 @@ _NOTES_AT_ONCE = 1_000
 
 @contextmanager
 def part_lock(storage: Storage, part: tuple[int, int]) -> Iterator[None]:
-    """Keep others from writing the same part."""
+    """Keep other processes from writing the same part."""
     try:
         with storage.lock(f"{NOTES}/part-{part[0]}-of-{part[1]}.lock"):
             yield
@@ -34,7 +34,7 @@ def part_lock(storage: Storage, part: tuple[int, int]) -> Iterator[None]:
 
 
 def write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progress | None) -> Summary:
-    """Write the shards of one part; the last part assembles the dataset."""
+    """Write the shards of one part; the last part to finish assembles the dataset."""
     storage = job.storage
     shards = Shards(job, part)
     whole = job.is_whole
@@ -53,7 +53,7 @@ def write_part(job: Job, engine: Engine, part: tuple[int, int], progress: Progre
 
 
 def _missing(job: Job) -> list[Shard]:
-    """The shards of which there is no note; none if the dataset is there already."""
+    """Return the shards that have no note; none if the finished dataset exists."""
     there = job.storage.names(job.notes)
     if job.is_whole:
         return []
@@ -61,24 +61,24 @@ def _missing(job: Job) -> list[Shard]:
 
 
 def finish_parts(job: Job, progress: Progress | None) -> Summary:
-    """Assemble a dataset of which all parts have been written."""
+    """Assemble a dataset whose parts have all been written."""
     storage = job.storage
     if missing := _missing(job):
         total, first = len(Shards(job)), missing[0]
         raise OutputError(
             f"{storage.where()}: {len(missing):,} of {counted(total, 'shard')} still missing, "
-            f"the first is number {first.number + 1} of {first.place.split}",
-            hint="run the parts that are missing, or the command without --part and --finish",
+            f"the first is shard {first.number + 1} of {first.place.split}",
+            hint="run the missing parts, or run the command without --part and --finish",
         )
     with storage.lock(wait=True):
         if not job.is_whole:
             try:
                 assemble(job, _noted(job), progress)
             except OutputError:
-                if not job.is_whole:  # where there are no locks, another may have done it meanwhile
+                if not job.is_whole:  # without locks, another process may have assembled it meanwhile
                     raise
         else:
-            storage.touch(MANIFEST)  # as for a whole run in which nothing was missing
+            storage.touch(MANIFEST)  # like a complete run that finds nothing missing
         forget_notes(job)
         sweep(storage, job.manifest)
         manifest = read_manifest(storage)
@@ -86,7 +86,7 @@ def finish_parts(job: Job, progress: Progress | None) -> Summary:
 
 
 def _noted(job: Job) -> Iterator[tuple[Written, bytes]]:
-    """What the shards came to, from their notes."""
+    """Yield the result and the lines of each shard, in order, from its note."""
     shards = Shards(job)
     most = max((place.most_note for place in job.places), default=0)
     for first in range(0, len(shards), _NOTES_AT_ONCE):
@@ -110,14 +110,14 @@ _NOTE_NAME = re.compile(r"(train|validation|test|all)-[0-9]{6,}")
 
 
 def forget_notes(job: Job) -> None:
-    """Remove the notes about shards, and nothing else that may lie beside them."""
+    """Remove the notes about shards, but no other files in their folders."""
     storage, most = job.storage, max((place.most_note for place in job.places), default=0)
     for folder in filter(_NOTES_NAME.fullmatch, storage.names(NOTES)):
         for name in storage.names(f"{NOTES}/{folder}"):
             note = f"{NOTES}/{folder}/{name}"
-            with suppress(FormatError):  # too long, or no regular file: not ours
+            with suppress(FormatError):  # too long, or not a regular file: not ours
                 is_named = _NOTE_NAME.fullmatch(name) is not None
-                # One of this very dataset may be damaged; of another one, only its content tells.
+                # A note of this dataset may be damaged; one of another dataset is recognised by its content.
                 is_own = f"{NOTES}/{folder}" == job.notes or is_note(storage.read(note, most) or b"")
                 if (is_named and is_own) or is_partial(name):
                     storage.remove(note)

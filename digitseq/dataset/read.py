@@ -1,4 +1,4 @@
-"""A dataset on disk, read back: its manifest, its labels, its images."""
+"""Read a dataset on disk: its manifest, labels and images."""
 
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ class DatasetSplit:
     The images of one split of a dataset on disk.
 
     Attributes:
-        recipe: the recipe of this split alone.
-        place: where its files are.
-        format: how they are kept.
-        storage: what keeps them.
+        recipe: the recipe of this split only.
+        place: its files.
+        format: their format.
+        storage: where they are stored.
     """
 
     recipe: Recipe
@@ -49,7 +49,9 @@ class DatasetSplit:
 
     def __getitem__(self, index: int) -> tuple[UInt8Array, str]:
         """
-        Image and label. A shard that holds many images in one file is kept until another is asked for.
+        Return an image and its label.
+
+        If shards are single files, the last one read stays in memory until another one is needed.
 
         Returns:
             A new uint8 array (28, width), and the label.
@@ -68,7 +70,7 @@ class DatasetSplit:
 
     def found(self, number: int) -> Found:
         """
-        One image, as it is found.
+        Return one image as it was found, with its problem if it has one.
 
         Raises:
             IndexError: there is no such image.
@@ -91,9 +93,9 @@ class Dataset:
 
     Attributes:
         path: its folder, or a URL.
-        recipe: what it was made from.
-        manifest: all that dataset.json says.
-        splits: split → its images; one entry, named after its split, if there are no splits.
+        recipe: the recipe it was rendered from.
+        manifest: the contents of dataset.json, as JSON types.
+        splits: split → its images; a dataset without splits has one entry, named after its split.
     """
 
     path: Path | str
@@ -107,16 +109,16 @@ class Dataset:
 
 def read_dataset(out: str | Path) -> Dataset:
     """
-    A dataset that `write_dataset` finished.
+    Read a finished dataset.
 
     Args:
         out: its folder, or a URL.
 
     Returns:
-        The dataset; images are read when they are asked for.
+        The dataset; images are read on access.
 
     Raises:
-        FormatError: there is no finished dataset, or its files do not fit together.
+        FormatError: there is no finished dataset, or its manifest is damaged.
         ExtraError: its format needs a library that is not installed.
     """
     storage = dataset_storage(out)

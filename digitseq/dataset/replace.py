@@ -1,4 +1,4 @@
-"""What is in the folder already: it is kept, cleaned up, or replaced."""
+"""Existing files in the output folder: keep, clean up or replace them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,41 +9,42 @@ from digitseq.errors import FormatError, OutputError
 from digitseq.interrupts import check
 from digitseq.storage.base import Storage
 
-_BEGUN = b'{\n "format": "'  # of every manifest of ours
+_BEGUN = b'{\n "format": "'  # every manifest of digitseq starts with this
 
 
 def refuse_others(
     storage: Storage, names: set[str], found: Manifest | None, manifest: Manifest, force: bool
 ) -> None:
     """
-    Keep what is not ours to write over.
+    Refuse to write into a folder with other files or a dataset of another recipe.
 
     Args:
-        storage: where a dataset is to be written.
-        names: what was at its top before the manifest was read. What came later is of another part.
-        found: the manifest that is there, if there is one.
-        manifest: that of what is to be written.
-        force: a dataset of another recipe may be replaced.
+        storage: where the dataset is to be written.
+        names: names in its top folder before the manifest was read. Later ones belong to another part.
+        found: the existing manifest, if any.
+        manifest: the manifest of the dataset to write.
+        force: whether a dataset of another recipe may be replaced.
 
     Raises:
-        OutputError: there is something else.
+        OutputError: the folder has other contents.
     """
     if found is None:
-        # What a run leaves that was killed before it said what it was going to write.
+        # A run that was killed before it wrote its manifest may have left some of our own files.
         if strangers := storage.strangers(names, _begun_files(storage, force), manifest.to_json()):
             raise OutputError(
-                f"{storage.where()} holds something else ({strangers[0]}) and is kept as it is",
-                hint="name an empty folder",
+                f"{storage.where()} is not empty and is not a digitseq dataset (found {strangers[0]}); "
+                "nothing was written",
+                hint="choose an empty folder",
             )
     elif not found.is_same(manifest) and not force:
         raise OutputError(
             f"{storage.where()} holds a dataset of {_difference(found, manifest)}",
-            hint="name another folder, or replace it with --force (force=True)",
+            hint="choose another folder, or replace it with --force (force=True)",
         )
 
 
 def _begun_files(storage: Storage, force: bool) -> list[str]:
-    """What a run may leave that was killed early; with ``force``, also manifests of ours that are damaged."""
+    """Return the names that a run killed early may leave; with ``force``, also damaged manifests of ours."""
     names = [NOTES]
     for name in (MANIFEST, UNFINISHED) if force else ():
         with suppress(FormatError):
@@ -54,7 +55,7 @@ def _begun_files(storage: Storage, force: bool) -> list[str]:
 
 
 def _difference(found: Manifest, manifest: Manifest) -> str:
-    """The first thing in which two datasets differ, in words."""
+    """Describe the first difference between two datasets."""
     theirs, ours = found.recipe.to_dict(), manifest.recipe.to_dict()
     for name, wanted in ours.items():
         there = theirs[name]
@@ -63,14 +64,14 @@ def _difference(found: Manifest, manifest: Manifest) -> str:
             name = next(key for key in {**there, **wanted} if there.get(key) != wanted.get(key))
             there, wanted = there.get(name, "nothing"), wanted.get(name, "nothing")
         if there != wanted:
-            return f"another recipe ({name}: {str(there)[:40]} there, {str(wanted)[:40]} wanted)"
+            return f"another recipe ({name}: expected {str(wanted)[:40]}, found {str(there)[:40]})"
     if found.format != manifest.format:
-        return f"another format ({found.format} there, {manifest.format} wanted)"
-    return "another recipe (its source has other glyphs)"
+        return f"another format (expected {manifest.format}, found {found.format})"
+    return "another recipe (its source has different glyphs)"
 
 
 def begin(job: Job) -> None:
-    """Say what is going to be here, so that another recipe is refused."""
+    """Write the unfinished manifest, so that a run of another recipe is refused."""
     found = known_manifest(job.storage)
     if found is None or not found.is_same(job.manifest) or found.labels != job.manifest.labels:
         job.storage.put(UNFINISHED, job.manifest.to_json())
@@ -82,12 +83,13 @@ def refuse_to_replace(storage: Storage, found: Manifest | None, manifest: Manife
         return
     if theirs := sorted(n for n in storage.files() if manifest.owns(n) and not found.owns(n)):
         raise OutputError(
-            f"{storage.where(theirs[0])} is not of this dataset, and would be replaced", hint="move it away"
+            f"{storage.where(theirs[0])} does not belong to this dataset and would be overwritten",
+            hint="move it to another folder",
         )
 
 
 def sweep(storage: Storage, *manifests: Manifest) -> None:
-    """Remove what killed runs of some datasets left half-written in a folder."""
+    """Remove the half-written files that killed runs left in the folders of some datasets."""
     for manifest in manifests:
         storage.sweep([""])
         for place in manifest.places:
@@ -95,7 +97,7 @@ def sweep(storage: Storage, *manifests: Manifest) -> None:
 
 
 def folders_of(job: Job, shards: Shards) -> Iterator[str]:
-    """Where a process that writes some shards may leave something half-written."""
+    """Yield the folders in which a process that writes some shards may leave half-written files."""
     yield job.notes
     yield from {
         folder
@@ -106,10 +108,10 @@ def folders_of(job: Job, shards: Shards) -> Iterator[str]:
 
 def clear(storage: Storage, found: Manifest) -> None:
     """
-    Remove the dataset that a manifest tells of: its own files, and nothing else.
+    Remove the files of the dataset that a manifest describes, and nothing else.
 
-    Until all are gone the folder says what it holds, so that a run that is killed here can be followed by
-    another.
+    The folder keeps a manifest until all of them are gone, so that another run can continue if this one is
+    killed.
     """
     if (data := storage.read(MANIFEST, MOST_BYTES)) is not None:
         storage.put(UNFINISHED, data)

@@ -1,7 +1,7 @@
 """
 A shard: 1,000 images of a split, the unit of work and of storage in every format.
 
-It needs nothing but its recipe and its number, so any process can write it, in any order.
+A shard depends only on its recipe and its number, so any process can write it, in any order.
 """
 
 import json
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from digitseq.storage.base import Storage
 
 SHARD = 1_000
-"""Images a shard."""
-_MOST_EXTRA = 1 << 16  # bytes of headers and the like
-_MOST_A_DIGIT, _MOST_A_LINE = 256, 1 << 11  # bytes about a digit and about an image, in any file
+"""Images per shard."""
+_MOST_EXTRA = 1 << 16  # bytes for headers and other overhead
+_MOST_A_DIGIT, _MOST_A_LINE = 256, 1 << 11  # bytes of metadata per digit and per image, in any file
 
 
 @dataclass(frozen=True)
 class Place:
     """
-    One split of a dataset as files.
+    The files of one split of a dataset.
 
     Attributes:
         split: its name.
-        folder: where its files are, with a "/" behind it, or nothing.
-        images: how many images it has.
-        longest: how many digits its longest label can have.
-        labels: further files of labels, for the format ``folder``.
-        widest_px: width that no image exceeds.
+        folder: the folder of its files, with a trailing "/", or "".
+        images: number of images.
+        longest: number of digits that its longest label can have.
+        labels: extra label files, for the format ``folder``.
+        widest_px: upper limit on the width of its images.
     """
 
     split: str
@@ -53,43 +53,43 @@ class Place:
 
     @property
     def stem(self) -> str:
-        """What the names of its files begin with; "all" is reserved by Hugging Face."""
+        """The prefix of its file names, as `file_stem` returns it."""
         return file_stem(self.split)
 
     @property
     def shards(self) -> int:
-        """How many shards."""
+        """The number of shards."""
         return -(-self.images // SHARD)
 
     def size(self, shard: int) -> int:
-        """How many images a shard has."""
+        """Return the number of images in a shard."""
         return min(SHARD, self.images - shard * SHARD)
 
-    # How large what is read back can be: nothing larger is read, whatever a file says of itself.
+    # Upper limits on what is read back: nothing larger is read, whatever a file claims.
 
     @property
     def most_png(self) -> int:
-        """Bytes of one image as a PNG file, also if another program has saved it."""
+        """Maximum size of one image as a PNG file, even if another program saved it, bytes."""
         return 2 * SIDE * (self.widest_px + 1) + _MOST_EXTRA
 
     @property
     def most_facts(self) -> int:
-        """Bytes of what stands in one place about one image."""
+        """Maximum size of the metadata of one image in one file, bytes."""
         return _MOST_A_DIGIT * self.longest + _MOST_A_LINE
 
     @property
     def most_shard(self) -> int:
-        """Bytes of a file that holds the images of a shard and all about them."""
+        """Maximum size of a file with the images and metadata of a shard, bytes."""
         return SHARD * (self.most_png + 2 * self.most_facts) + _MOST_EXTRA
 
     @property
     def most_note(self) -> int:
-        """Bytes of a note about a shard."""
+        """Maximum size of a note about a shard, bytes."""
         return SHARD * len(self.labels or (1,)) * 4 * self.most_facts + _MOST_EXTRA
 
 
 def file_stem(split: str) -> str:
-    """What the names of a split's files begin with; "all" is reserved by Hugging Face."""
+    """Return the prefix of a split's file names: "train" for "all", which Hugging Face reserves."""
     return "train" if split == "all" else split
 
 
@@ -100,13 +100,13 @@ class Shard:
 
     Attributes:
         format: name of the format.
-        place: the split that it belongs to.
-        number: its number in the split.
-        recipe: the recipe of its images alone.
-        glyphs: the stored glyphs, or the glyphs themselves for a worker in the same process.
+        place: the files of its split.
+        number: its number in the split, from 0.
+        recipe: the recipe of its images only.
+        glyphs: the folder of the stored glyphs, how to get them on another machine, or the glyphs themselves.
         storage: where to write.
-        png_level: as `compressor` takes it.
-        notes: a folder for a note about it; "" if the caller waits for the result.
+        png_level: as in `compressor`.
+        notes: folder for a note about the shard; "" if the caller waits for the result.
     """
 
     format: str
@@ -119,11 +119,11 @@ class Shard:
     notes: str = ""
 
     def note_of(self, notes: str) -> str:
-        """The name of the note about it, in a folder."""
+        """Return the name of the note about it in a folder."""
         return f"{notes}/{self.place.split}-{self.number:06d}"
 
     def drawn(self, state: "HASH") -> Iterator[Sample]:
-        """Its images one by one; each is added to the digest."""
+        """Render its images and yield them one by one; each is added to the digest ``state``."""
         glyphs = self.glyphs
         if isinstance(glyphs, Path):
             glyphs = stored_split(glyphs, self.recipe.split)
@@ -139,13 +139,13 @@ class Written:
     Result of writing one shard.
 
     Attributes:
-        images: how many images it has.
-        written: how many of them were written; the others were there, whole.
+        images: number of images in the shard.
+        written: number of images written; the others already existed and were correct.
         size_bytes: bytes of the files written.
         digest: SHA-256 of its labels, widths and pixels.
-        lines: its share of the files about all images; empty once it is handed over.
-        sections: how many bytes of that belong to which file.
-        scratch: the file in which it was handed over; "" if there is nothing.
+        lines: its lines of the label files; empty once they are handed over.
+        sections: number of bytes of each section in ``lines``.
+        scratch: the file in which the lines were handed over; "" if there is none.
     """
 
     images: int
@@ -158,29 +158,29 @@ class Written:
 
 
 def as_note(done: Written) -> bytes:
-    """The result of a shard as a file, for the run that later puts the parts of a dataset together."""
+    """Return the result of a shard as the contents of a file, for the run that assembles the parts."""
     facts = {"images": done.images, "digest": done.digest.hex(), "sections": done.sections}
     body = json.dumps(facts).encode() + b"\n" + done.lines
     return sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def is_note(data: bytes) -> bool:
-    """Whether a file is a note about a shard, whichever: its first line is the SHA-256 of the rest."""
+    """Return whether a file is a note about any shard: its first line is the SHA-256 of the rest."""
     digest, _, body = data.partition(b"\n")
     return sha256(body).hexdigest().encode() == digest
 
 
 def from_note(data: bytes, shard: Shard, count: int) -> tuple[Written, bytes] | None:
     """
-    The result of a shard, and its lines.
+    Parse a note about a shard.
 
     Args:
-        data: what `as_note` gave.
-        shard: which it should be.
-        count: how many sections its lines should have.
+        data: the contents of the file, from `as_note`.
+        shard: the shard that the note should be about.
+        count: expected number of sections.
 
     Returns:
-        None if the file is damaged, or of another shard.
+        The result of the shard and its lines; None if the note is damaged or does not fit the shard.
     """
     if not is_note(data):
         return None

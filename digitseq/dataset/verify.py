@@ -1,4 +1,4 @@
-"""Re-reading a dataset: is everything there, and is it what the recipe says?"""
+"""Verify a dataset: read every file and compare it with the recipe."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -32,18 +32,18 @@ def verify_dataset(
     progress: Progress | None = None,
 ) -> Iterator[str]:
     """
-    What is wrong with a dataset: files, counts, labels, boxes and pixels are compared with its recipe.
+    Compare the files, counts, labels, boxes and pixels of a dataset with its recipe.
 
     Args:
         out: its folder, or a URL.
-        source: its glyphs, or a path of them; None opens the recipe's own.
-        progress: called as images are read, and while MNIST is fetched.
+        source: its glyphs, or a path to them; None opens the recipe's source.
+        progress: called while images are read, and while MNIST is fetched.
 
     Returns:
-        An iterator over one sentence for each thing that is wrong, empty if all is well.
+        An iterator over the problems, one sentence each; empty if there are none.
 
     Raises:
-        FormatError: there is no finished dataset, or it is from another source.
+        FormatError: there is no finished dataset, or it was rendered from different glyphs.
         ExtraError: its format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
@@ -57,7 +57,7 @@ def _verify(
 ) -> Iterator[str]:
     if glyphs.digest != manifest.digest:
         raise FormatError(
-            f"{storage.where()} was drawn from other glyphs than {glyphs.name!r}",
+            f"{storage.where()} was rendered from different glyphs than those of {glyphs.name!r}",
             hint=f"its source is {manifest.source!r}, digest {manifest.digest[:12]}",
         )
     glyphs = recomputed(glyphs)
@@ -69,7 +69,7 @@ def _verify(
         state, told = sha256(), set[str]()
         checker = form.checking(storage, place)
         for number in form.stretches(storage, place, names):
-            if isinstance(number, range):  # nothing of these is there: one sentence for all
+            if isinstance(number, range):  # all of these are missing: one sentence for all
                 yield _missing(storage, form, place, number)
                 images = min(len(number) * SHARD, place.images - number.start * SHARD)
                 checker.skip(images)
@@ -82,7 +82,7 @@ def _verify(
             ]
             shard = own.slice(number * SHARD, number * SHARD + place.size(number))
             digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
-            # What is wrong with a whole file is found again with each of its shards.
+            # A problem of a file with several shards is found once per shard, but reported once.
             yield from dict.fromkeys(problem for problem in (*missing, *wrong) if problem not in told)
             told = set(wrong)
             state.update(digest)
@@ -94,11 +94,11 @@ def _verify(
         if digests[-1] != entry.pixels:
             yield f"{storage.where(entry.folder)}: pixel digest differs from {MANIFEST}"
     if sha256("".join(digests).encode()).hexdigest() != manifest.pixels:
-        yield f"{storage.where(MANIFEST)}: the digest of all pixels is not {manifest.pixels[:12]}…"
+        yield f"{storage.where(MANIFEST)}: overall digest {manifest.pixels[:12]}… differs from the images"
 
 
 def _wrong_files(storage: Storage, manifest: Manifest, names: set[str]) -> Iterator[str]:
-    """Sentences about shared files that are missing or changed, and files that do not belong there."""
+    """Report shared files that are missing or changed, and files that do not belong to the dataset."""
     form, whole = manifest.form, manifest.form.whole_files(manifest.places)
     common = {MANIFEST, *whole, *(name for place in manifest.places for name in form.common_files(place))}
     yield from (f"{storage.where(name)}: missing" for name in sorted(common - names))
@@ -107,15 +107,15 @@ def _wrong_files(storage: Storage, manifest: Manifest, names: set[str]) -> Itera
             yield f"{storage.where(name)}: does not belong to the dataset"
     for name, data in whole.items():
         if name in names and storage.read(name, MOST_BYTES) != data:
-            yield f"{storage.where(name)}: changed"
+            yield f"{storage.where(name)}: content differs from the recipe"
 
 
 def _missing(storage: Storage, form: Format, place: Place, shards: range) -> str:
     if not (files := form.shard_files(place, shards[0])):
         (file,) = form.common_files(place)
-        return f"{storage.where(file)}: the images from number {shards[0] * SHARD:,} on are missing"
+        return f"{storage.where(file)}: images from number {shards[0] * SHARD:,} on are missing"
     last = form.shard_files(place, shards[-1])[-1]
-    return f"{storage.where(files[0])} to {storage.where(last)}: missing, with all between them"
+    return f"{storage.where(files[0])} to {storage.where(last)}: missing, including all files in between"
 
 
 def _check_shard(
@@ -127,7 +127,7 @@ def _check_shard(
     glyphs: GlyphSet,
     checker: Checker,
 ) -> tuple[bytes, list[str]]:
-    """The digest of the images that are there, and what is wrong with them and with what is said of them."""
+    """Return the digest of the stored images, and the problems of the images and their metadata."""
     state, wrong = sha256(), list[str]()
     batches = draw_batches(recipe, glyphs.choose(recipe.split))
     samples = (sample for batch in batches for sample in batch.samples(number * SHARD))

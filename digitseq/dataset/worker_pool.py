@@ -1,7 +1,7 @@
 """
-Running shards: in this process, in a pool of processes, or on any executor.
+Run shards in this process, in a pool of processes, or on any executor.
 
-The one thing that an engine must have is the interface of `concurrent.futures.Executor`.
+An engine only needs the interface of `concurrent.futures.Executor`.
 """
 
 import multiprocessing
@@ -36,25 +36,25 @@ Result = TypeVar("Result")
 SHARDS_KEPT = f"finished shards are kept; {RESUME}"
 """The hint for everything that ends a run early."""
 
-_AHEAD = 4  # tasks per worker that are handed out at once: enough to keep it busy, few enough to forget
+_AHEAD = 4  # tasks handed out per worker at a time: enough to keep it busy, few enough to redo
 _START_S = 0.02
 _ASK_S = 1.0
-_TRIES = 2  # a shard whose worker died is run again once
+_TRIES = 2  # a shard whose worker died is retried once
 
 
-# Signals that workers ignore. (Not SIGTERM: a pool ends its processes with it.)
+# Signals that workers ignore. SIGTERM is not among them: a pool ends its processes with it.
 _DEAF_TO = tuple(number for number in SIGNALS if number != signal.SIGTERM)
 _NO_PROCESSES = (OSError, NotImplementedError, ImportError, RuntimeError)
 
 
 class Watch(Protocol):
-    """Looks after the workers of an executor that are on other machines."""
+    """Monitors the workers of an executor on other machines."""
 
     def is_lost(self) -> bool:
-        """Whether they can no longer be reached; asked now and then while nothing comes back."""
+        """Return whether the workers are unreachable; called now and then while no results arrive."""
 
     def rest(self) -> None:
-        """Wait until they have stopped, where that can be told. Never raises."""
+        """Wait until the workers have stopped, if that can be determined. Never raises."""
 
 
 class WorkersError(Exception):
@@ -69,31 +69,31 @@ def run(
     watch: Watch | None = None,
 ) -> Generator[Result, None, None]:
     """
-    Results of a function for all tasks, in the order of the tasks.
+    Yield the results of a function for all tasks, in the order of the tasks.
 
-    Where processes cannot be started, a DigitSeqWarning says why, and everything is done in this one.
+    If worker processes cannot be started, a DigitSeqWarning says why, and all tasks run in this process.
 
-    Results must be short (under 4 KB pickled): the system hands them over in one piece then, and a worker
-    that is killed cannot leave half of one in the pipe.
+    Results must be short (under 4 KB pickled): the operating system then writes each to the pipe in one
+    piece, so a worker that is killed cannot leave a partial result in it.
 
     Args:
-        function: a module's function, so that processes can find it.
-        tasks: what to do; each can be pickled.
-        workers: processes; 1 works in this one.
+        function: a module-level function, so that processes can import it.
+        tasks: the tasks; each can be pickled.
+        workers: number of processes; with 1, the tasks run in this process.
         executor: runs the tasks instead.
-        watch: looks after the executor's workers, if these are not just threads or processes here.
+        watch: monitors the executor's workers, unless they are threads or processes on this machine.
 
     Raises:
-        OutputError: worker processes died again and again.
+        OutputError: worker processes died repeatedly, or the executor failed.
         Interrupted: a signal asked the program to stop.
     """
     if executor is not None:
         try:
             yield from _in_order(function, tasks, workers, executor, {}, watch=watch)
         except BrokenExecutor as error:
-            raise OutputError(f"the executor broke down: {error}") from error
+            raise OutputError(f"the executor failed: {error}") from error
         except CancelledError as error:
-            raise OutputError("the executor gave up before the work was done", hint=SHARDS_KEPT) from error
+            raise OutputError("the executor cancelled unfinished work", hint=SHARDS_KEPT) from error
         return
     done: dict[int, Result] = {}
     first = 0
@@ -105,7 +105,7 @@ def run(
                 first += 1
             return
         except WorkersError as error:
-            problem = f"worker processes cannot be started ({error}); everything is done in one process"
+            problem = f"worker processes cannot be started ({error}); working in one process"
             warnings.warn(problem, DigitSeqWarning, stacklevel=2)
     for number in range(first, len(tasks)):
         check()
@@ -115,7 +115,7 @@ def run(
 def _in_processes(
     function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, done: dict[int, Result]
 ) -> Generator[Result, None, None]:
-    """Results from processes of our own; ``done`` holds those that are there before their turn."""
+    """Yield results from our own processes; ``done`` holds those that arrive before their turn."""
     first, failed_starts = 0, 0
     deaths = [0] * len(tasks)
     while first < len(tasks):
@@ -126,11 +126,11 @@ def _in_processes(
                     yield result
                     first += 1
         except BrokenProcessPool:
-            check()  # a signal to the whole group may have ended them
-            failed_starts += sum(deaths) == died_before  # it broke with nothing under way
+            check()  # a signal to the process group may have ended them
+            failed_starts += sum(deaths) == died_before  # the pool broke while no task was running
             if max(deaths) >= _TRIES:
                 raise OutputError(
-                    "worker processes died twice while the same work was under way",
+                    "worker processes died twice while the same shard was in progress",
                     hint=f"they may have run out of memory; {SHARDS_KEPT}",
                 ) from None
             if failed_starts >= _TRIES:
@@ -171,43 +171,43 @@ def _in_order(
                     done[running.pop(future)] = future.result()
             yield done.pop(number)
     finally:
-        if deaths is None:  # somebody else's workers: nothing of ours may run on
+        if deaths is None:  # somebody else's workers: none of our tasks may keep running
             for future in running:
                 future.cancel()
             if watch is None:
                 wait(running)
             elif running:
                 watch.rest()
-        # Our own workers are killed; Python 3.11's pool would complain about futures cancelled before that.
+        # Our own workers are killed; Python 3.11's pool complains about futures that were cancelled before.
 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """
-    A pool whose processes never see Ctrl-C, and end at once when the block ends badly.
+    Yield a pool whose processes never receive Ctrl-C, and are killed if the block raises.
 
     Raises:
-        WorkersError: processes cannot be started here.
+        WorkersError: processes cannot be started.
     """
     if multiprocessing.current_process().daemon:
-        raise WorkersError("this process is itself a pool worker and may not start processes")
+        raise WorkersError("this process is itself a pool worker and cannot start processes")
     pool = None
     try:
         with kept_from_children(*_DEAF_TO), without_main():
             pool = ProcessPoolExecutor(
                 workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
             )
-            # One waiting task each, so that all start here, where what they inherit is settled.
+            # One waiting task per process, so that all of them start here and inherit this signal mask.
             starts = [pool.submit(time.sleep, _START_S) for _ in range(workers)]
     except BaseException as error:
         if pool is not None:
             _kill(pool)
         if isinstance(error, BrokenProcessPool) or not isinstance(error, _NO_PROCESSES):
             raise
-        if "bootstrapping" in str(error):  # a script runs again in a process that it started itself
+        if "bootstrapping" in str(error):  # a script is run again in a process that it started
             hint = 'start processes under `if __name__ == "__main__":`'
             raise OutputError("the main module of this process is still being imported", hint=hint) from None
-        # No semaphores (/dev/shm is full, read-only or missing), no processes or threads (a limit).
+        # No semaphores (/dev/shm is full, read-only or missing), or a limit on processes or threads.
         raise WorkersError(getattr(error, "strerror", None) or str(error)) from error
     try:
         for start in starts:
@@ -224,7 +224,7 @@ def _kill(pool: ProcessPoolExecutor) -> None:
     processes = list((getattr(pool, "_processes", None) or {}).values())
     for process in processes:
         process.kill()
-    with suppress(RuntimeError):  # its thread may not have started
+    with suppress(RuntimeError):  # the pool's thread may not have started
         pool.shutdown(wait=True, cancel_futures=True)
     for process in processes:
         process.join()
@@ -240,10 +240,10 @@ def _result(future: Future[Result]) -> Result:
 @contextmanager
 def without_main() -> Iterator[None]:
     """
-    Processes that are started in the block do not run the program's main module again.
+    Keep processes that are started in the block from running the program's main module again.
 
-    Their work is all in digitseq. So a script needs no `if __name__ == "__main__":`, and what it imports is
-    not imported once more in each worker.
+    They only need digitseq. So a script needs no `if __name__ == "__main__":`, and workers do not import what
+    the script imports.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -260,6 +260,6 @@ def _prepare_worker() -> None:
 
     def end_with_parent() -> None:
         multiprocessing.connection.wait([parent.sentinel] if parent else [])
-        os._exit(1)  # nobody waits for what it does; half-written files are swept by the next run
+        os._exit(1)  # nobody waits for its results; the next run removes half-written files
 
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -1,8 +1,8 @@
 """
-A recipe → a dataset: written in one go or in parts, finished after a break, replaced.
+Write the dataset of a recipe, in one go or in parts; resume or replace an existing one.
 
-Everything that a dataset is follows from its recipe and the digest of its source, so going on after a break
-is writing it again and keeping what is right. `dataset.json` comes last: its presence means complete.
+A dataset is determined by its recipe and the digest of its source, so resuming means writing it again and
+keeping what is already correct. `dataset.json` is written last: its presence means complete.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def write_dataset(
     out: str | Path,
     *,
     source: str | Path | GlyphSet | None = None,
-    format: str | None = None,  # noqa: A002 - what everybody calls it
+    format: str | None = None,  # noqa: A002 - the usual name
     labels: Sequence[str] = (),
     workers: int | None = None,
     force: bool = False,
@@ -47,39 +47,40 @@ def write_dataset(
     finish: bool = False,
 ) -> Summary:
     """
-    Write the images of a recipe and their labels, or finish a dataset of the same recipe.
+    Write the images and labels of a recipe, or resume a dataset of the same recipe.
 
-    The files are the same bytes for any number of workers. Make the same call again to resume an interrupted
+    The files are byte-identical for any number of workers. Make the same call again to resume an interrupted
     run; finished shards are kept. Ctrl-C in the main thread stops the run between two batches of images.
 
     If the cache or worker processes cannot be used, a DigitSeqWarning says so and work continues.
 
     Args:
-        recipe: what is wanted.
-        out: the folder, made if missing; or a URL that fsspec knows, such as s3://bucket/name.
-        source: glyphs to draw from, or a path of them; None opens the recipe's own.
+        recipe: the recipe.
+        out: the folder, created if missing; or a URL that fsspec supports, such as s3://bucket/name.
+        source: the glyphs, or a path to them; None opens the recipe's source.
         format: "folder" (PNG files, CSV and JSONL), "webdataset" (tar shards), "parquet" (Hugging Face),
-            "npz" (numpy) or "lmdb" (CRNN); None: that of a dataset of this recipe that is there, or "folder".
-        labels: with "folder", further files of labels: any of "paddle", "doctr", "coco", "yolo".
+            "npz" (numpy) or "lmdb" (CRNN); None keeps the format of an existing dataset of this recipe and
+            otherwise means "folder".
+        labels: with "folder", extra label files: any of "paddle", "doctr", "coco", "yolo".
         workers: number of processes; None for one per core.
-        force: replace a dataset of another recipe. A folder of something else is never touched.
+        force: replace a dataset of another recipe. A folder with other contents is never touched.
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.
-        progress: called as images are written, and while MNIST is fetched or the built-in digits are drawn
-            into the cache first.
-        executor: any `concurrent.futures.Executor`; runs the shards instead of processes of our own. Its
-            workers must see the cache folder, and ``out``.
-        scheduler: the address of a Dask scheduler, whose workers run the shards, on any machines; or "local".
-        part: (k, n) writes every n-th shard, from the k-th on, and nothing else, so that n processes that
-            do not communicate can write a dataset together. The last one assembles the parts.
-        finish: writes no shard; puts the parts together.
+        progress: called while images are written, and before that while MNIST is fetched or the built-in
+            digits are rendered into the cache.
+        executor: any `concurrent.futures.Executor`; runs the shards instead of our own processes. Its workers
+            must have access to the cache folder and ``out``.
+        scheduler: the address of a Dask scheduler, whose workers run the shards on any machine; or "local".
+        part: (k, n) writes only every n-th shard, from the k-th on, so that n processes that do not
+            communicate can write a dataset together. The last one to finish assembles the dataset.
+        finish: write no shards; assemble the dataset from its parts.
 
     Returns:
-        What was done.
+        A summary of what was written.
 
     Raises:
-        ArgumentError: the recipe cannot be drawn, or a value is invalid.
-        OutputError: the folder holds something else, or the system refuses.
-        ExtraError: a library that the format, the URL or the scheduler needs is not installed, or broken.
+        ArgumentError: the recipe cannot be rendered, or a value is invalid.
+        OutputError: the folder has other contents, or the operating system refuses to write.
+        ExtraError: a library that the format, the URL or the scheduler needs is not installed or is broken.
         SourceError, FetchError, CacheError: the source cannot be used, or its cached glyphs are damaged.
         KeyboardInterrupt: Ctrl-C; finished shards are kept, half-written files are removed.
     """
@@ -115,13 +116,13 @@ def _check_arguments(
         if not fits or not 1 <= part[0] <= part[1]:
             raise ArgumentError("part", f"expected two integers k and n, 1 ≤ k ≤ n, got {short(part)}")
     if force and (part is not None or finish):
-        raise ArgumentError("force", "a part cannot replace a dataset; write the whole with it")
+        raise ArgumentError("force", "a part cannot replace a dataset; write the whole dataset instead")
     if finish and part is not None:
         raise ArgumentError(
-            "finish", "it puts the parts together when all are written; give it without a part"
+            "finish", "cannot be combined with a part; it assembles parts that are already written"
         )
     if scheduler is not None and executor is not None:
-        raise ArgumentError("scheduler", "give it or an executor, not both")
+        raise ArgumentError("scheduler", "cannot be combined with an executor")
 
 
 def _plan(
@@ -133,7 +134,7 @@ def _plan(
     png_level: int,
     force: bool,
 ) -> Job:
-    """What is to be written, if it can be, and if nothing that is there would be lost."""
+    """Return the job, after checking that it is possible and that no other files would be lost."""
     for of_split in recipe.by_split():
         check_recipe(of_split, glyphs.choose(of_split.split))
     if form is not None:
@@ -142,8 +143,8 @@ def _plan(
         choice("labels", name, LABEL_FILES)
     storage = open_storage(out).owned()
     look = known_manifest if force else found_manifest
-    # Another part may begin at any moment, and writes its manifest first: what was here before that, and
-    # is without a manifest, is not ours.
+    # List the names before looking for a manifest. Another part may start in between, but it writes its
+    # manifest first: if there is none, the names listed are not ours.
     names = storage.names()
     found = look(storage)
     own = found is not None and found.is_of(recipe, glyphs)
@@ -161,11 +162,11 @@ def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None)
     storage = job.storage
     for name in sorted(storage.names(NOTES)):
         if LOCK_NAME.fullmatch(name):
-            with storage.lock(f"{NOTES}/{name}"):  # nobody is at work on it
+            with storage.lock(f"{NOTES}/{name}"):  # raises if that part is being written
                 pass
     found = known_manifest(storage)
     sweep(storage, job.manifest, *([found] if found else []))
-    forget_notes(job)  # all shards are looked at again
+    forget_notes(job)  # all shards are checked again
     if force and found and not found.is_same(job.manifest):
         clear(storage, found)
     begin(job)

@@ -1,1 +1,1 @@
-"""Where digit pictures come from. Every source gives a `glyphset.GlyphSet`."""
+"""Sources of glyphs. Every source is opened as a `glyphset.GlyphSet`."""

@@ -1,4 +1,4 @@
-"""The cache folder: where it is, and how it is locked."""
+"""Location and locking of the cache folder."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ CACHE_VARIABLE = "DIGITSEQ_CACHE_DIR"
 
 
 def cache_dir() -> Path:
-    """The cache folder, which need not exist: DIGITSEQ_CACHE_DIR, else the user's cache folder."""
+    """Return the cache folder, which may not exist: DIGITSEQ_CACHE_DIR, or the user's cache folder."""
     return _cache_dir(os.environ.get(CACHE_VARIABLE, ""))
 
 
@@ -23,17 +23,17 @@ def cache_dir() -> Path:
 def _cache_dir(named: str) -> Path:
     if named:
         return home_path(named).absolute()
-    from platformdirs import user_cache_path  # 18 ms, only where it is needed
+    from platformdirs import user_cache_path  # imported only when needed: takes 18 ms
 
     try:
         return user_cache_path("digitseq", appauthor=False)
-    except RuntimeError as error:  # a user without a home
+    except RuntimeError as error:  # the user has no home folder
         hint = f"set {CACHE_VARIABLE} to a folder"
         raise CacheError(f"there is no cache folder: {error}", hint=hint) from error
 
 
 def cache_errors() -> AbstractContextManager[None]:
-    """Raise system errors in the cache folder as a CacheError that names the folder and the variable."""
+    """Convert system errors to a CacheError that names the cache folder and its environment variable."""
     return system_errors(
         CacheError,
         f"the cache folder {cache_dir()} cannot be used",
@@ -43,9 +43,9 @@ def cache_errors() -> AbstractContextManager[None]:
 
 def tree_of(folder: Path) -> tuple[Tree, str]:
     """
-    The tree that a folder of glyphs belongs to, and its name in it.
+    Return the tree that a folder of glyphs belongs to, and the folder's name in that tree.
 
-    In the cache, that is the cache folder: what is above it may be links, what is below may not.
+    For a folder in the cache, the tree is the cache folder: links are allowed above it, but not below it.
     """
     if folder.is_relative_to(cache := cache_dir()):
         return Tree(cache), folder.relative_to(cache).as_posix()
@@ -55,16 +55,16 @@ def tree_of(folder: Path) -> tuple[Tree, str]:
 @contextmanager
 def locked(path: Path, wait_s: float = inf, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """
-    Keep other processes away from a part of the cache; where files cannot be locked, nobody is kept away.
+    Lock a part of the cache against other processes; no lock is taken on file systems without locking.
 
     Args:
-        path: the file of the lock; its folder exists.
+        path: the lock file, in an existing folder.
         wait_s: how long to wait for another process.
-        waiting: called once if there is one.
+        waiting: called once if another process has the lock.
 
     Raises:
         LockedError: another process still has the lock.
-        CacheError: the file cannot be made, or something else is in its place.
+        CacheError: the lock file cannot be created, or something else is in its place.
     """
     from digitseq.storage.locks import lock_file
 

@@ -1,8 +1,8 @@
 """
-One download that gives up when its patience runs out, and says whose fault a failure is.
+Downloads with time limits and with errors that name the cause.
 
-The HTTP library does the work. It leaves a slow server as much time as it likes, and reports a full disk and
-a missing file of certificates as the same kind of error.
+The HTTP library transfers the data. On its own, it never gives up on a slow server, and it reports a full
+disk and a missing certificate file as the same kind of error.
 """
 
 import threading
@@ -22,7 +22,7 @@ _PIECE = 1 << 14
 
 
 class Patience(NamedTuple):
-    """How long to wait for a server: to its first byte, between bytes, and for one file in all (s)."""
+    """Time limits in seconds: until the first byte, between bytes, and for one whole file."""
 
     first_byte_s: float
     stall_s: float
@@ -30,21 +30,21 @@ class Patience(NamedTuple):
 
 
 ASKED_FOR = Patience(15, 20, 3600)
-"""The user asked for MNIST: a slow network may take its time."""
+"""Limits if the user asked for MNIST: a slow network gets enough time."""
 IN_PASSING = Patience(3, 5, 60)
-"""Nobody asked: a dead network must not keep anybody waiting."""
+"""Limits if the user did not ask for MNIST: a dead network must not cause a long wait."""
 
 
 class MirrorError(Exception):
-    """Why a mirror did not give a file, in a few words."""
+    """A mirror did not deliver a file; the message is a short reason."""
 
 
 class WriteError(Exception):
-    """What has arrived cannot be written; the cause is the system's refusal."""
+    """Received data cannot be written; the cause is the OSError."""
 
 
 class Arriving:
-    """The file of a download: counted and hashed as it comes, and never longer than the original."""
+    """Target file of a download; counts and hashes the data, and never exceeds the original's length."""
 
     def __init__(self, file: IO[bytes], original: SourceFile) -> None:
         self._file, self._original, self._state = file, original, sha256()
@@ -55,13 +55,13 @@ class Arriving:
         Write a chunk.
 
         Raises:
-            MirrorError: it is more than the original has.
-            WriteError: the file cannot be written. This blames the cache; all else blames the network.
+            MirrorError: the file is longer than the original.
+            WriteError: the file cannot be written (a fault of the cache, not of the network).
         """
         self.received += len(data)
         if self.received > self._original.gz_bytes:
             name = self._original.gz_name
-            raise MirrorError(f"{name} is another file: it is longer than the original")
+            raise MirrorError(f"{name} is not the original file: it is longer than the original")
         self._state.update(data)
         try:
             self._file.write(data)
@@ -71,14 +71,14 @@ class Arriving:
 
     def check(self) -> None:
         """
-        Make sure that it is the original.
+        Check that the file is the original.
 
         Raises:
-            MirrorError: it is not.
+            MirrorError: its SHA-256 differs.
         """
         if self._state.hexdigest() != self._original.gz_sha256:
             name = self._original.gz_name
-            raise MirrorError(f"{name} is damaged or another file (its SHA-256 differs)")
+            raise MirrorError(f"{name} is damaged or not the original file (its SHA-256 differs)")
 
 
 def copy(source: Path, target: Arriving) -> None:
@@ -86,7 +86,7 @@ def copy(source: Path, target: Arriving) -> None:
     Copy a file from a mirror that is a local folder.
 
     Raises:
-        MirrorError: it cannot be read, or is longer than the original.
+        MirrorError: the file cannot be read, or is longer than the original.
         WriteError: the copy cannot be written.
     """
     with _blamed_on_the_mirror(), open_regular(source) as file:
@@ -96,51 +96,51 @@ def copy(source: Path, target: Arriving) -> None:
 
 @contextmanager
 def _blamed_on_the_mirror() -> Iterator[None]:
-    """What the system refuses in the block has to do with the mirror, unless it is WriteError."""
+    """Raise system errors of the block as MirrorError; a WriteError passes through."""
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
     try:
         yield
-    except (RequestException, ValueError):  # the latter also for an address that is none
+    except (RequestException, ValueError):  # ValueError: also for an invalid URL
         raise
     except ReadTimeoutError as error:
-        raise MirrorError("no answer in time") from error
-    except HTTPError as error:  # while the content is read
-        raise MirrorError("the connection broke off") from error
-    except OSError as error:  # such as a file of certificates that is not there
+        raise MirrorError("no response in time") from error
+    except HTTPError as error:  # while reading the body
+        raise MirrorError("the connection was lost") from error
+    except OSError as error:  # such as a missing certificate file
         name = f"{Path(str(error.filename)).name}: " if error.filename else ""
         raise MirrorError(name + (error.strerror or str(error))) from error
 
 
 class Tally:
-    """Bytes of all files together, for the progress callback."""
+    """Total bytes of all files, for the progress callback."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.done, self.total, self.progress = 0, total, progress
 
     def add(self, count: int) -> None:
-        """More bytes are there; 0 tells that a download begins."""
+        """Report more bytes; 0 reports the start of a download, a negative count undoes a failed one."""
         self.done = min(self.done + count, self.total)
         if self.progress is not None:
             self.progress("fetch", self.done, self.total, self.done)
 
 
 def in_few_words(error: Exception) -> str:
-    """What the HTTP library raised, as a reason in a sentence."""
+    """Return a short reason for an error that the HTTP library raised."""
     from requests import exceptions
 
     response = getattr(error, "response", None)
     if response is not None:
-        return f"it answered {response.status_code} {response.reason}"
+        return f"the server returned {response.status_code} {response.reason}"
     if isinstance(error, exceptions.InvalidProxyURL):
-        return "the proxy's address is not valid (check HTTPS_PROXY and HTTP_PROXY)"
+        return "the proxy URL is not valid (check HTTPS_PROXY and HTTP_PROXY)"
     if isinstance(error, exceptions.ProxyError):
-        return "the proxy does not answer (check HTTPS_PROXY and HTTP_PROXY)"
+        return "the proxy does not respond (check HTTPS_PROXY and HTTP_PROXY)"
     if isinstance(error, exceptions.SSLError):
         return "its certificate is not trusted (set REQUESTS_CA_BUNDLE to a file of trusted certificates)"
     if isinstance(error, exceptions.Timeout):
-        return "no answer in time"
+        return "no response in time"
     if isinstance(error, exceptions.ConnectionError):
         return "no connection"
     return str(error)
@@ -148,11 +148,11 @@ def in_few_words(error: Exception) -> str:
 
 class Download:
     """
-    One download that gives up when its patience is at an end.
+    One download with time limits.
 
-    Timeouts of the HTTP library cover neither the look-up of a name nor several addresses tried in turn
-    nor a server that sends a byte now and then; so the work goes on in a thread, and the clock is here.
-    An abandoned thread ends with its next chunk or with the process.
+    The timeouts of the HTTP library do not cover DNS lookups, several addresses tried in turn, or a server
+    that sends a byte now and then. The transfer therefore runs in a thread, and `run` enforces the limits.
+    An abandoned thread ends at its next chunk or with the process.
     """
 
     def __init__(
@@ -160,12 +160,12 @@ class Download:
     ) -> None:
         self._url, self._target, self._original = url, target, original
         self._patience, self._tally = patience, tally
-        self._beat = threading.Event()  # set by every chunk and at the end
+        self._beat = threading.Event()  # set after every chunk and at the end
         self._abandoned = self._finished = False
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Download, or raise MirrorError or what the HTTP library raised."""
+        """Download the file, or raise MirrorError or the HTTP library's error."""
         try:
             threading.Thread(target=self._work, daemon=True).start()
         except RuntimeError as error:
@@ -178,7 +178,7 @@ class Download:
                 check()
                 if not self._beat.wait(min(POLL_S, wait_s)):
                     if time.monotonic() - heard > wait_s:
-                        told = "it stopped sending" if counted else "no answer"
+                        told = "no data" if counted else "no response"
                         raise MirrorError(f"{told} for {wait_s:g} s")
                     continue
                 self._beat.clear()
@@ -202,7 +202,7 @@ class Download:
         import requests
 
         try:
-            # The clock is in `run`; this ends a thread that was abandoned.
+            # `run` enforces the limits; these timeouts only end an abandoned thread.
             timeout = (2 * self._patience.first_byte_s, 2 * self._patience.stall_s)
             headers = {"Accept-Encoding": "identity"}
             with (
@@ -210,13 +210,13 @@ class Download:
                 requests.get(self._url, stream=True, timeout=timeout, headers=headers) as response,
             ):
                 response.raise_for_status()
-                # Not decoded: a server that sends a .gz file as "Content-Encoding: gzip" means the file.
+                # Do not decode: some servers send the .gz file itself as "Content-Encoding: gzip".
                 for chunk in response.raw.stream(_PIECE, decode_content=False):
                     if self._abandoned:
                         raise MirrorError("abandoned")
                     self._target.write(chunk)
                     self._beat.set()
-        except BaseException as error:  # handed to the waiting thread
+        except BaseException as error:  # `run` raises it in the waiting thread
             self._error = error
         self._finished = True
         self._beat.set()

@@ -1,8 +1,8 @@
 """
-Getting MNIST into the cache: from the mirrors, or from files on disk.
+Fetch MNIST into the cache, from mirrors or from files on disk.
 
-The only module that uses the network. One process at a time works on the cache (a file lock); each file is
-downloaded beside its place, checked and moved; what has arrived is kept, so a broken-off fetch goes on.
+All downloads start here. A file lock admits one process at a time. Each file is downloaded under a temporary
+name, checked and moved into place. Complete files are kept, so an interrupted fetch can be resumed.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from typing import cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from digitseq.arrays import read_only
 from digitseq.errors import (
     ArgumentError,
     CacheError,
@@ -63,7 +64,9 @@ _MOST_NOTE = 1 << 16  # bytes
 _DOWNLOADS = "downloads"
 
 _HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files: digitseq fetch-mnist --from DIR"
-_HINT_NETWORK = f"check the network, set {MIRROR_VARIABLE}, or import files: digitseq fetch-mnist --from DIR"
+_HINT_NETWORK = (
+    f"check the network, set {MIRROR_VARIABLE} to a URL, or import files: digitseq fetch-mnist --from DIR"
+)
 
 _log = logging.getLogger("digitseq")
 
@@ -76,29 +79,30 @@ def fetch(
     progress: Progress | None = None,
 ) -> GlyphSet:
     """
-    Make sure that MNIST is in the cache.
+    Put MNIST into the cache if it is not there, and return it.
 
-    Writer ids (QMNIST's label files) are fetched along when they can be had, and asked for again when a
-    later call finds MNIST cached without them.
+    Writer ids (QMNIST's label files) are fetched too if they are available. If they are not, a later call
+    tries again.
 
     Args:
-        force: check the original files and parse them again, even if MNIST is there. Files that are the
-            originals by their SHA-256 are not downloaded again.
-        from_dir: import from this folder (the four files, gzip or plain) and use no network.
-        in_passing: nobody asked for it by name; be quick to give up, and remember a failure.
+        force: check the original files and parse them again, even if MNIST is cached. Files whose SHA-256
+            is that of the original are not downloaded again.
+        from_dir: import the four files (gzip or plain) from this folder, without using the network.
+        in_passing: the user did not ask for MNIST by name: give up quickly, and do not try again within an
+            hour of a failure.
         progress: called as bytes arrive.
 
     Returns:
         MNIST.
 
     Raises:
-        FetchError: no mirror gave the files, or the network is switched off.
-        SourceError: ``from_dir`` lacks a file, or one is not the original.
+        FetchError: no mirror delivered the files, or the network is switched off.
+        SourceError: a file in ``from_dir`` is missing or not the original.
         CacheError: the cache folder cannot be written.
     """
     folder = mnist_dir()
     folder_source = None if from_dir is None else _Folder(from_dir)
-    glyphs, _ = _look(folder, in_passing)  # first without the lock, which a read-only cache does not give
+    glyphs, _ = _look(folder, in_passing)  # first without the lock: a read-only cache cannot be locked
     if glyphs is not None and not force and (glyphs.writers is not None or in_passing):
         return glyphs
     with ExitStack() as stack:
@@ -107,7 +111,7 @@ def fetch(
         except CacheError:
             if glyphs is None or force:
                 raise
-            return glyphs  # whole, but for the writers, which cannot be added here
+            return glyphs  # complete except for the writers, which cannot be added to this cache
         glyphs, wrong = _look(folder, in_passing)
         glyphs = None if force else glyphs
         if glyphs is not None and (glyphs.writers is not None or in_passing):
@@ -125,7 +129,7 @@ def fetch(
                     ) from error
                 raise
         if writer_paths := source.writers():
-            glyphs.writers = mnist.read_writers(writer_paths)[glyphs.origin]
+            glyphs.writers = read_only(mnist.read_writers(writer_paths)[glyphs.origin])
         if is_new or writer_paths:
             with cache_errors():
                 save_glyphs(folder, glyphs)
@@ -138,25 +142,25 @@ def fetch(
 
 
 def _look(folder: Path, trusted: bool) -> tuple[GlyphSet | None, str]:
-    """The cached MNIST, if it is there and whole; and what is wrong with it, or nothing."""
+    """Return the cached MNIST, or None if missing or damaged, and what is wrong with it ("" if nothing)."""
     try:
         glyphs = open_glyphs(folder)
     except CacheError as error:
-        return None, error.problem.partition(": ")[2]
+        return None, error.problem.partition(f"{folder} ")[2].partition(": ")[2]
     if glyphs is None or trusted or not (wrong := damage(glyphs)):
         return glyphs, ""
     return None, wrong
 
 
 def is_offline() -> bool:
-    """Whether the user has switched the network off."""
+    """Return whether the user has switched the network off."""
     return any(
         os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off") for name in OFFLINE_VARIABLES
     )
 
 
 def failed_lately() -> bool:
-    """Whether a fetch from the same mirrors has failed within the last hour."""
+    """Return whether a fetch from the same mirrors has failed within the last hour."""
     try:
         with Tree(cache_dir()).open(_FAILURE) as file:
             age_s = time.time() - os.fstat(file.fileno()).st_mtime
@@ -167,7 +171,7 @@ def failed_lately() -> bool:
 
 
 def _remember_failure() -> None:
-    # Only a convenience.
+    # Best effort: without this note, the next run just tries the network again.
     with suppress(OSError), Tree(cache_dir()).folder() as cache, cache.whole(_FAILURE) as file:
         file.write(json.dumps(_mirrors()).encode())
 
@@ -183,12 +187,12 @@ def _lock(in_passing: bool) -> Iterator[None]:
         with locked(cache_dir() / "mnist.lock", IN_PASSING.file_s if in_passing else inf, waiting):
             yield
     except LockedError:
-        problem = f"another digitseq is fetching it and is not done after {IN_PASSING.file_s:g} s"
+        problem = f"another digitseq is still fetching it after {IN_PASSING.file_s:g} s"
         raise FetchError(problem) from None
 
 
 class _Folder:
-    """MNIST's files in a folder: their own names or with a dot before "idx", gzip or plain."""
+    """MNIST's files in a folder, gzip or plain; a dot instead of the hyphen before "idx" is accepted."""
 
     def __init__(self, folder: Path) -> None:
         with system_errors(SourceError, f"{folder} cannot be read"):
@@ -198,11 +202,11 @@ class _Folder:
                 raise SourceError(f"{folder}: {file.name} (or {file.gz_name}) is missing")
 
     def images(self) -> dict[SourceFile, Path]:
-        """MNIST's four files."""
+        """Return MNIST's four files."""
         return {file: path for file in FILES if (path := self._find(file))}
 
     def writers(self) -> dict[SourceFile, Path] | None:
-        """QMNIST's two label files, if both are there."""
+        """Return QMNIST's two label files, or None if one is missing."""
         found = {file: path for file in WRITER_FILES if (path := self._find(file))}
         return found if len(found) == len(WRITER_FILES) else None
 
@@ -213,7 +217,7 @@ class _Folder:
 
 
 class _Mirrors:
-    """MNIST's files downloaded into the cache folder. What has arrived whole is not downloaded again."""
+    """MNIST's files downloaded into the cache folder. Complete files are not downloaded again."""
 
     def __init__(self, in_passing: bool, progress: Progress | None) -> None:
         self._tree = Tree(cache_dir())
@@ -223,7 +227,7 @@ class _Mirrors:
             folder.sweep()
 
     def images(self) -> dict[SourceFile, Path]:
-        """MNIST's four files: downloaded before, or from the first mirror that gives those that lack."""
+        """Return MNIST's four files; missing ones are downloaded from the first mirror that has them."""
         if here := self._downloaded(FILES):
             return here
         mirrors = _reachable(_mirrors())
@@ -246,7 +250,7 @@ class _Mirrors:
         raise FetchError(f"MNIST could not be fetched: {reasons}", hint=_HINT_NETWORK)
 
     def writers(self) -> dict[SourceFile, Path] | None:
-        """QMNIST's two label files, if they can be had: beside the others, else from their authors."""
+        """Return QMNIST's two label files, from the user's mirror or their authors; None if unavailable."""
         if here := self._downloaded(WRITER_FILES):
             return here
         named = os.environ.get(MIRROR_VARIABLE) and _mirrors()[:1]
@@ -256,7 +260,7 @@ class _Mirrors:
         return None
 
     def _downloaded(self, files: tuple[SourceFile, ...]) -> dict[SourceFile, Path] | None:
-        """Files that are all here already, whole."""
+        """Return these files if all are downloaded and intact, else None."""
         with cache_errors(), self._tree.folder(_DOWNLOADS) as folder:
             for file in files:
                 if not folder.need_file(file.gz_name) or not _is_original(folder, file):
@@ -264,7 +268,7 @@ class _Mirrors:
             return {file: folder.path / file.gz_name for file in files}
 
     def _retrieve(self, mirror: str, file: SourceFile) -> Path:
-        """One file from one mirror: downloaded beside its place, checked, moved. One that is here is kept."""
+        """Download one file from a mirror, check it and move it into place; keep an intact one."""
         with cache_errors(), self._tree.folder(_DOWNLOADS) as folder:
             place = folder.path / file.gz_name
             if folder.need_file(file.gz_name) and _is_original(folder, file):
@@ -279,7 +283,7 @@ class _Mirrors:
         return place
 
     def _download(self, url: str, target: Arriving, file: SourceFile) -> None:
-        from requests.exceptions import RequestException  # the network stack, only where it is needed
+        from requests.exceptions import RequestException  # the network stack, imported only when needed
 
         tally = self._tally if file in FILES else Tally(0, None)
         try:
@@ -291,7 +295,7 @@ class _Mirrors:
         except RequestException as error:
             raise MirrorError(in_few_words(error)) from error
         except ValueError as error:
-            raise MirrorError(f"its address is not valid ({error})") from error
+            raise MirrorError(f"its URL is not valid ({error})") from error
 
 
 def _is_original(folder: Folder, file: SourceFile) -> bool:
@@ -306,10 +310,10 @@ def _mirrors() -> tuple[str, ...]:
     if not named:
         return MIRRORS
     scheme = ""
-    with suppress(ValueError):  # not an address at all
+    with suppress(ValueError):  # not a URL
         scheme = urlsplit(named).scheme
     if scheme not in ("http", "https", "file"):
-        raise ArgumentError(MIRROR_VARIABLE, f"expected an http, https or file address, got {named!r}")
+        raise ArgumentError(MIRROR_VARIABLE, f"expected an http, https or file URL, got {named!r}")
     return (named.rstrip("/") + "/", *MIRRORS)
 
 

@@ -1,9 +1,9 @@
 """
-Glyphs in the cache, parsed and ready to use.
+Store parsed glyphs in the cache and open them.
 
-A stored glyph set is a folder of ``.npy`` files, opened as memory maps where the file system can, and a
-``manifest.json`` that is written last: without it the set does not exist. The version of this format is part
-of the folder's name, so that two versions of digitseq leave each other's files alone.
+A stored glyph set is a folder of ``.npy`` files, opened as memory maps if the file system supports that, and
+a ``manifest.json`` that is written last: without it, the set does not exist. The folder name contains the
+version of this format, so that different versions of digitseq do not touch each other's files.
 """
 
 import hashlib
@@ -35,29 +35,29 @@ _MANIFEST = "manifest.json"
 _FILES = ("glyphs.npy", "ink.npy", "origin.npy", "writers.npy")
 _MOST_MANIFEST = 1 << 20  # bytes
 MOST_GLYPHS = 1 << 24
-"""Most glyphs of one source: they are numbered in 32 bits, and all are held in memory."""
+"""Maximum number of glyphs of one source: they are numbered in 32 bits and all held in memory."""
 _PIECE = 1 << 14
-_DRAWN = 1 << 10  # glyphs drawn between two reports of progress
+_DRAWN = 1 << 10  # glyphs drawn between progress reports
 
 
 def mnist_dir() -> Path:
-    """Where the parsed MNIST is stored."""
+    """Return the folder of the parsed MNIST."""
     return cache_dir() / f"mnist-v{STORE_FORMAT}"
 
 
 def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
     """
-    Store a glyph set, each file whole and the manifest last.
+    Store a glyph set. Files are replaced atomically, and the manifest is written last.
 
-    A set that is there already is replaced file by file; as the files of one source are always the same
-    bytes, a reader at the same moment does not notice.
+    An existing set is replaced file by file. The files of a source always have the same bytes, so concurrent
+    readers are not affected.
 
     Args:
-        folder: the set's own folder, made if missing.
-        glyphs: what to store.
+        folder: the folder of this set, created if missing.
+        glyphs: the set to store.
 
     Raises:
-        OSError: it cannot be written, or something else is in its place.
+        OSError: a file cannot be written, or something else is in its place.
     """
     stored, ink, bounds = glyphs.arrays()
     arrays: dict[str, AnyArray] = {
@@ -72,7 +72,7 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
         inside.sweep()
         for name, array in arrays.items():
             if _is_there(inside, name, array):
-                continue  # not least because Windows does not replace a file that somebody has mapped
+                continue  # Windows cannot replace a file that a process has mapped
             with inside.whole(name, sync=True) as file:
                 _save_array(file, array)
         manifest: dict[str, Any] = {
@@ -106,19 +106,19 @@ def _sha256(folder: Folder, name: str) -> str:
 
 
 def glyphs_folder(glyphs: GlyphSet) -> Path:
-    """Where a glyph set that is not MNIST is stored, if it is: under its digest."""
+    """Return the folder for a glyph set other than MNIST, named by its digest; it may not exist."""
     return cache_dir() / f"glyphs-v{STORE_FORMAT}" / glyphs.digest[:32]
 
 
 def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
     """
-    A folder from which other processes can open a glyph set as a memory map.
+    Return a folder from which other processes can open a glyph set as a memory map.
 
-    MNIST is there already; another source is stored in the cache once, under its digest.
+    MNIST is already stored. Any other source is stored in the cache once, under its digest.
 
     Args:
         glyphs: any set.
-        progress: called with glyphs done and glyphs in all, if they are drawn now; first with 0.
+        progress: called with the glyphs done (first 0) and the total, if glyphs are drawn now.
 
     Raises:
         CacheError: the cache folder cannot be written.
@@ -130,10 +130,10 @@ def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
         return folder
     with cache_errors():
         tree, place = tree_of(folder)
-        with tree.folder(place, make=True):  # before the work, not after it
+        with tree.folder(place, make=True):  # fail before the work, not after it
             pass
     with locked(folder.with_suffix(".lock")):
-        if _is_whole(folder):  # another process was quicker
+        if _is_whole(folder):  # stored by another process meanwhile
             return folder
         for first in range(0, len(glyphs), _DRAWN):
             check()
@@ -148,7 +148,7 @@ def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether glyphs are stored in a folder and undamaged; others are stored again."""
+    """Return whether a folder holds undamaged glyphs; if not, they are stored again."""
     with suppress(CacheError):
         glyphs = open_glyphs(folder)
         return glyphs is not None and not damage(glyphs)
@@ -156,9 +156,9 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _save_array(file: IO[bytes], array: AnyArray) -> None:
-    # In small pieces, because Linux keeps what was written at once as one piece in memory, and a process
-    # that looks at four glyphs would map four pieces of 2 MB. And not by numpy itself, which writes to a
-    # real file past Python and tells a full disk only as a number of bytes.
+    # Write in small pieces: Linux caches one large write as large pages, and a process that reads four
+    # glyphs would map four pages of 2 MB. Do not let numpy write to the file itself: it bypasses Python's
+    # file object and reports a full disk only as a number of bytes.
     def write(data: bytes) -> None:
         for start in range(0, len(data), _PIECE):
             file.write(data[start : start + _PIECE])
@@ -168,7 +168,7 @@ def _save_array(file: IO[bytes], array: AnyArray) -> None:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What the manifest of stored glyphs says."""
+    """The manifest of stored glyphs."""
 
     sha256: dict[str, str]
     name: str
@@ -180,7 +180,7 @@ class _Stored:
 
     @property
     def rows(self) -> int:
-        """How many glyphs there are."""
+        """Number of glyphs."""
         return int(self.bounds[-1, -1])
 
 
@@ -204,13 +204,13 @@ def _parse_manifest(fields: Fields) -> _Stored:
     splits = fields.texts("parts")
     rows = [Fields({"row": row}, "bounds").integers("row", 0, MOST_GLYPHS) for row in fields.items("bounds")]
     if len(rows) != 10 or {len(row) for row in rows} != {len(splits) + 1} or not splits:
-        raise ValueError("bounds: expected 10 rows, each with a number more than there are splits")
+        raise ValueError("bounds: expected 10 rows, each with one number more than there are splits")
     bounds = np.array(rows, np.int64)
     if bounds[0, 0] != 0 or (np.diff(bounds.ravel()) < 0).any() or (bounds[1:, 0] != bounds[:-1, -1]).any():
-        raise ValueError("bounds: expected ranges that follow one another")
+        raise ValueError("bounds: expected contiguous ranges")
     widest = fields.integers("widest_ink", 0, SIDE) if "widest_ink" in fields else None
     if widest is not None and len(widest) != 10:
-        raise ValueError("widest_ink: expected a number for each digit")
+        raise ValueError("widest_ink: expected 10 numbers, one per digit")
     stated = fields.object("sha256")
     return _Stored(
         {name: stated.digest(name) for name in _FILES if name in stated},
@@ -225,10 +225,10 @@ def _parse_manifest(fields: Fields) -> _Stored:
 
 def open_glyphs(folder: Path) -> GlyphSet | None:
     """
-    A stored glyph set as a memory map, or None where there is none.
+    Open a stored glyph set as a memory map; return None if there is none.
 
     Raises:
-        CacheError: files are missing, cannot be read, or are not what the manifest says.
+        CacheError: files are missing, cannot be read, or do not match the manifest.
     """
     stated = _read_manifest(folder)
     if stated is None:
@@ -268,7 +268,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
 
 
 def _mapped(file: IO[bytes], name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> AnyArray:
-    """An array as a memory map; read into memory if the file system cannot map files."""
+    """Open an array as a memory map; read it into memory if the file system cannot map files."""
     try:
         header = read_header(file, dtype.kind, shape, dtype.itemsize * prod(shape))
     except ValueError as error:
@@ -287,15 +287,15 @@ def _mapped(file: IO[bytes], name: str, dtype: "np.dtype[Any]", shape: tuple[int
 
 def damage(glyphs: GlyphSet) -> str:
     """
-    What is wrong with the bytes of glyphs.
+    Check the bytes of a glyph set and describe what is wrong with them.
 
-    Every stored file is read, and what follows from the pixels is computed.
+    Reads every stored file and recomputes everything that follows from the pixels.
 
     Args:
         glyphs: from `open_glyphs`, or a set in memory.
 
     Returns:
-        A few words; "" if nothing is wrong.
+        A short description; "" if nothing is wrong.
     """
     if glyphs.folder is not None:
         tree, place = tree_of(glyphs.folder)
@@ -304,23 +304,23 @@ def damage(glyphs: GlyphSet) -> str:
             with tree.folder(place) as folder:
                 names = {name for name in _FILES if folder.need_file(name)}
                 if stated is None or set(stated.sha256) != names:
-                    return f"{_MANIFEST} does not list the files that are there"
+                    return f"{_MANIFEST} does not match the files in the folder"
                 for name, digest in stated.sha256.items():
                     if _sha256(folder, name) != digest:
                         return f"the SHA-256 of {name} differs"
         except (OSError, CacheError) as error:
             return str(error)
         if glyphs.has_wrong_ink():
-            return "the ink is not where it should be"
-    return "" if glyphs.is_intact() else "their digest differs"
+            return "the ink measurements do not match the pixels"
+    return "" if glyphs.is_intact() else "the digest of the glyphs differs"
 
 
 def stored_split(folder: Path, split: str) -> GlyphSet:
     """
-    A split of a stored glyph set; its files are mapped once in a process.
+    Open a split of a stored glyph set; its files are mapped once per process.
 
     Raises:
-        CacheError: it is no longer there, or damaged.
+        CacheError: the set has disappeared or is damaged.
     """
     return _stored(folder).choose(split)
 
@@ -334,7 +334,7 @@ def _stored(folder: Path) -> GlyphSet:
 
 
 def damaged(folder: Path, reason: object) -> CacheError:
-    """The error about stored glyphs whose bytes are wrong."""
+    """Return the error for damaged stored glyphs."""
     hint = f"delete {folder}; it is recreated when needed"
     if folder == mnist_dir():
         hint = "run `digitseq fetch-mnist` to repair them"

@@ -1,4 +1,4 @@
-"""GlyphSet: the glyphs of a source, sorted by digit, with what planning needs to know of each."""
+"""GlyphSet: the glyphs of a source, sorted by digit, with the measurements that planning needs."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -18,30 +18,30 @@ ALL = "all"
 
 class GlyphSet(Tiles):
     """
-    Glyphs of one source, and the choice of those that are drawn from.
+    The glyphs of one source, with one split selected for sampling.
 
-    A set is opened once in a process and shared, so its arrays are read-only; copy what you want to change.
+    A set is opened once per process and shared, so its arrays are read-only; copy an array to change it.
 
-    The rows of one digit lie together, and within them the rows of one split (train, validation, test).
-    So every split is, for each digit, one range of rows: no index lists, no copies, and a row number
-    names the same glyph in every split.
+    Rows are sorted by digit, then by split (train, validation, test). Each digit of a split is therefore one
+    range of rows: there are no index lists and no copies, and a row number refers to the same glyph in every
+    split.
 
     Attributes:
-        name: what the source is called.
+        name: name of the source.
         digest: SHA-256 of the glyphs and their order, hex.
         splits: names of the splits, in order.
-        split: which split is drawn from, or "all".
+        split: the selected split, or "all".
         starts: int (10,), first row of each digit in the split.
-        counts: uint64 (10,), how many rows each digit has there; 0 where the split has none.
-        widest_ink: int (10,), the greatest ink width of each digit in the whole source, all splits: what
-            fits does not depend on the split.
-        origin: int (rows,), place of each glyph in the source's own order (for MNIST: 0–59,999 train,
+        counts: uint64 (10,), number of rows of each digit in the split; may be 0.
+        widest_ink: int (10,), the greatest ink width of each digit over all splits, so that what fits does
+            not depend on the split.
+        origin: int (rows,), position of each glyph in the source's own order (for MNIST: 0–59,999 train,
             60,000–69,999 test).
-        writers: int (rows,), who wrote each glyph; None where that is not known.
-        folder: where it is stored as a memory map; None if it is in this process only.
-        reopen: opens a split of what is stored in a folder, in another process.
-        opened_from: the path that it was read from; "" if from none.
-        drawn_on_demand: its glyphs are drawn when they are first prepared.
+        writers: int (rows,), writer of each glyph; None if unknown.
+        folder: folder of the memory-mapped files; None if the set is only in this process.
+        reopen: opens a split from such a folder in another process.
+        opened_from: path that the set was read from; "" if none.
+        drawn_on_demand: whether glyphs are drawn when they are first prepared.
     """
 
     drawn_on_demand = False
@@ -60,18 +60,18 @@ class GlyphSet(Tiles):
         widest_ink: IntArray | None = None,
     ) -> None:
         """
-        Glyphs as they are stored; `from_arrays` takes plain images.
+        Create a set from glyphs in their stored form; `from_arrays` takes plain images.
 
         Args:
             stored: uint8 (rows, 29, 28), each glyph's 28 rows and one blank row below.
             ink: integers (4, rows): ink_left, ink_width, ink_top, ink_height.
-            bounds: int (10, splits + 1): digit d of split s is rows bounds[d, s] to bounds[d, s + 1], end
-                excluded.
-            origin: integers (rows,).
-            name: what the source is called.
+            bounds: int (10, splits + 1): rows bounds[d, s] up to, not including, bounds[d, s + 1] are digit
+                d of split s.
+            origin: integers (rows,), position of each glyph in the source's own order.
+            name: name of the source.
             digest: SHA-256 of the glyphs, hex.
             splits: names of the splits.
-            writers: integers (rows,) or None.
+            writers: integers (rows,), or None if unknown.
             widest_ink: int (10,); measured if None.
         """
         super().__init__(stored, ink.astype(np.int64))
@@ -102,18 +102,18 @@ class GlyphSet(Tiles):
         writers: AnyArray | None = None,
     ) -> "GlyphSet":
         """
-        A set of glyphs from images and their labels, in any order.
+        Create a set from images and their digits, in any order.
 
         Args:
-            images: uint8 (rows, 28, 28), 0 is no ink, 255 full ink; every image has ink.
-            labels: integers (rows,), 0–9.
-            name: what the source is called.
-            split_of: integers (rows,), which of ``splits`` each image belongs to; all to the first if None.
+            images: uint8 (rows, 28, 28), 0 is no ink, 255 is full ink; no image may be blank.
+            labels: integers (rows,), 0–9, the digit of each image.
+            name: name of the source.
+            split_of: integers (rows,), index into ``splits`` of each image; if None, all are in the first.
             splits: names of the splits.
-            writers: integers (rows,), who wrote each image; None if that is not known.
+            writers: integers (rows,), writer of each image; None if unknown.
 
         Returns:
-            The set, its split "all"; rows keep their order within a digit and split.
+            The set, with the split "all"; rows keep their order within a digit and split.
 
         Raises:
             SourceError: shape, dtype or a label is wrong, or an image is blank.
@@ -154,27 +154,27 @@ class GlyphSet(Tiles):
 
     @cached_property
     def images(self) -> UInt8Array:
-        """uint8 (rows, 28, 28), read-only: every glyph as it was in the source."""
+        """All glyphs as they are in the source: uint8 (rows, 28, 28), read-only."""
         self.prepare(np.arange(len(self), dtype=np.int64))
         return read_only(self._stored[:, :SIDE])
 
     @property
     def labels(self) -> IntArray:
-        """Int (rows,): the digit of every row."""
+        """The digit of every row: int (rows,)."""
         return repeat(np.arange(10, dtype=np.int64), self._bounds[:, -1] - self._bounds[:, 0])
 
     def arrays(self) -> tuple[UInt8Array, IntArray, IntArray]:
-        """What `__init__` took first: stored glyphs, ink (4, rows) and bounds; read-only."""
+        """Return the first arguments of `__init__`, read-only: stored glyphs, ink (4, rows) and bounds."""
         return read_only(self._stored), read_only(self._ink), read_only(self._bounds)
 
     def rows(self, digit: int) -> range:
-        """The rows of a digit in the split."""
+        """Return the rows of a digit in the split."""
         first = int(self.starts[digit])
         return range(first, first + int(self.counts[digit]))
 
     def choose(self, split: str) -> "GlyphSet":
         """
-        The same glyphs, drawn from one split.
+        Return the same glyphs with another split selected.
 
         Args:
             split: one of `splits`, or "all".
@@ -192,40 +192,40 @@ class GlyphSet(Tiles):
         else:
             raise SourceError(
                 f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.splits, ALL))}",
-                hint=f"choose one of these (--split {self.splits[0]}); your own files tell their split by "
-                "train, validation or test in their names",
+                hint=f"choose one of these (--split {self.splits[0]}); for your own files, put "
+                "train, validation or test into the file or folder name",
             )
-        chosen = object.__new__(type(self))  # copy.copy would go by __reduce__
+        chosen = object.__new__(type(self))  # copy.copy would call __reduce__
         vars(chosen).update(vars(self))
         chosen.split = split
         chosen.starts, chosen.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
-        self._choices[split] = chosen  # shared by all splits of the set
+        self._choices[split] = chosen  # this dict is shared by all splits of the set
         return chosen
 
     def __reduce__(self) -> Any:
-        """Glyphs that are stored go to another process as the name of their folder, which it maps, too."""
+        """Pickle a stored set as the name of its folder; the other process maps the same files."""
         if self.folder is None or self.reopen is None:
             return super().__reduce__()
         return self.reopen, (self.folder, self.split)
 
     @property
     def is_builtin(self) -> bool:
-        """Whether digitseq draws them itself."""
+        """Whether these are the built-in digits."""
         return self.name.partition(":")[0] == "builtin"
 
     def has_wrong_ink(self) -> bool:
-        """Whether the stored ink measurements, or the stated greatest widths, differ from the pixels."""
+        """Return whether the ink measurements or the values of `widest_ink` do not match the pixels."""
         ink = measure_ink(self._stored)
         widest = [ink[1, low:high].max(initial=0) for low, high in self._bounds[:, [0, -1]]]
-        # That of the built-in digits is the width of their box.
+        # The widest ink of the built-in digits is the width of their box.
         same = self.is_builtin or np.array_equal(self.widest_ink, np.array(widest, np.int64))
         return not (same and np.array_equal(ink, self._ink))
 
     def is_intact(self) -> bool:
         """
-        Whether the glyphs have the digest that they claim to have; it is computed from their pixels.
+        Return whether the digest of the pixels is the digest of the set.
 
-        The digest of the built-in digits is that of how they are drawn, so they cannot be checked: True.
+        Always True for the built-in digits: their digest identifies how they are drawn, not their pixels.
         """
         if self.is_builtin:
             return True
@@ -234,7 +234,7 @@ class GlyphSet(Tiles):
         return self.digest in (digest, with_writers)
 
     def prepare(self, rows: IntArray) -> None:
-        """Make sure that these rows are there; a source that draws its glyphs on demand does it here."""
+        """Make these rows available; a source that draws its glyphs on demand draws them here."""
 
 
 def _ranges(low: IntArray, high: IntArray) -> tuple[IntArray, UInt64Array]:
@@ -245,17 +245,17 @@ def arrange(
     images: AnyArray, labels: AnyArray, split_of: AnyArray | None, splits: int, name: str
 ) -> tuple[UInt8Array, IntArray, IntArray]:
     """
-    Images in the order and form in which they are stored.
+    Bring images into the order and form in which they are stored.
 
     Args:
         images: uint8 (rows, 28, 28).
-        labels: integers (rows,), 0–9.
-        split_of: integers (rows,), below splits, or None.
+        labels: integers (rows,), 0–9, the digit of each image.
+        split_of: integers (rows,), below ``splits``; if None, all are 0.
         splits: number of splits.
         name: for messages.
 
     Returns:
-        stored uint8 (rows, 29, 28), bounds int (10, splits + 1), and the order int (rows,): stored row r was
+        stored uint8 (rows, 29, 28), bounds int (10, splits + 1), and order int (rows,): stored row r is
         image order[r].
 
     Raises:
@@ -269,7 +269,7 @@ def arrange(
             f"{name}: expected {counted(len(images), 'integer label')}, got {labels.dtype} {labels.shape}"
         )
     if not len(images):
-        raise SourceError(f"{name}: there are no images in it")
+        raise SourceError(f"{name}: contains no images")
     wrong = (labels < 0) | (labels > 9)
     if wrong.any():
         row = int(wrong.argmax())
@@ -295,7 +295,7 @@ def arrange(
 
 
 def glyph_digest(stored: UInt8Array, bounds: IntArray) -> str:
-    """SHA-256 of glyphs and of how they are divided: two sources with one digest draw the same."""
+    """Return the SHA-256 of glyphs and bounds: sources with the same digest give the same images."""
     state = sha256(b"digitseq glyphs 1")
     state.update(bounds.astype("<i8").tobytes())
     state.update(np.ascontiguousarray(stored))
@@ -308,14 +308,14 @@ def _with_writers(digest: str, writers: AnyArray) -> str:
 
 def need_digits(glyphs: GlyphSet, digits: IntArray) -> None:
     """
-    Make sure that a split has a glyph of every digit.
+    Check that a split has glyphs of all these digits.
 
     Args:
-        glyphs: the set, its split chosen.
+        glyphs: the set, with the split selected.
         digits: int, any shape, 0–9.
 
     Raises:
-        ArgumentError: it has none of one of them.
+        ArgumentError: the split has no glyph of one of the digits.
     """
     missing = digits[glyphs.counts[digits] == 0]
     if missing.size:

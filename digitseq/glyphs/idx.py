@@ -1,8 +1,9 @@
 """
-IDX, the format of the original MNIST files, plain or gzip-compressed.
+Read and write IDX, the format of the original MNIST files, plain or gzip-compressed.
 
-Format (LeCun, "The MNIST database of handwritten digits"): two zero bytes, one byte type, one byte number
-of dimensions, each dimension as a big-endian 32-bit integer, then the data, big-endian, last index fastest.
+Format (LeCun, "The MNIST database of handwritten digits"): two zero bytes, one byte for the type, one byte
+for the number of dimensions, each dimension as a big-endian 32-bit integer, then the data, big-endian, in
+row-major order.
 """
 
 import gzip
@@ -27,27 +28,27 @@ TYPES: dict[int, np.dtype[Any]] = {
     0x0E: np.dtype(">f8"),
 }
 MAX_DIMENSIONS = 8
-_MOST_EACH = 1 << 25  # bytes of one entry, such as a picture of a digit
+_MOST_EACH = 1 << 25  # bytes of one entry, such as an image
 _GZIP_MAGIC = b"\x1f\x8b"
 MOST_BYTES = 600_000_000
-"""Bytes of one array: the largest file of EMNIST has 547 million."""
+"""Maximum size of one array in bytes; the largest EMNIST file has 547 million."""
 _CHUNK = 1 << 20
 
 
 def read_idx(path: Path) -> AnyArray:
     """
-    The array in an IDX file.
+    Read the array in an IDX file.
 
-    Memory is bounded by what the file really holds, and by `MOST_BYTES`.
+    Memory use is bounded by the actual size of the data and by `MOST_BYTES`.
 
     Args:
-        path: the file, plain or gzip-compressed (told by its first bytes).
+        path: the file, plain or gzip-compressed (detected from its first bytes).
 
     Returns:
-        The array in the machine's byte order, a new array.
+        A new array in native byte order.
 
     Raises:
-        FormatError: the file is not whole, valid IDX, with what was expected and found.
+        FormatError: the file is not complete, valid IDX; the message says what was expected and found.
         SourceError: the file cannot be read.
     """
     with system_errors(SourceError, f"{path} cannot be read"), open_regular(path) as file:
@@ -65,9 +66,9 @@ def read_idx(path: Path) -> AnyArray:
 
 def idx_files(folder: Path) -> dict[str, Path]:
     """
-    The files of a folder by name.
+    Return the files of a folder by name.
 
-    A folder named like an IDX file stands for the files in it: some programs unpack archives that way.
+    The files in a subfolder named like an IDX file are included: some programs unpack archives that way.
 
     Raises:
         OSError: the folder cannot be read.
@@ -78,10 +79,12 @@ def idx_files(folder: Path) -> dict[str, Path]:
 
 
 def _parse(file: IO[bytes] | gzip.GzipFile, path: Path, at_most: int) -> AnyArray:
-    """Parse IDX from a stream that can hold no more than ``at_most`` bytes."""
+    """Parse IDX data of up to ``at_most`` bytes from a stream."""
     magic = _read(file, 4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise FormatError(f"{path}: not IDX: expected two zero bytes at the start, got {bytes(magic)!r}")
+        raise FormatError(
+            f"{path}: not an IDX file: expected two zero bytes at the start, got {bytes(magic)!r}"
+        )
     if magic[2] not in TYPES:
         known = ", ".join(f"0x{code:02x}" for code in TYPES)
         raise FormatError(f"{path}: unknown IDX type 0x{magic[2]:02x}; known: {known}")
@@ -97,22 +100,23 @@ def _parse(file: IO[bytes] | gzip.GzipFile, path: Path, at_most: int) -> AnyArra
         promised *= length
     if promised > at_most or promised > _MOST_EACH * max(shape[0], 1):
         raise FormatError(
-            f"{path}: the IDX header promises {promised:,} bytes {shape}, expected at most {at_most:,}"
+            f"{path}: the IDX header declares {promised:,} bytes for shape {shape}; "
+            f"expected at most {at_most:,} in total and {_MOST_EACH:,} per entry"
         )
     data = _read(file, promised)
     if len(data) < promised:
-        raise FormatError(f"{path}: expected {promised} bytes of data {shape}, got {len(data)}: cut off")
+        raise FormatError(f"{path}: cut off: expected {promised} bytes for shape {shape}, got {len(data)}")
     if file.read(1):
-        raise FormatError(f"{path}: more data than the {promised} bytes that the IDX header promises {shape}")
+        raise FormatError(f"{path}: more data than the {promised} bytes for shape {shape} in the IDX header")
     try:
         array = np.frombuffer(data, dtype).reshape(shape)
-    except ValueError as error:  # sizes beyond numpy's own limits, such as (0, 2**32 - 1, 2**32 - 1, …)
+    except ValueError as error:  # shapes beyond numpy's limits, such as (0, 2**32 - 1, 2**32 - 1, …)
         raise FormatError(f"{path}: IDX dimensions {shape} are too large") from error
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _read(file: IO[bytes] | gzip.GzipFile, size: int) -> bytearray:
-    """Up to ``size`` bytes, growing with what really comes."""
+    """Read up to ``size`` bytes; memory grows only with the data that arrives."""
     data = bytearray()
     while len(data) < size and (chunk := file.read(min(_CHUNK, size - len(data)))):
         data += chunk
@@ -121,13 +125,13 @@ def _read(file: IO[bytes] | gzip.GzipFile, size: int) -> bytearray:
 
 def idx_bytes(array: AnyArray) -> bytes:
     """
-    An array as the bytes of a plain IDX file.
+    Return the bytes of a plain IDX file that holds an array.
 
     Args:
         array: uint8, int8, int16, int32, float32 or float64, 1 to 8 dimensions.
 
     Raises:
-        FormatError: IDX has no such type or so many dimensions.
+        FormatError: IDX does not support the dtype or the number of dimensions.
 
     >>> idx_bytes(np.array([3, 5], np.uint8)).hex()
     '00000801000000020305'
@@ -135,6 +139,6 @@ def idx_bytes(array: AnyArray) -> bytes:
     codes = {dtype.newbyteorder("="): code for code, dtype in TYPES.items()}
     code = codes.get(array.dtype.newbyteorder("="))
     if code is None or not 1 <= array.ndim <= MAX_DIMENSIONS:
-        raise FormatError(f"IDX has no form for {array.dtype} with {array.ndim} dimensions")
+        raise FormatError(f"IDX does not support {array.dtype} with {array.ndim} dimensions")
     header = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.astype(TYPES[code]).tobytes()

@@ -1,5 +1,5 @@
 """
-The real MNIST (LeCun, Cortes, Burges): its files, their hashes, and how they become a GlyphSet.
+MNIST (LeCun, Cortes, Burges): its files, their hashes, and how they are read into a GlyphSet.
 
 Writer ids come from QMNIST's label files (Yadav and Bottou: "Cold case: the lost MNIST digits", NeurIPS
 2019), whose first 60,000 and 10,000 rows describe MNIST's own images.
@@ -20,12 +20,12 @@ from digitseq.splits import DISJOINT_SPLITS
 
 NAME = "mnist"
 VALIDATION = 6_000
-"""How many images at the end of MNIST-train are the validation split, which the train split leaves out."""
+"""Images at the end of MNIST-train that form the validation split; the train split does not contain them."""
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file: the hash of its published gzip form, of its content, and its download size in bytes."""
+    """One file: SHA-256 of the published gzip file and of its content, and download size in bytes."""
 
     name: str
     gz_sha256: str
@@ -34,7 +34,7 @@ class SourceFile:
 
     @property
     def gz_name(self) -> str:
-        """Name on the mirrors."""
+        """File name on the mirrors."""
         return f"{self.name}.gz"
 
 
@@ -84,27 +84,27 @@ _WRITER_COLUMN = 2  # of QMNIST's eight: digit, NIST partition, writer, …
 
 def read_original(path: Path, file: SourceFile) -> AnyArray:
     """
-    Read one of the files, gzip or plain, and make sure that it is the original.
+    Read one of the files, gzip or plain, and check that it is the original.
 
     Raises:
-        FormatError: it is not IDX, or not the original content.
-        SourceError: it cannot be read.
+        FormatError: the file is not IDX, or its content is not the original.
+        SourceError: the file cannot be read.
     """
     array = read_idx(path)
     if sha256(idx_bytes(array)).hexdigest() != file.raw_sha256:
-        raise FormatError(f"{path}: its content is not that of the original {file.name} (SHA-256 differs)")
+        raise FormatError(f"{path}: not the original {file.name} (its SHA-256 differs)")
     return array
 
 
 def parse(paths: Mapping[SourceFile, Path]) -> GlyphSet:
     """
-    MNIST as a GlyphSet with the splits train, validation and test.
+    Read MNIST into a GlyphSet with the splits train, validation and test.
 
     Args:
-        paths: where each of FILES lies, gzip or plain.
+        paths: path of each of FILES, gzip or plain.
 
     Returns:
-        The set, 70,000 rows, its writers not known yet.
+        The set, 70,000 rows, without writers.
 
     Raises:
         FormatError: a file is not the original.
@@ -120,13 +120,13 @@ def parse(paths: Mapping[SourceFile, Path]) -> GlyphSet:
 
 def read_writers(paths: Mapping[SourceFile, Path]) -> AnyArray:
     """
-    Who wrote MNIST's images.
+    Read the writer of each of MNIST's images.
 
     Args:
-        paths: where each of WRITER_FILES lies, gzip or plain.
+        paths: path of each of WRITER_FILES, gzip or plain.
 
     Returns:
-        int (70000,), MNIST-train's writers and then MNIST-test's; no id occurs in both.
+        int (70000,), the writers of MNIST-train, then those of MNIST-test; no id occurs in both.
 
     Raises:
         FormatError: a file is not the original.

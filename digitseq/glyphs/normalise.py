@@ -1,8 +1,8 @@
 """
-Pictures of single digits in MNIST's own form.
+Convert images of single digits to MNIST's form.
 
-The rule is MNIST's (LeCun and others: "The MNIST database of handwritten digits"): the ink fills a box of
-20×20, its centre of mass in the middle of 28×28.
+The rule is MNIST's (LeCun and others: "The MNIST database of handwritten digits"): the ink fills a 20×20 box
+and has its centre of mass in the middle of 28×28.
 """
 
 import numpy as np
@@ -12,32 +12,32 @@ from digitseq.errors import SourceError
 from digitseq.glyphs.tiles import SIDE, measure_ink
 
 MOST_IMAGES = 1_000_000
-"""Of one file: EMNIST has 814,255 in all."""
+"""Maximum number of images in one file; EMNIST has 814,255 in total."""
 MOST_PIXELS = 1 << 22
-"""Of one picture of a digit: 2048 × 2048."""
+"""Maximum size of one image: 2048 × 2048 px."""
 _AT_ONCE = 1 << 22  # pixels
-_BOX = 20  # MNIST's digits fill a 20×20 box …
+_BOX = 20  # px: MNIST's digits fill a 20×20 box …
 _CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
-_PAPER = 32  # after the contrast is stretched to 255, what is fainter is paper, not ink
+_PAPER = 32  # values below this are paper, after the contrast is stretched to 255
 
 
 def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     """
-    Images of any one size as 28×28 glyphs.
+    Convert images of any one size to 28×28 glyphs.
 
-    28×28 images are taken byte for byte, unless the border of most of them is bright (its median above
-    127): that is dark ink on paper, and all are inverted. Other sizes go through `normalise`.
+    28×28 images are used unchanged, unless most of them have a bright border (median above 127). Then they
+    are dark ink on paper, and all are inverted. Other sizes go through `normalise`.
 
     Args:
-        images: (n, height, width), integers 0 to 255, bool, or floats in [0, 1]; a colour axis of one channel
-            may stand first or last.
+        images: (n, height, width), integers 0 to 255, bool, or floats in [0, 1]; a single-channel axis may
+            come before height or after width.
         name: for messages.
 
     Returns:
         uint8 (n, 28, 28).
 
     Raises:
-        SourceError: the shape or the values are others.
+        SourceError: the shape or the values are not as described.
     """
     if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
         images = images[:, 0] if images.shape[1] == 1 else images[..., 0]
@@ -47,7 +47,7 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
         raise SourceError(f"{name}: expected at most {MOST_IMAGES:,} images, got {len(images):,}")
     if images.shape[1] * images.shape[2] > MOST_PIXELS:
         size = f"{images.shape[2]} × {images.shape[1]} px"
-        raise SourceError(f"{name}: expected pictures of at most {MOST_PIXELS:,} pixels, got {size}")
+        raise SourceError(f"{name}: expected images of at most {MOST_PIXELS:,} pixels, got {size}")
     if images.dtype != np.uint8:
         whole = np.empty(images.shape, np.uint8)
         at_once = max(1, _AT_ONCE // (images.shape[1] * images.shape[2]))
@@ -70,7 +70,7 @@ def _as_bytes(images: AnyArray, name: str) -> AnyArray:
     if images.dtype.kind == "f":
         if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 1):
             raise SourceError(
-                f"{name}: expected floating-point images in [0, 1]", hint="divide 0 to 255 by 255"
+                f"{name}: expected floating-point images in [0, 1]", hint="divide values from 0 to 255 by 255"
             )
         return np.rint(images * 255).astype(np.uint8)
     if images.dtype.kind in "iu" and images.min() >= 0 and images.max() <= 255:
@@ -89,12 +89,13 @@ def _border_median(images: UInt8Array) -> IntArray:
 
 def normalise(image: UInt8Array, name: str) -> UInt8Array:
     """
-    An image of any size in MNIST's form.
+    Convert an image of any size to MNIST's form.
 
-    Ink is what differs from the paper (the median of the border), stretched to 255; what is then fainter
-    than 32 is paper. The ink's box is scaled, aspect kept, to fit 20×20 px, stretched again, and set down
-    with its centre of mass in the middle of 28×28, as NIST's digits were for MNIST (LeCun, Bottou, Bengio,
-    Haffner: "Gradient-based learning applied to document recognition", 1998).
+    Ink is what differs from the paper (the median of the border). The contrast is stretched to 255, and
+    values below 32 are then paper. The bounding box of the ink is scaled to fit 20×20 px, keeping its aspect
+    ratio, stretched again, and placed with its centre of mass in the middle of 28×28, as NIST's digits were
+    for MNIST (LeCun, Bottou, Bengio, Haffner: "Gradient-based learning applied to document recognition",
+    1998).
 
     Args:
         image: uint8 (height, width), ink darker or brighter than the paper.
@@ -104,7 +105,7 @@ def normalise(image: UInt8Array, name: str) -> UInt8Array:
         uint8 (28, 28), bright ink on black.
 
     Raises:
-        SourceError: there is no ink.
+        SourceError: the image has no ink.
     """
     from PIL import Image
 
@@ -117,12 +118,12 @@ def normalise(image: UInt8Array, name: str) -> UInt8Array:
     left, width, top, height = measure_ink(ink[None])[:, 0].tolist()
     longer = max(width, height)
     size = (max(1, round(width * _BOX / longer)), max(1, round(height * _BOX / longer)))
-    # Pillow's 8-bit resampling is fixed-point; BILINEAR covers all source pixels when it shrinks.
+    # Pillow's 8-bit resampling is fixed-point; when it shrinks an image, BILINEAR uses all source pixels.
     box = Image.fromarray(np.ascontiguousarray(ink[top : top + height, left : left + width]))
     scaled = np.asarray(box.resize(size, Image.Resampling.BILINEAR)).astype(np.int64)
     small = (scaled * 255 // max(int(scaled.max()), 1)).astype(
         np.uint8
-    )  # a thin pen in a large image gets faint
+    )  # thin strokes in a large image become faint
     mass = int(small.sum(dtype=np.int64))
     glyph = np.zeros((SIDE, SIDE), np.uint8)
     corner = []

@@ -1,8 +1,7 @@
 """
-A user's own glyphs: IDX pairs, class folders of images, ``.npz`` archives.
+Load a user's own glyphs: IDX pairs, class folders of images, ``.npz`` archives.
 
-Images of 28×28 px are taken as they are. Any other size is brought to MNIST's own form by MNIST's own
-rule (`normalise`). docs/sources.md tells users.
+`normalise.as_glyphs` converts the images to glyphs. docs/sources.md is the documentation for users.
 """
 
 import re
@@ -42,31 +41,32 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".we
 _IMAGE_WORDS, _LABEL_WORDS = {"images", "x"}, {"labels", "y"}
 
 Piece = tuple[str, AnyArray, AnyArray]
-"""Part, images and labels from one place."""
+"""Split, images and labels from one place."""
 
 
 def load(path: Path, reserved: Collection[str] = ()) -> GlyphSet:
     """
-    The glyphs at a path.
+    Load the glyphs at a path.
 
-    A folder with folders 0 to 9 (or train, validation, test with such folders inside) holds one image
-    file a glyph. A folder or file of IDX pairs holds ``…images-idx3-ubyte`` and ``…labels-idx1-ubyte``, plain
-    or ``.gz``; if a file's name has "emnist" in it, its images are stored transposed and are turned, and
-    labels above 9 are letters and left out. An ``.npz`` holds images and labels.
+    A folder with subfolders 0 to 9 (or train, validation and test with such subfolders) holds one image file
+    per glyph. IDX files come in pairs, ``…images-idx3-ubyte`` and ``…labels-idx1-ubyte``, plain or ``.gz``;
+    the path is their folder or one of the two files. If a file name contains "emnist", its images are stored
+    transposed and are transposed back, and labels above 9 are letters and are left out. An ``.npz`` holds
+    images and labels.
 
-    The split of a piece is told by the word train, validation (valid, val, dev) or test (t10k) in the
-    name of its IDX file, its folder inside the path, or its array; without one it counts as train.
+    The split is read from the word train, validation (valid, val, dev) or test (t10k) in the name of the IDX
+    file, the folder inside the path, or the array. Without such a word, it is train.
 
     Args:
         path: a folder or file.
         reserved: names of other sources.
 
     Returns:
-        The set, named after the path's last part, its split "all".
+        The set, named after the last part of the path, with the split "all".
 
     Raises:
-        SourceError: there are no glyphs of such a form, or a file cannot be read.
-        FormatError: a file is broken.
+        SourceError: there are no glyphs in a supported format, or a file cannot be read.
+        FormatError: a file is damaged.
     """
     with system_errors(SourceError, f"{path} cannot be read"):
         return _load(home_path(path), reserved)
@@ -81,17 +81,17 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
     elif path.is_file():
         pieces = _idx_pairs({file.name: file for file in _siblings(path)}, path, used)
     elif path.exists():
-        raise SourceError(f"{path} is no source: expected a regular file or a folder")
+        raise SourceError(f"{path} is not a source: expected a regular file or a folder")
     else:
         raise SourceError(
-            f"no source {str(path)!r}: it is neither mnist, builtin, auto nor a file or folder that exists"
+            f"no source {str(path)!r}: expected mnist, builtin, auto, or an existing file or folder"
         )
     if not pieces:
         raise SourceError(
-            f"{path}: no glyphs found; an .npz is named by its file, not its folder"
+            f"{path}: no glyphs found; to use an .npz, give the path of the file, not of its folder"
             if path.is_dir() and any(path.glob("*.npz"))
             else f"{path}: no glyphs found",
-            hint="expected folders 0 to 9 of images, IDX pairs (…images-idx3-ubyte and "
+            hint="expected image folders 0 to 9, IDX pairs (…images-idx3-ubyte and "
             "…labels-idx1-ubyte) or an .npz with images and labels",
         )
     images, labels, split_of = _join(path, pieces)
@@ -99,7 +99,7 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
         _name_unused(path, used)
     name = path.resolve().name
     if name.partition(":")[0] in reserved:
-        name += "/"  # a folder called mnist is not MNIST
+        name += "/"  # a folder named mnist is not MNIST
     return GlyphSet.from_arrays(images, labels, name=name, split_of=split_of, splits=_splits(pieces))
 
 
@@ -128,11 +128,11 @@ def _split_named(name: str) -> str:
     return next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), "train")
 
 
-# --- The forms ------------------------------------------------------------------------------------------
+# --- Supported formats ----------------------------------------------------------------------------------
 
 
 def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
-    """Pieces from folders of images; adds what it uses."""
+    """Read pieces from folders of images; adds the files to ``used``."""
     folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
     roots = [(_SPLIT_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in _SPLIT_WORDS]
     if any(f.name in _DIGITS for f in folders):
@@ -140,7 +140,7 @@ def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
     for _, root in roots:
         for entry in sorted(root.iterdir()):
             if entry.is_dir() and entry.name.isdigit() and entry.name not in _DIGITS:
-                raise SourceError(f"{entry}: expected folders 0 to 9, a folder for each digit")
+                raise SourceError(f"{entry}: expected folders 0 to 9, one per digit")
     pieces = []
     for split, root in roots:
         glyphs, labels = [], []
@@ -155,7 +155,7 @@ def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
 
 
 def _name_unused(folder: Path, used: set[Path]) -> None:
-    """Warn about files and folders that were not used: perhaps they were meant to be."""
+    """Warn about files and folders that were not used: the user may have meant to use them."""
     folders = {folder, *(above for file in used for above in file.parents if above.is_relative_to(folder))}
     unused = [
         entry.relative_to(folder).as_posix() + ("/" if entry.is_dir() else "")
@@ -169,14 +169,15 @@ def _name_unused(folder: Path, used: set[Path]) -> None:
 
 
 def _is_clutter(name: str) -> bool:
-    """Whether desktops leave such files everywhere."""
+    """Return whether this is a hidden file or one that a desktop leaves in folders."""
     return name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
 
 
 def _image_files(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
-        # By number where names have one (2.png before 10.png) would be a second rule: by name.
-        files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))  # ._ from a Mac
+        # Plain order by name; sorting by number (2.png before 10.png) would add a second rule.
+        # Hidden files are skipped: macOS writes ._ files.
+        files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
         yield from (file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
 
 
@@ -191,10 +192,10 @@ def _read_image(file: Path) -> UInt8Array:
                 raise FormatError(f"{file}: expected at most {MOST_PIXELS:,} pixels, found {size}")
             if image.mode in ("1", "L"):
                 grey = image.convert("L")
-            elif image.mode[0] in "IF":  # 16 or 32 bits a pixel, of any range
+            elif image.mode[0] in "IF":  # 16 or 32 bits per pixel, any range of values
                 grey = Image.fromarray(_stretch(np.asarray(image, np.float64)))
             else:
-                # Transparent paper: white if the ink on it is dark, black if it is bright.
+                # Make transparent paper white if the ink is dark, black if it is bright.
                 colours = image.convert("RGBA")
                 alpha = np.asarray(colours.getchannel("A"), np.int64)
                 ink = np.asarray(colours.convert("RGB").convert("L"), np.int64)
@@ -204,7 +205,7 @@ def _read_image(file: Path) -> UInt8Array:
             pixels = np.asarray(grey)
     except (FormatError, MemoryError):
         raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on a broken file
+    except Exception as error:  # Pillow's decoders raise nearly anything on a damaged file
         raise FormatError(f"{file}: cannot be read as an image ({error})") from error
     glyph: UInt8Array = as_glyphs(pixels[None], str(file))[0]
     if not glyph.any():
@@ -213,14 +214,14 @@ def _read_image(file: Path) -> UInt8Array:
 
 
 def _stretch(values: AnyArray) -> UInt8Array:
-    """Values of any range as uint8, the least 0 and the greatest 255."""
+    """Scale values of any range to uint8, from 0 for the minimum to 255 for the maximum."""
     low, high = float(values.min()), float(values.max())
     scaled: UInt8Array = np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8)
     return scaled
 
 
 def _siblings(path: Path) -> list[Path]:
-    """An images file and the labels file that belongs to it; either may be named."""
+    """Return an IDX images file and its labels file, given either."""
     pairs = (("images", "labels"), ("idx3", "idx1"))
     names = {path.name}
     for forth in (pairs, [(b, a) for a, b in pairs]):
@@ -232,14 +233,14 @@ def _siblings(path: Path) -> list[Path]:
 
 
 def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list[Piece]:
-    """Pieces from pairs of IDX files; adds what it uses."""
+    """Read pieces from pairs of IDX files; adds the files to ``used``."""
     pieces = []
     for name, file in by_name.items():
         if "images" not in name or "idx3" not in name or name.removesuffix(".gz") in set(by_name) - {name}:
-            continue  # another file, or one that is there uncompressed, too
+            continue  # not an images file, or its uncompressed form exists as well
         labels_name = name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
-        # QMNIST's labels are a table, the digit its first column. The partner may be plain where this one
-        # is compressed, or the other way round.
+        # QMNIST's labels are a table with the digit in its first column. One file of a pair may be compressed
+        # and the other plain.
         stems = [labels_name, labels_name.replace("idx1-ubyte", "idx2-int")]
         partners = [stem + end for stem in stems for end in ("", ".gz")]
         partner = next((by_name[other] for other in partners if other in by_name), None)
@@ -248,7 +249,7 @@ def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list
         if "emnist" in name.lower() and "letters" in name.lower():
             raise SourceError(f"{file}: the labels of EMNIST's letters are letters, not digits")
         images, labels = read_idx(file), read_idx(partner)
-        for one in (file, partner):  # the same file in its other form is not needed
+        for one in (file, partner):  # do not report the other form of a file as unused
             other = one.with_suffix("") if one.suffix == ".gz" else one.with_name(f"{one.name}.gz")
             used.update((one, other))
         labels = labels[:, 0] if labels.ndim == 2 else labels
@@ -273,12 +274,12 @@ def _npz(path: Path) -> list[Piece]:
     except MemoryError:
         raise
     except OSError as error:
-        if error.errno is not None:  # the system's; those of zipfile have none
+        if error.errno is not None:  # a system error; those of zipfile have no errno
             raise
         raise FormatError(f"{path}: not an .npz archive of plain arrays, or damaged") from error
-    except Exception as error:  # zipfile raises nearly anything on a broken archive
+    except Exception as error:  # zipfile raises nearly anything on a damaged archive
         raise FormatError(f"{path}: not an .npz archive of plain arrays, or damaged") from error
-    images, labels = _by_rest(arrays, _IMAGE_WORDS), _by_rest(arrays, _LABEL_WORDS)
+    images, labels = _by_rest(path, arrays, _IMAGE_WORDS), _by_rest(path, arrays, _LABEL_WORDS)
     if not images or images.keys() - labels.keys():
         raise SourceError(
             f"{path}: expected the arrays images and labels (or x_train and y_train, …), "
@@ -292,7 +293,7 @@ def _read(member: IO[bytes], room: int) -> AnyArray:
 
 
 def _arrays(archive: ZipFile) -> dict[str, AnyArray]:
-    """The arrays in an archive, together no more than a file of IDX may hold."""
+    """Read the images and labels in an archive, at most `MOST_BYTES` in total."""
     arrays, room = {}, MOST_BYTES
     for name in archive.namelist():
         words = re.split(r"[^a-z0-9]+", name.lower())
@@ -304,15 +305,21 @@ def _arrays(archive: ZipFile) -> dict[str, AnyArray]:
 
 
 def _flat(labels: AnyArray) -> AnyArray:
-    # Labels often come as one column.
+    # Labels are often stored as a single column.
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
-def _by_rest(arrays: Mapping[str, AnyArray], words: set[str]) -> dict[str, AnyArray]:
-    """The arrays whose name has one of the words, by what else is in the name: x_train under "train"."""
-    found = {}
-    for name, array in arrays.items():
+def _by_rest(path: Path, arrays: Mapping[str, AnyArray], words: set[str]) -> dict[str, AnyArray]:
+    """Return the arrays with one of the words in their name, keyed by the rest: x_train under "train"."""
+    found: dict[str, str] = {}
+    for name in arrays:
         parts = re.split(r"[^a-z0-9]+", name.lower())
-        if words.intersection(parts):
-            found[" ".join(part for part in parts if part not in words)] = array
-    return found
+        if not words.intersection(parts):
+            continue
+        rest = " ".join(part for part in parts if part not in words)
+        if rest in found:
+            raise SourceError(
+                f"{path}: the arrays {found[rest]} and {name} have the same meaning; keep one of them"
+            )
+        found[rest] = name
+    return {rest: arrays[name] for rest, name in found.items()}

@@ -1,4 +1,4 @@
-"""A source's name → its GlyphSet: mnist, builtin, auto or a path."""
+"""Open a source by name (mnist, builtin, auto or a path) as a GlyphSet."""
 
 import os
 import warnings
@@ -23,22 +23,22 @@ AUTO = "auto"
 MNIST = "mnist"
 BUILTIN = "builtin"
 
-# What this process has opened: (mnist or auto, the cache folder as named) or ("", path) → its glyphs.
+# Glyphs opened in this process, by (mnist or auto, DIGITSEQ_CACHE_DIR) or ("", path).
 _opened: dict[tuple[str, str], GlyphSet] = {}
 
 
 def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSet:
     """
-    The glyphs of a source, all splits. A source is opened once in a process.
+    Open the glyphs of a source, all splits. Each source is opened once per process.
 
     Args:
-        source: "mnist" (fetched if it is not cached), "builtin" or "builtin:STYLE_SEED", "auto" (MNIST if
-            cached or if it can be fetched now, else builtin with a SourceWarning) or a path of the user's own
+        source: "mnist" (fetched if not cached), "builtin" or "builtin:STYLE_SEED", "auto" (MNIST if it is
+            cached or can be fetched now, else builtin with a SourceWarning) or the path of the user's own
             glyphs.
         progress: called as bytes arrive, if MNIST is fetched.
 
     Raises:
-        SourceError: a path holds no glyphs.
+        SourceError: there are no glyphs at a path.
         FetchError: "mnist" is not cached and could not be fetched.
         CacheError: the cached MNIST is damaged, or the cache folder cannot be used.
     """
@@ -60,14 +60,14 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
 
 def recomputed(glyphs: GlyphSet) -> GlyphSet:
     """
-    The same glyphs, checked instead of trusted: their digest is computed, or they are drawn anew.
+    Return the same glyphs after verifying them; built-in digits are drawn again instead.
 
     Args:
         glyphs: any set.
 
     Raises:
-        CacheError: what is stored in the cache is damaged.
-        SourceError: the glyphs are not those of their digest.
+        CacheError: the cached glyphs are damaged.
+        SourceError: the glyphs do not match their digest.
     """
     row = _row(glyphs.name)
     if row is not None and row.redraw is not None:
@@ -80,7 +80,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
 
 
 def source_of(glyphs: GlyphSet) -> str:
-    """What another process opens to have the same glyphs; "" if it cannot."""
+    """Return the source that another process can open to get the same glyphs; "" if there is none."""
     return glyphs.opened_from if _row(glyphs.name) is None else glyphs.name
 
 
@@ -88,11 +88,11 @@ def glyphs_for(
     source: str | Path | GlyphSet | None, named: str, progress: Progress | None = None
 ) -> GlyphSet:
     """
-    The glyphs to draw a recipe from.
+    Return the glyphs for a recipe.
 
     Args:
-        source: what the caller gave; None opens the recipe's own.
-        named: the recipe's own.
+        source: the caller's source or glyphs; None opens the source in the recipe.
+        named: the source in the recipe.
         progress: called as bytes arrive, if MNIST is fetched.
     """
     if isinstance(source, GlyphSet):
@@ -102,19 +102,19 @@ def glyphs_for(
 
 def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
     """
-    The glyphs of a source that a recipe names.
+    Open the glyphs of the source in a recipe.
 
     Args:
-        named: the name in a recipe: for a source of the user's own, the last part of its path.
+        named: the source in the recipe; for the user's own glyphs, the last part of their path.
         progress: called as bytes arrive, if MNIST is fetched.
 
     Raises:
-        SourceError: it is a path, and nothing is there.
+        SourceError: it is a path that does not exist.
         FetchError, CacheError: as `open_source`.
     """
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
-            f"no source {named!r} in the current folder: the recipe uses glyphs of your own",
+            f"no source {named!r} in the current folder: the recipe uses your own glyphs",
             hint="give the path of the glyphs (--source PATH)",
         )
     return open_source(named, progress)
@@ -122,10 +122,10 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
 
 def at_hand(source: str) -> GlyphSet:
     """
-    The glyphs of a source, without a network.
+    Open the glyphs of a source without using the network.
 
     Raises:
-        DigitSeqError: they are not there.
+        DigitSeqError: the glyphs are not available locally.
     """
     if source == AUTO:
         source = MNIST
@@ -140,13 +140,13 @@ def at_hand(source: str) -> GlyphSet:
 @dataclass(frozen=True)
 class GlyphsAnywhere:
     """
-    Glyphs for a process on any machine, which comes to them by itself.
+    A reference to glyphs that a process on any machine can open.
 
     Attributes:
-        source: what to open, as `open_source` takes it; "" for glyphs that are only in a folder.
-        folder: where the sender has them; used if the same are there. None if they are stored nowhere.
-        digest: what they must be.
-        version: the sender's digitseq, which must be that of the process.
+        source: the source to open, as in `open_source`; "" for glyphs that are only in a folder.
+        folder: folder of the glyphs on the sender's machine, tried first; None if they are not stored.
+        digest: digest that the glyphs must have.
+        version: digitseq version of the sender; the process must have the same version.
     """
 
     source: str
@@ -156,40 +156,43 @@ class GlyphsAnywhere:
 
     def choose(self, split: str) -> GlyphSet:
         """
-        A split of them.
+        Open a split of the glyphs.
 
         Raises:
-            SourceError: this machine has other glyphs, or none.
-            FetchError, CacheError: they cannot be fetched or stored.
+            SourceError: this machine has different glyphs or none, or the digitseq versions differ.
+            FetchError, CacheError: the glyphs cannot be fetched or stored.
         """
         return _anywhere(self).choose(split)
 
 
 @lru_cache(maxsize=4)
 def _anywhere(glyphs: GlyphsAnywhere) -> GlyphSet:
-    """The glyphs: the sender's folder, else the cache of this machine, else in memory."""
+    """Open the glyphs from the sender's folder, else from this machine's cache, else in memory."""
     if glyphs.version != __version__:
-        raise SourceError(f"this process has digitseq {__version__}, who sent the work {glyphs.version}")
+        raise SourceError(
+            f"this process has digitseq {__version__}, but the work was sent by digitseq {glyphs.version}"
+        )
     with suppress(CacheError):
         there = None if glyphs.folder is None else open_glyphs(glyphs.folder)
         if there is not None and there.digest == glyphs.digest and not damage(there):
             return there
     if not glyphs.source:
         raise SourceError(
-            f"the glyphs in {glyphs.folder} are not on this machine", hint="name a path as source"
+            f"the glyphs in {glyphs.folder} are not on this machine", hint="give a path as the source"
         )
     found = open_source(glyphs.source)
     if found.digest != glyphs.digest:
         raise SourceError(
-            f"the source {glyphs.source!r} has other glyphs here", hint="use the same on all machines"
+            f"source {glyphs.source!r} has different glyphs on this machine",
+            hint="use the same glyphs on all machines",
         )
-    with suppress(CacheError):  # without a cache, each process has its own
+    with suppress(CacheError):  # without a cache, each process keeps its own copy
         return open_glyphs(stored_folder(found)) or found
     return found
 
 
 def forget_mnist() -> None:
-    """Open MNIST anew, and decide about auto anew, when they are next asked for."""
+    """Make the next use of mnist or auto open the glyphs again."""
     for key in [key for key in _opened if key[0] in (MNIST, AUTO)]:
         del _opened[key]
 
@@ -202,7 +205,7 @@ def _cached_mnist() -> GlyphSet | None:
 
 
 def _auto(progress: Progress | None) -> GlyphSet:
-    # Decided once in a process: the same seed must not change its glyphs in the middle of a run.
+    # Decided once per process: the glyphs for a seed must not change in the middle of a run.
     key = (AUTO, os.environ.get(CACHE_VARIABLE, ""))
     if key not in _opened:
         try:
@@ -217,14 +220,14 @@ def _mnist(progress: Progress | None) -> GlyphSet:
         if (glyphs := _cached_mnist()) is not None:
             return glyphs
     except CacheError:
-        with suppress(FetchError, CacheError):  # then what was wrong in the first place says more
+        with suppress(FetchError, CacheError):  # the original error is more helpful
             return _fetched(False, progress)
         raise
     return _fetched(False, progress)
 
 
 def _builtin(name: str, progress: Progress | None = None) -> GlyphSet:
-    from digitseq.glyphs.handwriting.builtin import builtin, style_seed_of  # only who draws with it pays
+    from digitseq.glyphs.handwriting.builtin import builtin, style_seed_of  # imported only when used
 
     return builtin(style_seed_of(name) or 0)
 
@@ -237,12 +240,12 @@ def _redrawn(glyphs: GlyphSet) -> GlyphSet:
 
 class Source(NamedTuple):
     """
-    A source that has a name of its own. Paths are sources, too.
+    A named source; sources given as paths have no entry.
 
     Attributes:
-        open: its glyphs, from its name (with what follows a ":") and a `Progress`.
-        at_hand: its glyphs without a network, or None; omitted for a source that never needs one.
-        redraw: the same glyphs anew, for a source that draws them and so cannot be damaged.
+        open: opens the glyphs, given the full name (such as "builtin:7") and a `Progress`.
+        at_hand: returns the glyphs without the network, or None; omitted for a source that never needs it.
+        redraw: draws the same glyphs again, for a source whose glyphs are drawn and so cannot be damaged.
     """
 
     open: Callable[[str, Progress | None], GlyphSet]
@@ -261,11 +264,11 @@ def _row(name: str) -> Source | None:
 
 
 def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSet:
-    from digitseq.glyphs import fetch  # the network stack, only when MNIST is not there
+    from digitseq.glyphs import fetch  # the network stack, imported only if MNIST is not cached
 
     try:
         if fetch.failed_lately():
-            reason = problem or "it could not be fetched within the last hour"
+            reason = problem or "fetching it failed within the last hour"
         else:
             return _fetched(True, progress)
     except FetchError as error:
@@ -273,8 +276,8 @@ def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSe
     except CacheError as error:
         reason = f"{problem or error.problem}; set {CACHE_VARIABLE} to another folder"
     warnings.warn(
-        f"drawing with the built-in digits instead of MNIST: {reason}; "
-        '`digitseq fetch-mnist` gets MNIST, `--source builtin` (source="builtin") asks for the built-in ones',
+        f"using the built-in digits instead of MNIST: {reason}; run `digitseq fetch-mnist` to get MNIST, "
+        'or choose the built-in digits with `--source builtin` (source="builtin")',
         SourceWarning,
         stacklevel=6,
     )
@@ -285,7 +288,7 @@ def _fetched(in_passing: bool, progress: Progress | None) -> GlyphSet:
     from digitseq.glyphs import fetch
 
     fetch.fetch(in_passing=in_passing, progress=progress)
-    glyphs = _cached_mnist()  # as every later process will open it: from the files, shared
+    glyphs = _cached_mnist()  # mapped from the files, as in every later process
     if glyphs is None:
         raise CacheError(f"the MNIST that was just cached in {mnist_dir()} has disappeared")
     return glyphs
@@ -295,18 +298,18 @@ def load_glyphs(
     source: str | Path = AUTO, split: str = "train", *, progress: Progress | None = None
 ) -> GlyphSet:
     """
-    The glyphs of a source, to look at or to draw from.
+    Load the glyphs of a source.
 
     Args:
         source: as in `generate_numbers_sequence`.
         split: "train", "validation", "test" or "all".
-        progress: called with bytes done and in all, if MNIST is fetched.
+        progress: called with bytes done and bytes in total, if MNIST is fetched.
 
     Returns:
         The glyph set, with that split. Each source is opened once per process.
 
     Raises:
-        SourceError: there are no glyphs, or no such split.
+        SourceError: there are no glyphs, or the source has no such split.
         FetchError, CacheError: MNIST is unavailable.
 
     >>> load_glyphs("builtin", "test").counts.tolist()
@@ -317,12 +320,12 @@ def load_glyphs(
 
 def load_recorded_glyphs(named: str, digest: str, *, progress: Progress | None = None) -> GlyphSet:
     """
-    The glyphs that a dataset was drawn from.
+    Load the glyphs that a dataset was made from.
 
     Args:
         named: the source in the dataset's recipe.
         digest: the digest of its glyphs, as returned by `read_recipe`.
-        progress: called with bytes done and bytes in all, if MNIST is fetched.
+        progress: called with bytes done and bytes in total, if MNIST is fetched.
 
     Returns:
         The glyph set, with the split "all".
@@ -334,7 +337,7 @@ def load_recorded_glyphs(named: str, digest: str, *, progress: Progress | None =
     glyphs = open_recorded(named, progress)
     if glyphs.digest != digest:
         raise SourceError(
-            f"the dataset was drawn from other glyphs: {glyphs.name!r} has changed or is another source",
+            f"the dataset was made from other glyphs: {glyphs.name!r} has changed or is another source",
             hint="give the path of the original glyphs (--source PATH)",
         )
     return glyphs
@@ -344,19 +347,19 @@ def fetch_mnist(
     *, force: bool = False, from_dir: str | Path | None = None, progress: Progress | None = None
 ) -> Path:
     """
-    Put MNIST into the cache, if it is not there.
+    Put MNIST into the cache if it is not there.
 
     Args:
-        force: get it again, even if it is there.
-        from_dir: import the four original files (gzip or plain) from this folder, without a network.
-        progress: called with bytes done and bytes in all as they arrive.
+        force: check and parse the original files again, even if MNIST is cached.
+        from_dir: import the four original files (gzip or plain) from this folder, without using the network.
+        progress: called with bytes done and bytes in total as they arrive.
 
     Returns:
         The folder of the parsed MNIST.
 
     Raises:
-        FetchError: no mirror gave the files, or the network is switched off.
-        SourceError: ``from_dir`` lacks a file, or one is not the original.
+        FetchError: no mirror delivered the files, or the network is switched off.
+        SourceError: a file in ``from_dir`` is missing or not the original.
         CacheError: the cache folder cannot be used.
     """
     from digitseq.glyphs.fetch import fetch
@@ -368,7 +371,7 @@ def fetch_mnist(
 
 
 def split_of(source: str | Path | GlyphSet, split: str | None) -> str:
-    """The split to draw from: the one that the caller named; else that of a glyph set; else train."""
+    """Return the split to sample from: the caller's, else that of the glyph set, else train."""
     if split is None:
         return source.split if isinstance(source, GlyphSet) else "train"
     if not isinstance(split, str) or split not in SPLITS:

@@ -1,4 +1,4 @@
-"""Tiles: pictures of single digits, and where the ink of each lies. What can be set side by side."""
+"""Tiles: images of single digits with the position of their ink, ready to be placed side by side."""
 
 import numpy as np
 
@@ -8,40 +8,40 @@ SIDE = 28
 """Height and width of a tile, px."""
 
 NO_INK = -(1 << 20)
-"""In a profile: there is no ink in this row, nor in the next ones; far beyond any column."""
+"""Marks a row of pixels without ink in a profile; far beyond any column."""
 
 
 class Tiles:
-    """Pictures of digits, 28×28, measured."""
+    """28×28 images of digits and the measurements of their ink."""
 
     def __init__(self, stored: UInt8Array, ink: AnyArray) -> None:
         """
-        Pictures as they are stored.
+        Create tiles from images in their stored form.
 
         Args:
-            stored: uint8 (rows, 29, 28), each picture's 28 rows and one blank row below.
+            stored: uint8 (rows, 29, 28), the 28 rows of each image and one blank row below.
             ink: int (4, rows): ink_left, ink_width, ink_top, ink_height.
         """
         self._stored, self._ink = stored, ink
 
     @property
     def ink_left(self) -> IntArray:
-        """Int (rows,), first inked column."""
+        """First inked column: int (rows,)."""
         return read_only(self._ink[0])
 
     @property
     def ink_width(self) -> IntArray:
-        """Int (rows,), last − first inked column + 1; blank columns inside belong to the digit."""
+        """Last − first inked column + 1, blank columns between them included: int (rows,)."""
         return read_only(self._ink[1])
 
     @property
     def ink_top(self) -> IntArray:
-        """Int (rows,), first inked row."""
+        """First inked row of pixels: int (rows,)."""
         return read_only(self._ink[2])
 
     @property
     def ink_height(self) -> IntArray:
-        """Int (rows,), last − first inked row + 1."""
+        """Last − first inked row of pixels + 1: int (rows,)."""
         return read_only(self._ink[3])
 
     def __len__(self) -> int:
@@ -50,37 +50,37 @@ class Tiles:
 
     def at_left_edge(self, rows: IntArray) -> UInt8Array:
         """
-        Glyphs moved so that their first inked column is column 0.
+        Return glyphs shifted so that their first inked column is column 0.
 
         Args:
-            rows: int, any shape, prepared before.
+            rows: int, any shape; they must be prepared.
 
         Returns:
             uint8 (…, 28, 28), a new array.
         """
-        # Read from its first inked column on, with the rows 28 apart, a stored glyph is the same picture
-        # moved to the left edge: what slides in at the right is the blank left margin of the next row,
-        # and below the last row lies the blank one. So moving a glyph costs nothing.
+        # A window of 28×28 bytes that starts at the first inked column is the glyph shifted to the left edge:
+        # what enters at the right is the blank left margin of the next row of pixels, and the last row is
+        # followed by the blank one. So the shift costs nothing.
         shape, strides = (len(self._stored), SIDE, SIDE, SIDE), ((SIDE + 1) * SIDE, 1, SIDE, 1)
         windows = np.ndarray(shape, np.uint8, self._stored.data, 0, strides)
         moved: UInt8Array = windows[rows, self.ink_left[rows]]
         return moved
 
     def pictures(self, rows: IntArray) -> UInt8Array:
-        """Some of the pictures, prepared before: uint8 (…, 28, 28), a new array."""
+        """Return the images of rows that are prepared: uint8 (…, 28, 28), a new array."""
         chosen: UInt8Array = self._stored[rows, :SIDE]
         return chosen
 
     def profiles(self, rows: IntArray) -> tuple[IntArray, IntArray]:
         """
-        Where the ink of each digit begins and ends in each row of pixels, seen from its first inked column.
+        Return where the ink of each digit begins and ends in each row of pixels.
 
         Args:
-            rows: int, any shape, prepared before.
+            rows: int, any shape; they must be prepared.
 
         Returns:
-            First and last inked column, int (…, 28) each, 0 is the digit's first inked column; −NO_INK and
-            NO_INK where a row has none.
+            First and last inked column, int (…, 28) each, counted from the digit's first inked column;
+            −NO_INK and NO_INK for a row of pixels without ink.
 
         >>> picture = np.zeros((1, 29, 28), np.uint8)
         >>> picture[0, 5, 7:9] = picture[0, 6, 10] = 255
@@ -89,7 +89,7 @@ class Tiles:
         ([0, 3], [1, 3])
         """
         pictures = self.pictures(rows)
-        # Columns first, so that each step works on all rows of pixels of all digits.
+        # Columns come first, so that each step works on all rows of pixels of all digits.
         inked = (pictures.reshape(-1, SIDE).T > 0).astype(np.uint8)  # (columns, digits · 28)
         ramp = np.arange(1, SIDE + 1, dtype=np.uint8)[:, None]
         offset = self.ink_left[rows][..., None]
@@ -103,7 +103,7 @@ class Tiles:
 
 def measure_ink(glyphs: UInt8Array) -> IntArray:
     """
-    Where the ink of each glyph lies.
+    Measure the position and size of the ink of each glyph.
 
     Args:
         glyphs: uint8 (n, height, width), none blank.

@@ -1,4 +1,4 @@
-"""Who wrote what: the glyphs of a split by writer, for lines in one hand."""
+"""The glyphs of a split by writer, for text lines that one writer wrote."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +10,7 @@ from digitseq.arrays import BoolArray, IntArray, UInt64Array, count_values, repe
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.glyphset import GlyphSet
 
-_IMAGES = 1024  # whose writers are looked up at once: bounds memory
+_IMAGES = 1024  # looked up at once, to limit memory
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Writers:
     The glyphs of a split by digit and writer.
 
     Attributes:
-        ids: int (writers,), as the source numbers them.
-        rows: int (glyphs,), rows of the set, those of one digit and writer together.
-        starts: int (10, writers), place of the first of them in ``rows``.
-        counts: int (10, writers).
+        ids: int (writers,), writer ids of the source.
+        rows: int (glyphs,), rows of the set, sorted by digit, then by writer.
+        starts: int (10, writers), position in ``rows`` of the first glyph of a digit and writer.
+        counts: int (10, writers), number of glyphs of a digit and writer.
     """
 
     ids: IntArray
@@ -34,17 +34,17 @@ class Writers:
 @lru_cache(maxsize=16)
 def writers_of(glyphs: GlyphSet) -> Writers:
     """
-    The writers of a split.
+    Return the writers of a split.
 
     Raises:
-        SourceError: it is not known who wrote these glyphs.
+        SourceError: the source has no writer ids.
     """
     if glyphs.writers is None:
         hint = (
             "use --writer mixed, the built-in digits, or MNIST (`digitseq fetch-mnist` gets its writer ids); "
             "in Python, GlyphSet.from_arrays(…, writers=…)"
         )
-        raise SourceError(f"it is not known who wrote the glyphs of {glyphs.name!r}", hint=hint)
+        raise SourceError(f"source {glyphs.name!r} has no writer ids", hint=hint)
     rows = np.concatenate([np.array(glyphs.rows(digit), np.int64) for digit in range(10)])
     digits = repeat(np.arange(10, dtype=np.int64), glyphs.counts.astype(np.int64))
     ids, writer = unique_inverse(np.asarray(glyphs.writers)[rows])
@@ -56,15 +56,15 @@ def writers_of(glyphs: GlyphSet) -> Writers:
 
 def check_writers(glyphs: GlyphSet, digits: IntArray) -> None:
     """
-    Make sure that for each line there is somebody who wrote all its digits.
+    Check that each text line has at least one writer who wrote all its digits.
 
     Args:
-        glyphs: the set, its split chosen.
-        digits: int (lines, digits), −1 where a line is shorter.
+        glyphs: the set, with the split selected.
+        digits: int (lines, digits); shorter lines are padded with −1.
 
     Raises:
-        SourceError: it is not known who wrote what.
-        ArgumentError: nobody wrote all digits of a line.
+        SourceError: the source has no writer ids.
+        ArgumentError: no single writer wrote all digits of a line.
     """
     known = writers_of(glyphs)
     if (known.counts > 0).all(0).any():
@@ -76,11 +76,11 @@ def check_writers(glyphs: GlyphSet, digits: IntArray) -> None:
             line = some[int(alone.argmax())]
             label = "".join(map(str, line[line >= 0].tolist()))
             whose = f"{glyphs.name!r} (split {glyphs.split!r})"
-            raise ArgumentError("writer", f"nobody in {whose} wrote all digits of {label}")
+            raise ArgumentError("writer", f"no writer in {whose} wrote all digits of {label}")
 
 
 def _able(known: Writers, digits: IntArray) -> BoolArray:
-    """Who wrote every digit of each line: bool (lines, writers)."""
+    """Return which writers wrote every digit of each line: bool (lines, writers)."""
     able = np.ones((len(digits), len(known.ids)), np.bool_)
     for digit in range(10):
         needs = (digits == digit).any(1)
@@ -92,21 +92,22 @@ def draw_in_one_hand(
     glyphs: GlyphSet, digits: IntArray, writer: UInt64Array, glyph: UInt64Array
 ) -> tuple[IntArray, IntArray]:
     """
-    Glyphs of lines that are each by one writer.
+    Sample glyphs so that one writer wrote each text line.
 
-    The writer is uniform among those who wrote every digit of the line, each glyph among the writer's own.
+    The writer is uniform among those who wrote every digit of the line. Each glyph is uniform among the
+    writer's glyphs of its digit.
 
     Args:
-        glyphs: the set, its split chosen.
-        digits: int (images, digits), −1 where a line is shorter.
-        writer: uint64 (images,), words that decide.
-        glyph: uint64 (images, digits), words that decide.
+        glyphs: the set, with the split selected.
+        digits: int (images, digits); shorter lines are padded with −1.
+        writer: uint64 (images,), random words that choose the writer.
+        glyph: uint64 (images, digits), random words that choose the glyphs.
 
     Returns:
-        Rows int (images, digits), and the ids of the writers, int (images,).
+        Rows int (images, digits), and writer ids int (images,).
 
     Raises:
-        SourceError: it is not known who wrote what.
+        SourceError: the source has no writer ids.
     """
     known = writers_of(glyphs)
     chosen = np.empty(len(digits), np.int64)

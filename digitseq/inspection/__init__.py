@@ -1,1 +1,1 @@
-"""Looking at images, never changing them: numbers first, then tables, sheets and pages made of them."""
+"""Inspect images without changing them: measurements, reports, scores, contact sheets and HTML pages."""

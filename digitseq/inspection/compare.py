@@ -1,4 +1,4 @@
-"""Two reports side by side: two datasets, or two models on the same images."""
+"""Compare two reports: two datasets, or two models on the same images."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -19,12 +19,12 @@ _EXACT = 1_000
 @dataclass(frozen=True)
 class Line:
     """
-    One thing that is compared.
+    One compared quantity.
 
     Attributes:
-        what: in words.
-        a: its value in the first, a number or a text; None: it has none.
-        b: its value in the second.
+        what: name of the quantity.
+        a: value in the first report, a number or a text; None if it has none.
+        b: value in the second report.
     """
 
     what: str
@@ -35,19 +35,21 @@ class Line:
 @dataclass(frozen=True)
 class Comparison:
     """
-    Two reports side by side.
+    Result of comparing two reports.
 
     Attributes:
         a: name of the first.
         b: name of the second.
-        lines: thing by thing.
-        settings: settings of the recipes that differ.
-        agreement: with predictions, images that both read right, only the first, only the second, neither.
-        notes: what is suspicious about the predictions.
-        p_value: with predictions, of McNemar's test, exact and two-sided: how probable so uneven a split of
-            the images that one alone reads right would be if both were equally good. None without.
-        only_a: with predictions, names of up to 50 images that only the first reads right.
-        only_b: likewise, only the second.
+        lines: compared quantities.
+        settings: recipe settings that differ.
+        agreement: with predictions, number of images that both models read correctly, only the first, only
+            the second, and neither; None without.
+        p_value: with predictions, p-value of McNemar's test, exact and two-sided: the probability that the
+            two middle numbers of `agreement` differ at least as much if both models are equally good; None
+            without.
+        only_a: with predictions, names of up to 50 images that only the first model reads correctly.
+        only_b: with predictions, names of up to 50 images that only the second model reads correctly.
+        notes: signs of mistakes in the prediction files.
     """
 
     a: str
@@ -61,26 +63,26 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return the comparison as plain JSON types."""
         return asdict(self)
 
 
 def compare_reports(a: Report, b: Report) -> Comparison:
     """
-    Two reports side by side: of two datasets, or of the predictions of two models.
+    Compare two datasets, or the predictions of two models.
 
     Args:
-        a: the first.
-        b: the second. With predictions, both are of the same images.
+        a: first report.
+        b: second report; with predictions, of the same images.
 
     Returns:
-        What is the same and what is not.
+        The comparison.
 
     Raises:
-        ArgumentError: only one has predictions, or they are of different images.
+        ArgumentError: only one report has predictions, or they are not of the same images.
     """
     if (a.scores is None) != (b.scores is None):
-        raise ArgumentError("compare", "one has predictions, the other has not")
+        raise ArgumentError("compare", "only one of the two reports has predictions")
     if a.scores is None or b.scores is None:
         return Comparison(a.name, b.name, tuple(_of_images(a, b)), tuple(_settings(a, b)))
     if a.table is not b.table and (a.name != b.name or a.table.digests != b.table.digests):
@@ -89,15 +91,15 @@ def compare_reports(a: Report, b: Report) -> Comparison:
 
 
 def _of_predictions(table: Table, one: Scores, two: Scores) -> Comparison:
-    """Two models on the images that both have read."""
+    """Compare two models on the images that both have predictions for."""
     pairs = list(zip(one.texts, two.texts, strict=True))
     both = [image for image, pair in enumerate(pairs) if None not in pair]
     if not both:
-        raise ArgumentError("compare", "there is no image that both files have a prediction for")
+        raise ArgumentError("compare", "no image has a prediction from both models")
     notes = [f"{scores.name}: {note}" for scores in (one, two) for note in scores.notes]
     if one.images != len(both) or two.images != len(both):
         notes.append(
-            f"compared on the {counted(len(both), 'image')} that both have, "
+            f"compared on the {counted(len(both), 'image')} with predictions from both models, "
             f"of {one.images:,} and {two.images:,}"
         )
         one, two = (score(table, scores.of_images(both)) for scores in (one, two))
@@ -108,7 +110,7 @@ def _of_predictions(table: Table, one: Scores, two: Scores) -> Comparison:
         shares = [{rate.group: rate.share for rate in rates} for rates in (first, second)]
         groups = dict.fromkeys([*shares[0], *shares[1]])
         lines += [
-            Line(f"right, {what} {group}", shares[0].get(group), shares[1].get(group)) for group in groups
+            Line(f"accuracy, {what} {group}", shares[0].get(group), shares[1].get(group)) for group in groups
         ]
     rights = [[table.labels[i] == texts[i] for i in both] for texts in (one.texts, two.texts)]
     only_a = [i for i, a, b in zip(both, *rights, strict=True) if a and not b]
@@ -129,7 +131,7 @@ def _of_predictions(table: Table, one: Scores, two: Scores) -> Comparison:
 
 def mcnemar(only_a: int, only_b: int) -> float:
     """
-    The p-value of McNemar's test (1947), exact by the binomial distribution, two-sided.
+    Return the two-sided p-value of McNemar's test (1947), exact by the binomial distribution.
 
     >>> mcnemar(0, 0), mcnemar(1, 7)
     (1.0, 0.0703125)
@@ -139,7 +141,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
         return 1.0
     if total <= _EXACT:
         return min(1.0, 2 * sum(comb(total, k) for k in range(less + 1)) / (1 << total))
-    # Beyond, in logarithms: the integers grow too long.
+    # Use logarithms for larger totals, whose exact integers would be too long.
     terms = (lgamma(total + 1) - lgamma(k + 1) - lgamma(total - k + 1) for k in range(less + 1))
     return min(1.0, 2 * fsum(exp(term - total * log(2)) for term in terms))
 
@@ -150,18 +152,18 @@ def _of_images(a: Report, b: Report) -> list[Line]:
     lines += [Line(f"split {split}", a.splits.get(split), b.splits.get(split)) for split in splits]
     lines += _spread("width, px", a.width_px, b.width_px)
     for length in sorted({*a.lengths, *b.lengths}):
-        lines.append(Line(f"labels of {length}", a.lengths.get(length, 0), b.lengths.get(length, 0)))
+        lines.append(Line(f"labels of length {length}", a.lengths.get(length, 0), b.lengths.get(length, 0)))
     totals = sum(a.digits) or 1, sum(b.digits) or 1
     for digit in range(10):
         lines.append(Line(f"share of {digit}", a.digits[digit] / totals[0], b.digits[digit] / totals[1]))
     lines += _spread("width use", a.width_use, b.width_use)
     lines += _spread("spacing, px", a.spacing.spread, b.spacing.spread)
-    lines.append(Line("gaps outside the recipe", a.spacing.outside, b.spacing.outside))
+    lines.append(Line("gaps outside the specified range", a.spacing.outside, b.spacing.outside))
     lines += _spread("ink", a.ink, b.ink)
-    lines += [Line("different labels", a.labels, b.labels), Line("images repeated", a.twins, b.twins)]
+    lines += [Line("distinct labels", a.labels, b.labels), Line("duplicate images", a.twins, b.twins)]
     glyphs = [None if r.glyphs is None else r.glyphs[0] for r in (a, b)]
     lines += [
-        Line("different glyphs", *glyphs),
+        Line("distinct glyphs", *glyphs),
         Line("labels in both", *[_common(a.table.labels, b.table.labels)] * 2),
     ]
     images = _common(filter(None, a.table.digests), filter(None, b.table.digests))

@@ -1,4 +1,4 @@
-"""Datasets that keep many images in one file: their images as rows."""
+"""Read the rows of a split whose format stores many images per file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,37 +20,37 @@ _MOST_GLYPHS = 1 << 30
 
 @dataclass(frozen=True)
 class StoredSplit:
-    """A split of a dataset whose format keeps many images in one file."""
+    """A split of a dataset whose format stores many images per file."""
 
     stored: DatasetSplit
     _leftovers: list[Problem] = field(default_factory=list)
 
     @property
     def split(self) -> str:
-        """Its name."""
+        """Name of the split."""
         return self.stored.place.split
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe of this split alone."""
+        """Recipe of this split alone."""
         return self.stored.recipe
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def name(self, number: int) -> str:
-        """What to call an image."""
+        """Return the name of an image, such as test/000000007.png."""
         return f"{self.split}/{sample_key(number)}.png"
 
     def image(self, number: int) -> UInt8Array | None:
-        """The pixels of one image, as stored."""
+        """Return the pixels of one image as stored; None if unreadable."""
         try:
             return self.stored.found(number).image(self.stored.place.widest_px)
         except (FormatError, IndexError):
             return None
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
-        """All images, or some."""
+        """Yield all images, or those with the chosen numbers."""
         self._leftovers.clear()
         wanted = range(len(self)) if chosen is None else chosen.tolist()
         for shard, numbers in groupby(wanted, lambda number: number // SHARD):
@@ -62,7 +62,7 @@ class StoredSplit:
                     yield Row(number, "", None, [], [], [("file", f"{self.name(number)}: {reason}")])
 
     def _found(self, shard: int) -> tuple[list[Found], str]:
-        """The images of a shard, and why there are no more."""
+        """Return the readable images of a shard, and the error that ended reading, if any."""
         found: list[Found] = []
         try:
             found.extend(self.stored.format.found(self.stored.storage, self.stored.place, shard))
@@ -72,7 +72,7 @@ class StoredSplit:
         return found, ""
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the split as a whole."""
+        """Return problems of the split as a whole."""
         return self._leftovers
 
     def _row(self, number: int, found: Found) -> Row:
@@ -88,17 +88,17 @@ class StoredSplit:
 
 def checked(facts: Facts | None, where: str) -> tuple[str, list[list[int]], list[int], list[Problem]]:
     """
-    What a dataset says of an image, as far as it can be used.
+    Validate the metadata of an image.
 
     Args:
-        facts: of any type; None if nothing is said.
-        where: what to call it in a message.
+        facts: metadata with fields of any type; None if it could not be parsed.
+        where: position of the metadata, for messages.
 
     Returns:
-        Label, boxes and glyphs, each empty where it is not what it must be; and what is wrong.
+        Label, boxes and glyphs, each empty if invalid; and the problems.
     """
     if facts is None:
-        return "", [], [], [("metadata", f"{where}: not what digitseq writes")]
+        return "", [], [], [("metadata", f"{where}: not valid digitseq metadata")]
     label, boxes, glyphs = facts.label, facts.boxes, facts.glyphs
     if not (isinstance(label, str) and label.isascii() and label.isdigit()):
         return "", [], [], [("label", f"{where}: expected a label of digits, found {short(label)}")]
@@ -108,14 +108,14 @@ def checked(facts: Facts | None, where: str) -> tuple[str, list[list[int]], list
     except TypeError:
         fits = False
     if not fits:
-        problems.append(("boxes", f"{where}: boxes or categories do not fit the label {label[:40]}"))
+        problems.append(("boxes", f"{where}: boxes or categories do not match label {label[:40]}"))
         boxes = []
     try:
         fits = not glyphs or _are_places(glyphs, len(label))
     except TypeError:
         fits = False
     if not fits:
-        problems.append(("metadata", f"{where}: expected a glyph for each digit, found {short(glyphs)}"))
+        problems.append(("metadata", f"{where}: expected one glyph per digit, found {short(glyphs)}"))
         glyphs = []
     return label, boxes, glyphs, problems
 

@@ -1,4 +1,4 @@
-"""What is wrong with images, or worth knowing: found in the columns, named in words."""
+"""Find faults and noteworthy facts in a table of measurements, and describe them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,23 +12,23 @@ from digitseq.inspection.spacing import different, outside
 from digitseq.inspection.table import Table
 
 EXAMPLES = 20
-"""Images named for each kind of finding."""
-_SURPRISE = 5.0  # standard deviations from an even share of digits, and …
-_OFF = 0.05  # … this far from it
+"""Maximum number of examples per finding."""
+_SURPRISE = 5.0  # standard deviations from a uniform share of digits, and …
+_OFF = 0.05  # … relative difference from it
 
 
 @dataclass(frozen=True)
 class Finding:
     """
-    Something that is wrong, or that one should know.
+    A fault, or a noteworthy fact.
 
     Attributes:
         kind: "file", "split", "metadata", "manifest", "label", "boxes", "pixels", "ink", "spacing",
             "missing", "duplicate", "leak", "glyph", "repeated label" or "balance".
-        fault: it should not be so; else it may be meant.
-        count: how many times.
-        sentence: what they are, in words that go with any count.
-        examples: the first of them by name, at most 20.
+        fault: True for a fault; False for a note, which may be intended.
+        count: number of occurrences.
+        sentence: description in the plural, which follows the count.
+        examples: first occurrences by name, at most 20.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Finding:
 
 
 def find(table: Table) -> tuple[Finding, ...]:
-    """All findings, faults first."""
+    """Return all findings, faults first."""
     found = [
         *_problems(table), *_missing(table), *_twins(table), *_leaks(table), *_strangers(table),
         *_spacing_findings(table), *_repeated(table), *_balance(table),
@@ -48,19 +48,19 @@ def find(table: Table) -> tuple[Finding, ...]:
 
 
 _SENTENCES = {
-    "manifest": "no manifest",
-    "split": "splits that cannot be looked at",
-    "file": "files missing or damaged",
-    "metadata": "lines of the metadata that are not what they should be",
-    "label": "labels wrong, or different in two places",
-    "boxes": "images that do not show what their boxes say",
-    "pixels": "images that are not what their recipe draws",
+    "manifest": "missing manifest",
+    "split": "splits that cannot be inspected",
+    "file": "missing or damaged files",
+    "metadata": "invalid metadata rows",
+    "label": "wrong or inconsistent labels",
+    "boxes": "images that do not match their boxes",
+    "pixels": "images that differ from what their recipe renders",
     "ink": "blank images",
 }
 
 
 def faults_of_images(table: Table) -> dict[int, list[str]]:
-    """What is wrong with single images, in words: image → sentences."""
+    """Return the faults of single images: image → sentences."""
     faults: dict[int, list[str]] = {}
     for _, image, sentence in table.problems:
         faults.setdefault(image, []).append(sentence)
@@ -73,19 +73,19 @@ def faults_of_images(table: Table) -> dict[int, list[str]]:
         sentence = f"{_gap(table, digit)} after digit {table.position[digit] + 1}"
         faults.setdefault(int(table.image[digit]), []).append(sentence)
     for digit in np.flatnonzero(_strange(table)).tolist():
-        sentence = f"glyph {table.glyph[digit]} is not one of digit {table.digit[digit]} in its split"
+        sentence = f"glyph {table.glyph[digit]} is not a glyph of digit {table.digit[digit]} in this split"
         faults.setdefault(int(table.image[digit]), []).append(sentence)
     leaked = np.isin(table.glyph, shared_glyphs(table)) & (table.glyph >= 0)
     for digit in np.flatnonzero(leaked).tolist():
         faults.setdefault(int(table.image[digit]), []).append(
-            f"glyph {table.glyph[digit]} is in another split, too"
+            f"glyph {table.glyph[digit]} also occurs in another split"
         )
     faults.pop(-1, None)
     return faults
 
 
 def _problems(table: Table) -> Iterable[Finding]:
-    """What was noticed on the way, image by image."""
+    """Yield findings for the problems that were recorded while reading and measuring."""
     for kind, sentence in _SENTENCES.items():
         found = [(image, text) for what, image, text in table.problems if what == kind]
         count = len({image for image, _ in found if image >= 0}) + sum(image < 0 for image, _ in found)
@@ -98,7 +98,7 @@ def _problems(table: Table) -> Iterable[Finding]:
 
 
 def _missing(table: Table) -> Iterable[Finding]:
-    """Images that no line of the metadata tells of, and images that two tell of."""
+    """Yield findings for images with no metadata row, or with more than one."""
     if table.subject.kind != "dataset":
         return
     absent: list[str] = []
@@ -110,15 +110,15 @@ def _missing(table: Table) -> Iterable[Finding]:
             every = np.arange(len(split), dtype=np.int64)
             absent += [split.name(n) for n in np.setdiff1d(every, numbers).tolist()]
     for names, sentence in (
-        (absent, "images without a line in the metadata"),
-        (doubles, "images with more than one line in the metadata"),
+        (absent, "images without a metadata row"),
+        (doubles, "images with more than one metadata row"),
     ):
         if names:
             yield Finding("missing", True, len(names), sentence, tuple(names[:EXAMPLES]))
 
 
 def _twins(table: Table) -> Iterable[Finding]:
-    """Images with the same pixels: by chance, if everything else that is known of them is the same, too."""
+    """Yield findings for images with the same pixels: faults unless labels, glyphs and boxes agree too."""
     within: list[str] = []
     across: list[str] = []
     chance: list[str] = []
@@ -132,7 +132,7 @@ def _twins(table: Table) -> Iterable[Finding]:
     for what, fault, groups, sentence in (
         ("duplicate", True, within, "groups of images with the same pixels"),
         ("leak", True, across, "groups of images with the same pixels in different splits"),
-        ("duplicate", False, chance, "groups of images that were drawn alike by chance"),
+        ("duplicate", False, chance, "groups of images that are identical by chance"),
     ):
         if groups:
             yield Finding(what, fault, len(groups), sentence, tuple(groups[:EXAMPLES]))
@@ -153,14 +153,14 @@ def _known(table: Table, image: int) -> tuple[str, bytes, bytes]:
 
 
 def _splits_of(value: AnyArray, split: AnyArray, values: int) -> AnyArray:
-    """Which values occur in which splits: bool (values, splits)."""
+    """Return which values occur in which splits: bool (values, splits)."""
     there = np.zeros((values, int(split.max(initial=0)) + 1), np.bool_)
     there[value, split] = True
     return there
 
 
 def shared_glyphs(table: Table) -> AnyArray:
-    """Glyphs that occur in more than one split, ascending."""
+    """Return the glyphs that occur in more than one split, ascending."""
     if len(table.subject.splits) < 2:
         return np.zeros(0, np.int64)
     known = table.glyph >= 0
@@ -183,7 +183,7 @@ def _leaks(table: Table) -> Iterable[Finding]:
 
 
 def _strange(table: Table) -> AnyArray:
-    """Which glyphs are of another split or digit than the one they stand for: bool (digits,)."""
+    """Return which glyphs belong to another split or digit than they are used for: bool (digits,)."""
     glyphs = table.subject.glyphs
     wrong: AnyArray = np.zeros(len(table.glyph), np.bool_)
     if glyphs is None:
@@ -205,18 +205,18 @@ def _strangers(table: Table) -> Iterable[Finding]:
     wrong = np.flatnonzero(_strange(table)).tolist()
     if wrong:
         examples = [
-            f"{table.name(int(table.image[n]))}: glyph {table.glyph[n]} as digit {table.position[n] + 1}, "
-            f"a {table.digit[n]}"
+            f"{table.name(int(table.image[n]))}: glyph {table.glyph[n]} at position {table.position[n] + 1} "
+            f"(digit {table.digit[n]})"
             for n in wrong[:EXAMPLES]
         ]
-        sentence = "glyphs that the source does not have for that digit in that split"
+        sentence = "glyphs that do not belong to their digit and split in the source"
         yield Finding("glyph", True, len(wrong), sentence, tuple(examples))
 
 
 def _gap(table: Table, digit: int) -> str:
     words = {Seen.MEASURED: f"{table.seen_px[digit]} px", Seen.TOUCHING: "touching"}
     seen = words.get(Seen(int(table.seen[digit])), "shared columns")
-    return f"{seen}, {table.drawn_px[digit]} px drawn," if table.is_drawn[digit] else seen
+    return f"{seen} (expected {table.drawn_px[digit]} px)" if table.is_drawn[digit] else seen
 
 
 def _spacing_findings(table: Table) -> Iterable[Finding]:
@@ -229,7 +229,7 @@ def _spacing_findings(table: Table) -> Iterable[Finding]:
         examples.append(f"{name}: {_gap(table, digit)} after digit {table.position[digit] + 1}")
     low, high = recipe.spacing_range
     beyond = int(np.count_nonzero(outside(table)))
-    sentence = f"gaps that the recipe does not draw there, {beyond:,} of them outside {low} to {high} px"
+    sentence = f"gaps that differ from the recipe, {beyond:,} of them outside {low} to {high} px"
     yield Finding("spacing", True, int(np.count_nonzero(wrong)), sentence, tuple(examples))
 
 
@@ -247,12 +247,12 @@ def _repeated(table: Table) -> Iterable[Finding]:
             places[label].append(image)
     for label, images in places.items():
         examples.append(f"{label}: " + ", ".join(table.name(image) for image in images[:5]))
-    sentence = "labels that occur more than once, where the recipe says unique"
+    sentence = "labels that occur more than once although the recipe requires unique labels"
     yield Finding("repeated label", True, len(again), sentence, tuple(examples))
 
 
 def _balance(table: Table) -> Iterable[Finding]:
-    """Digits that are so much more or less frequent than a tenth that chance does not explain it."""
+    """Yield a finding for digits whose share differs from one tenth by more than chance explains."""
     examples = []
     for place, split in enumerate(table.subject.splits):
         digits = digit_counts(table.digit[table.split[table.image] == place])
@@ -261,14 +261,14 @@ def _balance(table: Table) -> Iterable[Finding]:
         off = np.abs(digits - even)
         where = f"{split.split}: " if len(table.subject.splits) > 1 else ""
         examples += [
-            f"{where}digit {d}: {digits[d]:,} of {total:,}, {digits[d] / even:.2f} × an even share"
+            f"{where}digit {d}: {digits[d]:,} of {total:,}, {digits[d] / even:.2f}× the uniform share"
             for d in np.flatnonzero((off > _SURPRISE * (even * 0.9) ** 0.5) & (off > _OFF * even)).tolist()
         ]
     if examples:
-        sentence = "digits that are more or less frequent than a tenth each, beyond chance"
+        sentence = "digits whose share differs significantly from one tenth"
         yield Finding("balance", False, len(examples), sentence, tuple(examples[:EXAMPLES]))
 
 
 def digit_counts(digits: AnyArray) -> AnyArray:
-    """How often each of 0–9 occurs: int (10,)."""
+    """Count each digit 0–9: int (10,)."""
     return count_values(digits[(digits >= 0) & (digits <= 9)], bins=10)

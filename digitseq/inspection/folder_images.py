@@ -1,4 +1,4 @@
-"""Images of a folder of PNG files as rows: what metadata.jsonl, labels.csv and the files say of each."""
+"""Read the rows of a folder split from metadata.jsonl, labels.csv and the PNG files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from digitseq.sequence import MAX_DIGITS
 from digitseq.storage.base import Storage
 from digitseq.storage.local import LocalStorage
 
-MOST_LINE = 1 << 25  # bytes of a line: the longest label has 65,536 digits
+MOST_LINE = 1 << 25  # bytes per line: the longest label has 65,536 digits
 
 
 @dataclass(frozen=True)
 class FolderSplit:
-    """A split of a dataset in a folder. The metadata's lines say which images there are."""
+    """A split in a folder of PNG files; the rows of its metadata.jsonl list the images."""
 
     storage: Storage
     folder: str
@@ -35,11 +35,11 @@ class FolderSplit:
         return self.count
 
     def name(self, number: int) -> str:
-        """The file name of an image, or its number."""
+        """Return the file name of an image."""
         return self.prefix + image_name(number)
 
     def image(self, number: int) -> UInt8Array | None:
-        """The pixels of one image, as stored."""
+        """Return the pixels of one image as stored; None if unreadable."""
         return self._listing.image(number)
 
     @property
@@ -52,7 +52,7 @@ class FolderSplit:
         return FolderListing(self.storage, self.folder, place)
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
-        """All images, or some."""
+        """Yield all images, or those with the chosen numbers."""
         listing, file = self._listing, f"{self.prefix}{LABELS}"
         self._leftovers.clear()
         labels, problems = listing.labels(self.count + 1)
@@ -65,13 +65,11 @@ class FolderSplit:
             yield self._row(listed, labels)
         more = [] if labels is None or chosen is not None else [name for name in labels if name not in seen]
         if more:
-            told = (
-                f"{counted(len(more), 'line')} for images that are not in {METADATA}: {', '.join(more[:3])}"
-            )
+            told = f"{counted(len(more), 'row')} for images that are not in {METADATA}: {', '.join(more[:3])}"
             self._leftovers.append(("label", f"{file}: {told}"))
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the split as a whole."""
+        """Return problems of the split as a whole."""
         return self._leftovers
 
     def _row(self, listed: Listed, labels: dict[str, str] | None) -> Row:
@@ -82,15 +80,15 @@ class FolderSplit:
         if labels is not None and listed.name:
             in_csv = labels.get(listed.name)
             if in_csv != label:
-                said = "has no line for it" if in_csv is None else f"says {in_csv[:80]}"
-                problems.append(("label", f"{name}: {LABELS} {said}, {METADATA} says {label[:80]}"))
+                said = "has no row for it" if in_csv is None else f"has label {in_csv[:80]}"
+                problems.append(("label", f"{name}: {LABELS} {said}, {METADATA} has label {label[:80]}"))
         if listed.problem:
             problems.append(("file", f"{name}: {listed.problem}"))
         return Row(number, label, listed.image, boxes, glyphs, problems)
 
 
 def without_recipe(path: Path, folder: str, prefix: str, split: str) -> FolderSplit:
-    """A split whose dataset.json is lost."""
+    """Return a split whose dataset.json is missing."""
     storage = LocalStorage(path)
     count = sum(1 for _ in storage.lines(folder + METADATA, MOST_LINE))
     return FolderSplit(storage, folder, prefix, split, None, count)

@@ -1,4 +1,4 @@
-"""Rows → arrays: what a batch of images is measured from."""
+"""Convert a batch of rows to the arrays that measurements work on."""
 
 from typing import NamedTuple
 
@@ -10,15 +10,15 @@ from digitseq.inspection.images import Row
 
 class Lines(NamedTuple):
     """
-    The digits of a batch, one after the other.
+    Digits of all text lines of a batch, concatenated.
 
     Attributes:
-        sizes: int (images,), digits of each.
-        image: int (digits,), which image of the batch.
-        position: int (digits,), place in its line.
-        digit: int (digits,).
-        boxes: int (digits, 4); −1 where not known.
-        glyph: int (digits,); −1 where not known.
+        sizes: int (images,), digits per image.
+        image: int (digits,), image in the batch.
+        position: int (digits,), position in the text line, from 0.
+        digit: int (digits,), 0–9.
+        boxes: int (digits, 4), x, y, w, h; −1 where unknown.
+        glyph: int (digits,), index in the source; −1 where unknown.
     """
 
     sizes: IntArray
@@ -31,11 +31,11 @@ class Lines(NamedTuple):
 
 def outer_edges(lines: Lines) -> tuple[IntArray, IntArray]:
     """
-    How far the other digits of a line reach towards each of its digits.
+    Return how far the preceding and the following digits of a text line extend.
 
     Returns:
-        Int (digits,) each: the greatest right edge of those before it (0: none), and the least left edge of
-        those behind it (far to the right: none).
+        Int (digits,) each: the greatest right edge of the digits before each digit (0 if none), and the
+        smallest left edge of the digits after it (a very large number if none).
 
     >>> boxes = np.array([[0, 4, 20, 9], [12, 4, 6, 9], [21, 4, 9, 9]])
     >>> none, places = np.zeros(3, int), np.arange(3)
@@ -43,7 +43,7 @@ def outer_edges(lines: Lines) -> tuple[IntArray, IntArray]:
     >>> before.tolist(), behind.tolist()[:2]
     ([0, 20, 20], [12, 21])
     """
-    far = 1 << 32  # no image is as wide, so lines do not mix
+    far = 1 << 32  # wider than any image, which keeps text lines apart
     line = lines.image * far
     left, right = lines.boxes[:, 0] + line, lines.boxes[:, 0] + np.maximum(lines.boxes[:, 2], 0) + line
     before, behind = np.zeros(len(left), np.int64), np.full(len(left), far, np.int64)
@@ -53,7 +53,7 @@ def outer_edges(lines: Lines) -> tuple[IntArray, IntArray]:
 
 
 def lines_of(rows: list[Row]) -> Lines:
-    """The digits of some rows, one after the other."""
+    """Return the digits of all rows, concatenated."""
     sizes = np.array([len(row.label) for row in rows], np.int64)
     image = repeat(np.arange(len(rows), dtype=np.int64), sizes)
     boxes, glyph = np.full((len(image), 4), -1, np.int64), np.full(len(image), -1, np.int64)
@@ -69,7 +69,7 @@ def lines_of(rows: list[Row]) -> Lines:
 
 
 def stack(rows: list[Row], white: BoolArray) -> tuple[UInt8Array, IntArray]:
-    """Images side by side in one array, white on black, narrower ones at the left; and their widths."""
+    """Return images as one array (white on black, zero-padded on the right and below), and their widths."""
     shapes = [(0, 0) if row.image is None else row.image.shape for row in rows]
     widths = np.array([width for _, width in shapes], np.int64)
     images = np.zeros(
@@ -82,7 +82,7 @@ def stack(rows: list[Row], white: BoolArray) -> tuple[UInt8Array, IntArray]:
 
 
 def of_digits(gaps: IntArray, sizes: IntArray) -> tuple[IntArray, BoolArray]:
-    """Gaps (images, digits − 1) → the gap behind each digit, 0 behind the last one; and which there are."""
+    """Convert gaps (images, digits − 1) to the gap after each digit (0 after the last), and a mask."""
     room = np.zeros((len(sizes), max(int(sizes.max(initial=0)), gaps.shape[1] + 1)), np.int64)
     room[:, : gaps.shape[1]] = gaps
     places = np.arange(room.shape[1], dtype=np.int64)
@@ -92,11 +92,11 @@ def of_digits(gaps: IntArray, sizes: IntArray) -> tuple[IntArray, BoolArray]:
 
 
 def is_white(image: UInt8Array) -> bool:
-    """Whether most of the border is bright: black on white, for all that an image says."""
+    """Return whether an image looks black on white: most of its border is bright."""
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     return bool(np.median(border) > 127)
 
 
 def is_clean(image: UInt8Array) -> bool:
-    """More than half of the image is of one colour, black or white: it may be paper."""
+    """Return whether over half of the image is pure black or pure white, which suggests clean paper."""
     return bool(max((image == 0).mean(), (image == 255).mean()) > 0.5)

@@ -1,4 +1,4 @@
-"""What can be looked at: a dataset, one of its splits, a recipe that was never written, a single picture."""
+"""What can be inspected: a dataset, one of its splits, an unwritten recipe, or a single image."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,23 +11,23 @@ from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.recipe import Recipe
 
 Problem = tuple[str, str]
-"""What kind of fault, and a sentence about it."""
+"""Kind of fault, and a sentence that describes it."""
 OpenGlyphs = Callable[[Recipe], GlyphSet]
 
 
 class Row(NamedTuple):
     """
-    One image, as the files tell of it.
+    One image and its metadata, as read from the files.
 
     Attributes:
-        number: its number in its split.
-        label: its label.
-        image: uint8 (28, width) as it is stored; None if it is missing or damaged.
-        boxes: x, y, w, h of each digit; none if nothing is known of them.
-        glyphs: each glyph's place in its source's own order; none if not known.
-        problems: what is wrong with it already.
+        number: number of the image in its split.
+        label: label; empty if unknown.
+        image: uint8 (28, width) as stored; None if missing or damaged.
+        boxes: x, y, w, h of each digit; empty if unknown.
+        glyphs: index of each glyph in its source's original order; empty if unknown.
+        problems: faults found while reading.
 
-    A label that is not of digits is given as none, and a problem; likewise boxes and glyphs.
+    An invalid label, list of boxes or list of glyphs is left empty and reported as a problem.
     """
 
     number: int
@@ -43,42 +43,42 @@ class SplitImages(Protocol):
 
     @property
     def split(self) -> str:
-        """Its name."""
+        """Name of the split."""
 
     @property
     def recipe(self) -> Recipe | None:
-        """The recipe of this split alone, where there is one."""
+        """Recipe of this split alone; None if unknown."""
 
     def __len__(self) -> int:
-        """How many images there should be."""
+        """Return the number of images that the split should have."""
 
     def name(self, number: int) -> str:
-        """The file name of an image, or its number."""
+        """Return the file name of an image, or its number."""
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
-        """All images, or those of some numbers in ascending order."""
+        """Yield all images, or those with the chosen numbers (ascending)."""
 
     def image(self, number: int) -> UInt8Array | None:
-        """The pixels of one image, uint8 (28, width), as stored."""
+        """Return the pixels of one image as stored, uint8 (28, width); None if unreadable."""
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the split as a whole, known when all rows have been read."""
+        """Return problems of the split as a whole; complete once all rows have been read."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """
-    What is looked at.
+    What is inspected.
 
     Attributes:
-        name: the path that was given, or a word for a recipe.
+        name: path as given, or "recipe".
         kind: "dataset", "recipe" or "image".
-        splits: its splits.
-        recipe: of the whole; None where there is none.
-        problems: what is wrong with the whole.
-        folder: where its files are, if it is a dataset.
-        glyphs: what it was drawn from, if that is at hand.
-        left_out: beginnings of file names of the splits that are not looked at.
+        splits: splits to inspect.
+        recipe: recipe of all splits; None if unknown.
+        problems: problems of the subject as a whole.
+        folder: local folder of a dataset; None otherwise.
+        glyphs: glyphs of its source; None if unavailable.
+        left_out: file name prefixes of the splits that are not inspected.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Subject:
 
     def only(self, split: str | None) -> "Subject":
         """
-        One split alone; None: all of them.
+        Return the subject with one split alone, or with all of them (None).
 
         Raises:
             ArgumentError: there is no such split.

@@ -1,4 +1,4 @@
-"""Images → a report: what they are, what is wrong with them, and how well a model reads them."""
+"""Inspect images and score predictions; both return a report."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -30,30 +30,30 @@ def inspect_dataset(
     progress: Progress | None = None,
 ) -> Report:
     """
-    Look at images: what they are, what is wrong with them, and how well a model reads them.
+    Inspect images: measure them, find faults, and score a model's predictions.
 
-    Nothing is changed. The glyphs of a dataset are not needed: labels and spacing follow from its recipe, and
-    everything else is measured.
+    Nothing is changed. A dataset's glyphs are not needed: labels and spacing follow from its recipe, and
+    everything else is measured in the pixels.
 
     Args:
-        what: the folder or URL of a dataset, the folder of one of its splits, an image, a JSON file with a
-            recipe, or a Recipe that was never written.
-        predictions: what a model read: a CSV or JSONL file; or texts in the order of the images, None where
-            there is none; or file name or index → text.
-        partial: some images may have no prediction.
-        split: look at this split alone.
-        limit: number of images to inspect, spread evenly. None: all, but 10,000 of a recipe (with
-            predictions, at all).
-        source: glyphs of a recipe, or a path of them; None opens its own.
+        what: folder or URL of a dataset, folder of one of its splits, an image, a JSON file with a recipe,
+            or an unwritten Recipe.
+        predictions: predictions of a model: a CSV or JSONL file, a sequence of texts in image order (None
+            where there is no prediction), or a mapping from file name or index to text.
+        partial: allow images without a prediction.
+        split: inspect this split only.
+        limit: number of images to inspect, spread evenly. None: all; for a recipe without predictions,
+            10,000.
+        source: glyphs for a recipe, or their path; None uses the source that the recipe names.
         progress: called as images are inspected.
 
     Returns:
-        The report: numbers and sentences; `draw_sheet` and `write_page` make pictures of it.
+        Report of measurements, findings and scores; pass it to `draw_sheet` or `write_page`.
 
     Raises:
-        FormatError: there is nothing to look at, or the predictions do not fit; the sentence names the line.
-        ArgumentError: a value is not what it must be.
-        SourceError, FetchError, CacheError: the glyphs of a recipe cannot be had.
+        FormatError: `what` cannot be read, or the predictions are invalid; the message names the line.
+        ArgumentError: an argument is invalid.
+        SourceError, FetchError, CacheError: the glyphs of a recipe are unavailable.
 
     >>> from digitseq import make_recipe
     >>> recipe = make_recipe(length=(2, 4), count=500, seed=1, source="builtin")
@@ -64,8 +64,8 @@ def inspect_dataset(
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ArgumentError("limit", f"expected an integer ≥ 1, got {limit!r}")
     if limit is not None and predictions is not None:
-        raise ArgumentError("limit", "predictions are scored on all images; leave the limit out")
-    read = None if predictions is None else entries_of(predictions)  # before the images, which take longer
+        raise ArgumentError("limit", "cannot be combined with predictions, which are scored on all images")
+    read = None if predictions is None else entries_of(predictions)  # checked before the slower images
     if isinstance(what, Recipe):
         subject = open_recipe(what, "recipe", lambda recipe: glyphs_for(source, recipe.source))
     else:
@@ -85,22 +85,22 @@ def inspect_dataset(
 
 def score_predictions(report: Report, predictions: Given, *, partial: bool = False) -> Report:
     """
-    The same images with the predictions of another model: they are not read again.
+    Score the predictions of another model on the same images, without reading the images again.
 
     Args:
-        report: of the images.
+        report: report on the images.
         predictions: as in `inspect_dataset`.
-        partial: some images may have no prediction.
+        partial: allow images without a prediction.
 
     Returns:
-        The report with other scores.
+        The report with new scores.
 
     Raises:
-        FormatError: the predictions do not fit; the sentence names the line.
-        ArgumentError: the report is of a sample.
+        FormatError: the predictions are invalid; the message names the line.
+        ArgumentError: the report covers a sample only.
     """
     if report.table.sample:
-        raise ArgumentError("limit", "predictions are scored on all images; leave the limit out")
+        raise ArgumentError("limit", "the report covers a sample; inspect all images to score predictions")
     return _scored(report, *entries_of(predictions), partial)
 
 

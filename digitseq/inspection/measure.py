@@ -1,4 +1,4 @@
-"""Pixels → numbers: where the ink is, and how far apart digits stand."""
+"""Measure in the pixels where the ink is and how far apart the digits are."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -9,25 +9,25 @@ from digitseq.arrays import BoolArray, IntArray, UInt8Array
 
 
 class Seen(IntEnum):
-    """What pixels show of the spacing between two digits."""
+    """Whether the spacing between two digits was measured, and if not, why."""
 
     MEASURED = 0
-    """A spacing in px."""
+    """The spacing in px is known."""
     TOUCHING = 1
-    """Their ink meets."""
+    """The ink of the digits touches."""
     UNSEEN = 2
-    """Pixels cannot show it: the digits share columns, or there is no clean ink."""
+    """Not measurable: the digits share columns, or their ink does not stand out from the paper."""
     SKIPPED = 3
-    """Not measured: contours are measured in some of the images only."""
+    """Not measured: contours are measured in a sample of the images only."""
 
 
 class Gaps(NamedTuple):
     """
-    Spacings as pixels show them.
+    Spacings measured in the pixels.
 
     Attributes:
-        px: int, 0 where nothing was measured.
-        seen: uint8, the `Seen` of each.
+        px: int, 0 where not measured.
+        seen: uint8, `Seen` value of each gap.
     """
 
     px: IntArray
@@ -35,32 +35,32 @@ class Gaps(NamedTuple):
 
     @classmethod
     def unseen(cls, count: int) -> "Gaps":
-        """Spacings that are not known yet."""
+        """Return gaps that are not measured yet."""
         return cls(np.zeros(count, np.int64), np.full(count, Seen.UNSEEN, np.uint8))
 
     def put(self, places: IntArray, gaps: "Gaps") -> None:
-        """Set some of them, in place."""
+        """Set the gaps at some places, in place."""
         self.px[places], self.seen[places] = gaps
 
     def where(self, condition: BoolArray, seen: Seen) -> "Gaps":
-        """The same, but for those that meet a condition."""
+        """Return a copy in which gaps that meet a condition have another `Seen` value and 0 px."""
         return Gaps(np.where(condition, 0, self.px), np.where(condition, np.uint8(seen), self.seen))
 
 
-_PAIRS = 256  # looked at at once
-_STEPS = 8  # of growth between two looks whether it goes on
+_PAIRS = 256  # per batch
+_STEPS = 8  # of growth between two checks for convergence
 
 
 def ink_columns(images: UInt8Array) -> tuple[IntArray, IntArray]:
     """
-    The nearest inked columns of each column.
+    Return the nearest inked columns on either side of each column.
 
     Args:
         images: uint8 (images, height, width), white on black.
 
     Returns:
-        int32 (images, width + 1) each, for column c: the last inked one before c (−1: none), and the first
-        from c on (width: none).
+        Int32 (images, width + 1) each, for column c: the last inked column before c (−1 if none), and the
+        first one at or after c (width if none).
     """
     n, _, width = images.shape
     inked = images.max(1, initial=0) > 0
@@ -75,17 +75,17 @@ def ink_columns(images: UInt8Array) -> tuple[IntArray, IntArray]:
 
 def column_gaps(before: IntArray, after: IntArray, image: IntArray, boxes: IntArray, right: IntArray) -> Gaps:
     """
-    Blank columns between neighbours, counted in the pixels; boxes only say between which columns to look.
+    Count the blank columns between neighbours in the pixels; boxes only tell which columns to search.
 
     Args:
         before: from `ink_columns`.
         after: from `ink_columns`.
-        image: int (pairs,), the image of each pair.
-        boxes: int (pairs, 4), x, y, w, h of its left digit.
-        right: int (pairs, 4), of its right digit.
+        image: int (pairs,), image of each pair.
+        boxes: int (pairs, 4), x, y, w, h of the left digit.
+        right: int (pairs, 4), x, y, w, h of the right digit.
 
     Returns:
-        Gaps (pairs,), UNSEEN where digits share columns, or where there is no ink.
+        Gaps (pairs,), UNSEEN where digits share columns or there is no ink.
 
     >>> line = np.zeros((1, 3, 9), np.uint8)
     >>> line[0, 1, [1, 2, 6]] = 255
@@ -104,18 +104,19 @@ def column_gaps(before: IntArray, after: IntArray, image: IntArray, boxes: IntAr
 
 def contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: IntArray) -> Gaps:
     """
-    How near neighbours come, row by row and diagonally, as the spacing ``contour`` measures it.
+    Measure the smallest gap between neighbours, row by row and diagonally, as in ``contour`` spacing.
 
-    What stands in columns of one box alone is that digit's; from there it grows through connected ink.
+    Ink in columns that only one of the two boxes covers belongs to that digit; each digit then grows from
+    there through connected ink.
 
     Args:
         images: uint8 (images, height, width), white on black.
-        image: int (pairs,), the image of each pair.
-        boxes: int (pairs, 4), x, y, w, h of its left digit.
-        right: int (pairs, 4), of its right digit.
+        image: int (pairs,), image of each pair.
+        boxes: int (pairs, 4), x, y, w, h of the left digit.
+        right: int (pairs, 4), x, y, w, h of the right digit.
 
     Returns:
-        Gaps (pairs,), TOUCHING where their ink meets, UNSEEN where it is not clear what is whose.
+        Gaps (pairs,), TOUCHING where the ink touches, UNSEEN where ink cannot be assigned to a digit.
     """
     found = [Gaps.unseen(0)]
     for first in range(0, len(image), _PAIRS):
@@ -136,13 +137,13 @@ def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: I
     told = one.any((1, 2)) & other.any((1, 2))
     one, other = _grown(one, ink), _grown(other, ink)
     touching = (one & other).any((1, 2))
-    told &= ~(ink & ~one & ~other).any((1, 2))  # a piece of ink that could be either's
-    # One whose ink does not reach its own edge has lost a loose piece to the other.
+    told &= ~(ink & ~one & ~other).any((1, 2))  # some ink is connected to neither digit
+    # If a digit's ink does not reach its own edge, a loose piece of it was assigned to the other digit.
     nearest, last_own = right[:, 0] - start, boxes[:, 2] - 1
     pairs = np.arange(len(image), dtype=np.int64)
     told &= touching | (other.any(1)[pairs, nearest] & one.any(1)[pairs, last_own])
 
-    # The last column of the left digit in each row and the rows beside it, the first of the right one.
+    # Last column of the left digit in each row and the rows above and below; first column of the right one.
     place = np.arange(wide, dtype=np.int64)
     last = np.where(one, place, -wide).max(2)
     near = last.copy()
@@ -150,14 +151,14 @@ def _contour_gaps(images: UInt8Array, image: IntArray, boxes: IntArray, right: I
     np.maximum(near[:, :-1], last[:, 1:], out=near[:, :-1])
     first = np.where(other, place, 2 * wide).min(2)
     gaps = (first - near).min(1) - 1
-    # Digits with no row in common keep apart by columns.
+    # For digits with no row in common, the spacing is the distance in columns.
     gaps = np.where(gaps < wide, gaps, right[:, 0] - boxes[:, 0] - boxes[:, 2])
     measured = Gaps(gaps, np.full(len(gaps), Seen.MEASURED, np.uint8))
     return measured.where(touching, Seen.TOUCHING).where(~told, Seen.UNSEEN)
 
 
 def _grown(seed: BoolArray, ink: BoolArray) -> BoolArray:
-    """All ink that is connected with a seed, diagonals included."""
+    """Return all ink connected to the seeds, including diagonally."""
     grown = seed.copy()
     while True:
         size = np.count_nonzero(grown)

@@ -1,4 +1,4 @@
-"""A batch of rows → what its pixels show, as columns. Depends on nothing but its arguments."""
+"""Measure a batch of images: a pure function from rows to columns of values."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,24 +15,24 @@ from digitseq.inspection.recipe_promises import Promise, promise
 from digitseq.recipe import Recipe
 
 HEAT_COLUMNS = 2_048
-"""Columns of the heat map. Of wider images, it shows the left part."""
+"""Maximum width of the heat map in px; of wider images, it shows the left part."""
 BatchProblem = tuple[str, int, str]
-"""The kind of fault, the image in the batch, and a sentence about it."""
+"""Kind of fault, image in the batch, and a sentence that describes it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
     """
-    What the pixels of a batch show.
+    Measurements of a batch.
 
     Attributes:
         labels: one text per image.
         columns: column of `Table` → one value per image or per digit; ``image`` counts within the batch.
         sizes: int (images,), digits per image.
         strengths: effect → float (images,).
-        heat: int (28, columns), the sum of all images.
-        digests: of width and pixels of each image; empty where it cannot be read.
-        problems: what is wrong.
+        heat: int (28, columns), sum of all images.
+        digests: digest of width and pixels of each image; empty if unreadable.
+        problems: faults found.
     """
 
     labels: list[str]
@@ -50,8 +50,8 @@ def measure_batch(rows: list[Row], recipe: Recipe | None, with_contours: BoolArr
 
     Args:
         rows: images of one split.
-        recipe: of that split; None if it is lost.
-        with_contours: bool (images,), where contours are measured if the spacing is that of contours.
+        recipe: recipe of that split; None if unknown.
+        with_contours: bool (images,), images whose contours are measured; used for ``contour`` spacing only.
     """
     problems = [(kind, place, sentence) for place, row in enumerate(rows) for kind, sentence in row.problems]
     numbers = np.array([row.number for row in rows], np.int64)
@@ -66,14 +66,14 @@ def measure_batch(rows: list[Row], recipe: Recipe | None, with_contours: BoolArr
     ends = ink_columns(images)
     told = promised.clean & readable
     blank = told & (ends[0][:, -1] < 0)
-    problems += _each("ink", blank, "nothing is on it")
+    problems += _each("ink", blank, "the image is blank")
     inked = told & ~blank
     misfit = misfits(recipe, images, ends, lines, inked, widths)
-    if recipe is None:  # nobody says that the paper is clean: where boxes do not fit, it is not
+    if recipe is None:  # the paper may not be clean: ink that does not match the boxes is taken as a sign
         inked &= ~misfit
         told &= ~misfit
     else:
-        problems += _each("boxes", misfit, "its ink is not where its boxes are")
+        problems += _each("boxes", misfit, "the ink does not match the boxes")
     if recipe is not None and recipe.spacing_from == "contour":
         gaps = _contours(images, lines, inked, drawn, with_contours)
     else:
@@ -107,7 +107,7 @@ def _within(recipe: Recipe, numbers: IntArray) -> IntArray:
 
 
 def _appearance(rows: list[Row]) -> Promise:
-    """Without a recipe: which images look clean and black on white."""
+    """Guess from the pixels, without a recipe, which images are clean and which are black on white."""
     white = np.array([row.image is not None and is_white(row.image) for row in rows], np.bool_)
     clean = np.array([row.image is not None and is_clean(row.image) for row in rows], np.bool_)
     return Promise([], np.zeros((len(rows), 0), np.int64), {}, clean, white)
@@ -117,9 +117,9 @@ def _wrong_labels(recipe: Recipe, rows: list[Row], labels: list[str]) -> list[Ba
     problems = []
     for place, (row, label) in enumerate(zip(rows, labels, strict=True)):
         if row.number >= len(recipe):
-            problems.append(("metadata", place, f"the recipe has {counted(len(recipe), 'image')}"))
+            problems.append(("metadata", place, f"the recipe has only {counted(len(recipe), 'image')}"))
         elif row.label != label:
-            sentence = f"its label is {row.label[:80] or 'missing'}, the recipe draws {label[:80]}"
+            sentence = f"label is {row.label[:80] or 'missing'}, expected {label[:80]} from the recipe"
             problems.append(("label", place, sentence))
     return problems
 
@@ -129,11 +129,11 @@ def _each(kind: str, which: BoolArray, sentence: str) -> list[BatchProblem]:
 
 
 def _neighbours(lines: Lines, inked: BoolArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Digits whose distance from the next one can be told, and how far the others of the line reach."""
+    """Return digits whose gap to the next one is measurable, and how far other digits of the line extend."""
     boxes = lines.boxes
     known = inked[lines.image] & (boxes[:, 0] >= 0)
     pairs = np.flatnonzero(known[:-1] & (lines.position[1:] > 0)).astype(np.int64)
-    # Where a third digit reaches between two, pixels do not tell how far these are apart.
+    # If a third digit extends between two others, their spacing cannot be measured in the pixels.
     reach, later = outer_edges(lines)
     pairs = pairs[reach[pairs] <= boxes[pairs, 0] + boxes[pairs, 2]]
     return pairs[later[pairs + 1] >= boxes[pairs + 1, 0]], reach, later
@@ -142,15 +142,15 @@ def _neighbours(lines: Lines, inked: BoolArray) -> tuple[IntArray, IntArray, Int
 def _contours(
     images: UInt8Array, lines: Lines, inked: BoolArray, drawn: IntArray, with_contours: BoolArray
 ) -> Gaps:
-    """The spacing after each digit where contours come nearest."""
+    """Measure the contour spacing after each digit."""
     boxes, found = lines.boxes, Gaps.unseen(len(lines.image))
     pairs, reach, later = _neighbours(lines, inked)
     found.seen[pairs] = Seen.SKIPPED
     pairs = pairs[with_contours[lines.image[pairs]]]
     gaps = contour_gaps(images, lines.image[pairs], boxes[pairs], boxes[pairs + 1])
-    # A loose piece that touches the neighbour grows with it: then digits that touch seem apart.
+    # A loose piece that touches the neighbour is assigned to it, so touching digits may appear apart.
     doubt = (drawn[pairs] <= 0) & (gaps.px > 0)
-    # And a third digit may be nearer than these two are to each other.
+    # A third digit may be nearer than these two are to each other.
     right = boxes[pairs, 0] + boxes[pairs, 2]
     near = np.minimum(boxes[pairs + 1, 0] - reach[pairs], later[pairs + 1] - right)
     found.put(pairs, gaps.where(doubt | (near <= np.maximum(gaps.px, 0)), Seen.UNSEEN))
@@ -160,7 +160,11 @@ def _contours(
 def _columns(
     images: UInt8Array, ends: tuple[IntArray, IntArray], lines: Lines, inked: BoolArray, trusted: bool
 ) -> tuple[Gaps, list[BatchProblem]]:
-    """The blank columns after each digit; where boxes say otherwise, they are wrong, or not `trusted`."""
+    """
+    Count the blank columns after each digit.
+
+    A box that contradicts the pixels is a problem if boxes are `trusted`; otherwise the gap is UNSEEN.
+    """
     boxes, found = lines.boxes, Gaps.unseen(len(lines.image))
     pairs, _, _ = _neighbours(lines, inked)
     gaps = column_gaps(*ends, lines.image[pairs], boxes[pairs], boxes[pairs + 1])
@@ -173,7 +177,7 @@ def _columns(
     problems = []
     for pair, said in zip(pairs[unlike].tolist(), stated[unlike].tolist(), strict=True):
         digit = int(lines.position[pair]) + 1
-        sentence = f"the pixels show {found.px[pair]} px after digit {digit}, its boxes {said}"
+        sentence = f"gap after digit {digit}: {found.px[pair]} px in the pixels, {said} px by the boxes"
         problems.append(("boxes", int(lines.image[pair]), sentence))
     return found, problems
 

@@ -1,4 +1,4 @@
-"""A path or a recipe → what is to be looked at."""
+"""Open a path, URL or recipe for inspection."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -37,21 +37,21 @@ from digitseq.storage.inputs import read_input
 from digitseq.storage.local import LocalStorage
 from digitseq.storage.open_storage import is_url, open_storage
 
-_MOST_MISSING = 1_000  # shards; of a dataset that lacks more, nothing is shown
+_MOST_MISSING = 1_000  # shards; a dataset that lacks more is refused
 
 
 def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) -> Subject:
     """
-    What lies at a path.
+    Open what a path or URL refers to.
 
     Args:
-        path: the folder of a dataset or of one of its splits, a file with a recipe, an image; or the URL of a
-            dataset.
+        path: folder of a dataset or of one of its splits, recipe file, image, or URL of a dataset.
         open_glyphs: opens the glyphs of a recipe.
-        glyphs_at_hand: likewise, without a network: datasets and pictures tell most without them.
+        glyphs_at_hand: opens the glyphs of a dataset or image without using the network; most checks do not
+            need them.
 
     Raises:
-        FormatError: there is nothing to look at.
+        FormatError: the path is not something that can be inspected.
     """
     if isinstance(path, str) and is_url(path):
         return _open_dataset(open_storage(path), glyphs_at_hand)
@@ -62,14 +62,17 @@ def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: Open
         if not path.exists():
             raise FormatError(f"{path}: no such file or folder")
         if path.suffix.lower() in {find_format(name).suffix for name in FORMATS} - IMAGE_SUFFIXES:
-            raise FormatError(f"{path}: one file of a dataset", hint="name the folder with its dataset.json")
+            raise FormatError(
+                f"{path}: expected a dataset folder, found one of its files",
+                hint="pass the folder that contains dataset.json",
+            )
         if path.suffix.lower() == ".json":
             return _open_json(path, open_glyphs, glyphs_at_hand)
         return _open_image(path, glyphs_at_hand) or open_picture(path, glyphs_at_hand)
 
 
 def _at_hand(recipe: Recipe, digest: str, glyphs_at_hand: OpenGlyphs) -> GlyphSet | None:
-    """The glyphs of a dataset, if they are here and the same."""
+    """Return the glyphs of a dataset, if they are available and match its digest."""
     with suppress(DigitSeqError):
         glyphs = glyphs_at_hand(recipe)
         return glyphs if glyphs.digest == digest else None
@@ -77,7 +80,7 @@ def _at_hand(recipe: Recipe, digest: str, glyphs_at_hand: OpenGlyphs) -> GlyphSe
 
 
 def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
-    """A dataset with its manifest."""
+    """Open a dataset that has a manifest."""
     manifest = finished_manifest(storage)
     name, recipe = storage.where(), manifest.recipe
     folder = storage.root if isinstance(storage, LocalStorage) else None
@@ -95,12 +98,14 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
             told = f"{place.folder}{METADATA}: missing, so its {images} cannot be inspected"
             problems.append(("split", told))
     if not splits:
-        raise FormatError(f"{name}: {problems[0][1]}", hint="the same `digitseq batch` again writes it anew")
+        raise FormatError(
+            f"{name}: {problems[0][1]}", hint="run the same `digitseq batch` command again to write it"
+        )
     return Subject(name, "dataset", splits, recipe, problems, folder, glyphs)
 
 
 def _need_most_shards(storage: Storage, manifest: Manifest) -> None:
-    """Refuse a dataset that lacks so many shards that a report would be mostly a list of them."""
+    """Refuse a dataset with so many missing shards that the report would mostly list them."""
     promised = sum(place.shards for place in manifest.places)
     if promised <= _MOST_MISSING:
         return
@@ -124,16 +129,16 @@ def _open_folder(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
         return _open_split(path, above, glyphs_at_hand)
     folders = [name for name in SPLITS if (path / name / METADATA).is_file()]
     if not folders:
-        raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
+        raise FormatError(f"{path}: not a digitseq dataset ({MANIFEST} and {METADATA} are missing)")
     found = [without_recipe(path, f"{name}/", f"{name}/", name) for name in folders]
     return Subject(str(path), "dataset", [*found], None, [_NO_MANIFEST], path)
 
 
-_NO_MANIFEST = ("manifest", f"{MANIFEST}: missing, so nothing is known of what was wanted")
+_NO_MANIFEST = ("manifest", f"{MANIFEST}: missing, so images cannot be compared with their recipe")
 
 
 def _open_split(path: Path, above: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
-    """A folder with images that has no manifest: one split of a dataset, or one that has lost it."""
+    """Open a folder of images without a manifest: one split of a dataset, or a dataset that lost it."""
     if (above / MANIFEST).is_file():
         whole = _open_folder(above, glyphs_at_hand)
         for split in whole.splits:
@@ -145,13 +150,13 @@ def _open_split(path: Path, above: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
                     whole, name=str(path), splits=[own], recipe=split.recipe, problems=[], left_out=others
                 )
     if not (path / METADATA).is_file():
-        raise FormatError(f"{path}: no dataset here ({MANIFEST} and {METADATA} are missing)")
+        raise FormatError(f"{path}: not a digitseq dataset ({MANIFEST} and {METADATA} are missing)")
     split = without_recipe(path, "", "", "all")
     return Subject(str(path), "dataset", [split], None, [_NO_MANIFEST], path)
 
 
 def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
-    """An image of a dataset, which knows more of it than the image itself; None if it is of none."""
+    """Open an image of a dataset together with its metadata; None if it belongs to no dataset."""
     path = path.resolve()
     folder = path.parent.parent.parent
     if path.parent.parent.name != "images" or not (folder / METADATA).is_file():
@@ -172,7 +177,7 @@ def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
 
 
 def _is_stored(folder: Path, manifest: Manifest) -> bool:
-    """Whether files of a dataset that keeps many images in one file are there."""
+    """Return whether a folder has files of a format that stores many images per file."""
     return not manifest.form.stands_alone and any(map(manifest.owns, LocalStorage(folder).files()))
 
 
@@ -181,7 +186,7 @@ def _is_stored(folder: Path, manifest: Manifest) -> bool:
 
 @dataclass(frozen=True)
 class RecipeSplit:
-    """A split of a recipe: images that are drawn when they are looked at."""
+    """A split of a recipe; images are rendered on demand."""
 
     split: str
     recipe: Recipe
@@ -192,19 +197,19 @@ class RecipeSplit:
         return len(self.recipe)
 
     def name(self, number: int) -> str:
-        """The file name of an image, or its number."""
+        """Return the name of an image: its number, after the split if there are several."""
         return f"{self.prefix}{number}"
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the split as a whole: nothing."""
+        """Return no problems."""
         return []
 
     def image(self, number: int) -> UInt8Array | None:
-        """The pixels of one image, as stored."""
+        """Render one image, uint8 (28, width)."""
         return next(draw_batches(self.recipe, self.glyphs, np.array([number], np.int64))).images[0]
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
-        """All images, or some."""
+        """Yield all images, or those with the chosen numbers."""
         chosen = np.arange(len(self), dtype=np.int64) if chosen is None else chosen
         for batch in draw_batches(self.recipe, self.glyphs, chosen):
             boxes, glyphs = batch.boxes.tolist(), batch.origins.tolist()
@@ -215,12 +220,12 @@ class RecipeSplit:
 
 def open_recipe(recipe: Recipe, name: str, open_glyphs: OpenGlyphs) -> Subject:
     """
-    A recipe that was never written.
+    Open a recipe; its images are rendered, not read.
 
     Args:
-        recipe: what would be drawn.
-        name: what to call it.
-        open_glyphs: opens its glyphs.
+        recipe: recipe to render.
+        name: name of the subject.
+        open_glyphs: opens the glyphs of the recipe.
     """
     glyphs = open_glyphs(recipe)
     splits: list[SplitImages] = []

@@ -1,5 +1,5 @@
 "use strict";
-// Everything that comes from files is put on the page as text, never as markup.
+// Text from files is inserted as text, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const report = data.report, scores = report.scores, items = data.items;
 const $ = (id) => document.getElementById(id);
@@ -23,10 +23,10 @@ function number(value, what) {
 }
 
 function showNumbers() {
-  const some = report.inspected < report.images ? `, ${count(report.inspected)} of them looked at` : "";
+  const some = report.inspected < report.images ? `, ${count(report.inspected)} of them inspected` : "";
   $("summary").textContent = `${report.kind}, ${count(report.images)} image${report.images === 1 ? "" : "s"}${some}`;
   if (scores) {
-    number(percent(scores.sequence_accuracy), `of ${count(scores.images)} images read right`);
+    number(percent(scores.sequence_accuracy), `sequence accuracy (n = ${count(scores.images)})`);
     number(percent(scores.cer), "character error rate");
     number(count(scores.substitutions), "substitutions");
     number(count(scores.insertions), "insertions");
@@ -34,16 +34,16 @@ function showNumbers() {
   }
   const faults = report.findings.filter((f) => f.fault).reduce((sum, f) => sum + f.count, 0);
   number(count(faults), "faults");
-  for (const [split, images] of Object.entries(report.splits)) number(count(images), `in ${split}`);
-  number(count(report.labels), "different labels");
-  number(count(report.twins), "images repeated");
+  for (const [split, images] of Object.entries(report.splits)) number(count(images), `images in ${split}`);
+  number(count(report.labels), "distinct labels");
+  number(count(report.twins), "duplicate images");
   const spacing = report.spacing, promised = spacing.promised_px;
   if (spacing.spread) {
     const untold = spacing.unseen + spacing.skipped;
-    const of = untold ? `${count(spacing.measured)} of ${count(spacing.measured + untold)} gaps told` : "all gaps told";
-    number(`${spacing.spread.least} to ${spacing.spread.greatest} px`, `spacing, ${of}` + (promised ? `; promised ${promised[0]} to ${promised[1]}` : ""));
+    const of = untold ? `${count(spacing.measured)} of ${count(spacing.measured + untold)} gaps` : "all gaps";
+    number(`${spacing.spread.least} to ${spacing.spread.greatest} px`, `measured spacing, ${of}` + (promised ? ` (specified: ${promised[0]}–${promised[1]})` : ""));
   }
-  if (report.glyphs) number(count(report.glyphs[0]), `different glyphs, the most ${count(report.glyphs[1])} ×`);
+  if (report.glyphs) number(count(report.glyphs[0]), `distinct glyphs (max. reuse ${count(report.glyphs[1])}×)`);
 }
 
 function showFindings() {
@@ -78,7 +78,7 @@ function svg(tag, attributes, text) {
   return element;
 }
 
-// bars: [name, height, tooltip, mark above it, whether it rests on little].
+// Rows: [name, value, tooltip, text above the bar, whether it is based on few items].
 function bars(title, rows) {
   const width = 320, height = 130, low = 112, step = width / Math.max(rows.length, 1);
   const chart = svg("svg", { viewBox: `-8 -8 ${width + 16} ${height + 8}`, role: "img", "aria-label": title + ": " + rows.map((r) => r[2]).join("; ").slice(0, 2000) });
@@ -105,15 +105,15 @@ function showCharts() {
   const parent = make("div", undefined, "charts");
   const add = (title, note, rows) => rows.length && figure(parent, title, note, bars(title, rows));
   const digits = report.digits.reduce((a, b) => a + b, 0) || 1;
-  add("Digit balance", "share of all digits, %; a tenth each is even", report.digits.map((n, d) => [String(d), n / digits, `${d}: ${count(n)} (${percent(n / digits)})`, (100 * n / digits).toFixed(1)]));
-  add("Label length", "images by digits of their label", histogram(Object.entries(report.lengths)));
+  add("Digit distribution", "share of all digits, %; 10 each if uniform", report.digits.map((n, d) => [String(d), n / digits, `${d}: ${count(n)} (${percent(n / digits)})`, (100 * n / digits).toFixed(1)]));
+  add("Label length", "images by number of digits", histogram(Object.entries(report.lengths)));
   const spacing = report.spacing, from = spacing.measured_from;
-  const kind = from === "tile" ? "between ink; the recipe means 28 px tiles, so padding comes on top" : from === "contour" ? "where neighbours come nearest" : "between ink";
+  const kind = from === "tile" ? "between ink; the recipe specifies 28 px tiles, whose blank margins add to it" : from === "contour" ? "between the nearest points of neighbours" : "between ink";
   const gaps = Object.entries(spacing.counts).map(([px, n]) => [Number(px), n]).sort((a, b) => a[0] - b[0]);
   const rows = spacing.touching ? [["touch", spacing.touching], ...gaps] : gaps;
-  add("Spacing, px", `${kind}, measured in the pixels: ${count(spacing.measured)} gaps, ${count(spacing.different)} not as drawn, ${count(spacing.unseen + spacing.skipped)} not told`, histogram(rows.map(([px, n]) => [String(px), n])));
-  add("Width use", "share of the width from first to last ink", histogram(report.width_use_counts.map((n, i) => [`${i * 5} %`, n])));
-  add("Ink", "mean brightness of the image, of 255", histogram(report.ink_counts.map((n, i) => [String(Math.round((255 * report.ink.greatest * i) / report.ink_counts.length)), n])));
+  add("Measured spacing, px", `${kind}: ${count(spacing.measured)} gaps measured, ${count(spacing.different)} not as specified, ${count(spacing.unseen + spacing.skipped)} not measured`, histogram(rows.map(([px, n]) => [String(px), n])));
+  add("Width use", "share of the width from first to last inked column", histogram(report.width_use_counts.map((n, i) => [`${i * 5} %`, n])));
+  add("Ink", "mean brightness of the image, 0–255", histogram(report.ink_counts.map((n, i) => [String(Math.round((255 * report.ink.greatest * i) / report.ink_counts.length)), n])));
   if (data.heat.length) {
     const canvas = make("canvas");
     canvas.id = "heat";
@@ -121,11 +121,11 @@ function showCharts() {
     canvas.width = width;
     canvas.height = height;
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", "Where ink is in the images, mean brightness of each place");
+    canvas.setAttribute("aria-label", "Ink heat map: mean brightness at each position");
     const context = canvas.getContext("2d"), picture = context.createImageData(width, height);
     data.heat.flat().forEach((v, i) => picture.data.set([Math.min(255, v * 1.6), v, Math.max(0, v * 1.5 - 130), 255], 4 * i));
     context.putImageData(picture, 0, 0);
-    figure(parent, "Where ink is", `mean brightness at each place, the brightest ${data.heat_most} of 255`, canvas).className = "whole";
+    figure(parent, "Ink heat map", `mean brightness at each position, 0–255; maximum ${data.heat_most}`, canvas).className = "whole";
   }
   $("charts").append(make("h2", "Charts"), parent);
 }
@@ -136,14 +136,14 @@ function showScores() {
   if (!scores) return;
   const parent = make("div", undefined, "charts");
   const add = (title, note, rates) => rates.length && figure(parent, title, note, bars(title, rates.map((r) => [r.group.replace(/^.* to /, "≤ "), 1 - r.share, `${r.group}: ${count(r.of - r.right)} of ${count(r.of)} wrong (${percent(1 - r.share)})`, percent(1 - r.share), r.of < FEW])));
-  add("Wrong by length", "images read wrong, by digits of their label", scores.by_length);
-  add("Wrong by spacing, px", "digits read wrong, by the spacing on their narrower side", scores.by_spacing);
-  add("Wrong by digit", "digits read wrong", scores.by_digit);
-  add("Wrong by position", "digits read wrong, by their place from the left", scores.by_position);
-  if (scores.by_split.length > 1) add("Wrong by split", "images read wrong", scores.by_split);
-  for (const [effect, rates] of Object.entries(scores.by_effect)) add(`Wrong by ${effect}`, "images read wrong, by its mean strength over their digits", rates);
+  add("Error rate by length", "wrong images, by label length", scores.by_length);
+  add("Error rate by spacing, px", "wrong digits, by the spacing on their narrower side", scores.by_spacing);
+  add("Error rate by digit", "wrong digits, by true digit", scores.by_digit);
+  add("Error rate by position", "wrong digits, by position from the left", scores.by_position);
+  if (scores.by_split.length > 1) add("Error rate by split", "wrong images, by split", scores.by_split);
+  for (const [effect, rates] of Object.entries(scores.by_effect)) add(`Error rate by ${effect}`, "wrong images, by mean strength over their digits", rates);
   const table = make("table"), head = make("tr");
-  head.append(make("th", "shown \\ read"), ..."0123456789".split("").map((d) => make("th", d)), make("th", "other"), make("th", "none"));
+  head.append(make("th", "true \\ predicted"), ..."0123456789".split("").map((d) => make("th", d)), make("th", "other"), make("th", "none"));
   table.append(head);
   scores.confusion.forEach((row, shown) => {
     const line = make("tr"), total = row.reduce((a, b) => a + b, 0) || 1;
@@ -155,8 +155,8 @@ function showScores() {
     });
     table.append(line);
   });
-  figure(parent, "Confusion", "rows: the digit shown; columns: what was read in its place", table).className = "whole";
-  $("scores").append(make("h2", "Predictions"), make("p", `Pale bars rest on fewer than ${FEW}.`), parent);
+  figure(parent, "Confusion matrix", "rows: true digit; columns: predicted", table).className = "whole";
+  $("scores").append(make("h2", "Predictions"), make("p", `Pale bars are based on fewer than ${FEW} images or digits.`), parent);
 }
 
 // --- Images ---------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ const pictures = data.sprites.map((source) => {
   picture.src = source;
   return picture;
 });
-// One that cannot be decoded leaves its images blank, and the others as they are.
+// If a sprite cannot be decoded, its images stay blank; the others are not affected.
 const ready = Promise.allSettled(pictures.map((picture) => picture.decode()));
 let chosen = [], drawn = 0;
 
@@ -204,7 +204,7 @@ function card(item) {
   box.tabIndex = -1;
   const canvas = make("canvas");
   canvas.setAttribute("role", "img");
-  const said = item.read === null ? "" : `, read as ${item.read || "nothing"}`;
+  const said = item.read === null ? "" : `, predicted ${item.read || "nothing"}`;
   canvas.setAttribute("aria-label", `label ${item.label}${said}${item.faults.length ? ", with faults" : ""}`);
   draw(canvas, item, Number($("zoom").value), $("boxes").checked);
   box.append(item.missing ? make("div", "no image", "bad") : canvas, reading(item));
@@ -222,7 +222,7 @@ function more() {
   if (!current && $("grid").firstChild) (current = $("grid").firstChild).tabIndex = 0;
 }
 
-// Each part between two stars is taken where it first fits, for good: no going back and forth.
+// Each part between two stars matches at its first occurrence, without backtracking.
 function pattern(text) {
   const parts = text.replace(/#/g, "[0-9]").split(/\*+/), first = parts.shift(), last = parts.pop();
   if (last === undefined) return new RegExp(`^${first}$`);
@@ -230,19 +230,19 @@ function pattern(text) {
 }
 
 const orders = {
-  "as chosen": null,
+  "default order": null,
   label: (a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0),
   "shortest label": (a, b) => a.digits - b.digits,
   "longest label": (a, b) => b.digits - a.digits,
   widest: (a, b) => b.extent - a.extent,
-  narrowest: (a, b) => a.extent - b.extent,
+  narrowest: (a, b) => (a.extent || Infinity) - (b.extent || Infinity),
   "most ink": (a, b) => b.ink - a.ink,
   "least ink": (a, b) => a.ink - b.ink,
-  "nearest digits": (a, b) => (a.room ?? Infinity) - (b.room ?? Infinity),
+  "smallest spacing": (a, b) => (a.room ?? Infinity) - (b.room ?? Infinity),
 };
 if (scores) {
-  orders["worst read"] = (a, b) => b.errors / Math.max(1, b.digits) - a.errors / Math.max(1, a.digits) || (b.confidence || 0) - (a.confidence || 0);
-  orders["least confident"] = (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2);
+  orders["worst errors first"] = (a, b) => b.errors / Math.max(1, b.digits) - a.errors / Math.max(1, a.digits) || (b.confidence || 0) - (a.confidence || 0);
+  orders["lowest confidence"] = (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2);
 }
 
 function update() {
@@ -251,8 +251,8 @@ function update() {
   chosen = items.filter((item) => (!wanted || wanted.test(item.label)) && (!length || String(item.digits) === length) && (!split || item.split === split) && (!errors || item.wrong) && (!faults || item.faults.length) && fits);
   const order = orders[$("sort").value];
   if (order) chosen.sort(order);
-  const here = items.length < report.inspected ? ` that are here, of ${count(report.inspected)}` : "";
-  $("shown").textContent = fits ? `${count(chosen.length)} of the ${count(items.length)} images${here}` : "A label pattern has digits, # for any digit, * for any number of digits";
+  const here = items.length < report.inspected ? ` on this page (${count(report.inspected)} inspected)` : "";
+  $("shown").textContent = fits ? `showing ${count(chosen.length)} of ${count(items.length)}${here}` : "invalid label pattern: use digits, # for any digit, * for any number of digits";
   $("grid").replaceChildren();
   drawn = 0;
   current = null;
@@ -266,7 +266,7 @@ function showOne(item) {
   add("split", item.split);
   add("label", item.label);
   for (const fault of item.faults) add("fault", fault);
-  if (item.read !== null) add("prediction", item.read || "nothing");
+  if (item.read !== null) add("prediction", item.read || "(empty)");
   add("confidence", item.confidence);
   add("errors", item.read === null ? null : item.errors);
   if (!item.missing) add("width", `${item.width} px`);
@@ -278,7 +278,7 @@ function showOne(item) {
   $("one").showModal();
 }
 
-// --- Tools and keys -------------------------------------------------------------------------------------
+// --- Controls and keyboard ------------------------------------------------------------------------------
 
 function options(select, values, all) {
   if (all) select.append(Object.assign(make("option", all), { value: "" }));
@@ -328,7 +328,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     move(event.key);
   } else if ((event.key === "Enter" || event.key === " ") && inGrid) {
-    event.preventDefault(); // or the same key would press the button that closes what it opens
+    event.preventDefault(); // otherwise the same key press would activate the close button of the dialog
     current.click();
   }
 });
@@ -343,8 +343,8 @@ options($("split"), [...new Set(items.map((item) => item.split))], "any");
 options($("sort"), Object.keys(orders));
 $("only-errors").hidden = !scores;
 $("only-faults").hidden = !items.some((item) => item.faults.length);
-if (scores) $("sort").value = "worst read";
-$("shown").textContent = "Loading the images …";
+if (scores) $("sort").value = "worst errors first";
+$("shown").textContent = "Loading images …";
 $("theme").addEventListener("click", dark);
 $("help").addEventListener("click", () => $("keys").showModal());
 $("more").addEventListener("click", more);

@@ -1,8 +1,8 @@
 """
-A page for a browser: one file, no network.
+Write reports as self-contained HTML pages that need no network.
 
-Python says what is on it, as JSON; page.js draws it, page.css says how it looks. Small images are joined into
-sprites, as tens of thousands of files in one page would be slower to decode than to draw.
+Python embeds the data as JSON, page.js builds the page, and page.css styles it. Images are joined into
+sprites, because decoding thousands of separate images would be slow.
 """
 
 import html
@@ -30,15 +30,15 @@ from digitseq.png import encode_png
 from digitseq.version import __version__
 
 _SPRITE_ROWS = 2_800  # px: 100 images of a dataset
-_SPRITE_PIXELS = 1_000_000  # about; large ones would overshoot the limit
-_BYTES = 11_000_000  # of all sprites and all that is told of their images
-_LONGEST_PX = 4_096  # of larger images the page shows the left upper part
+_SPRITE_PIXELS = 1_000_000  # approximate; larger sprites could overshoot _BYTES by far
+_BYTES = 11_000_000  # all sprites and the metadata of their images
+_LONGEST_PX = 4_096  # larger images are cropped to their top left part
 _HEAT_COLUMNS = 256
-_GAPS = 200  # of one image
-_FAULTY = 400  # images with a fault that are shown first
+_GAPS = 200  # per image
+_FAULTY = 400  # maximum number of faulty images shown first
 _SEQUENCES = 20  # of a recipe
-_TEXT = 200  # characters of a prediction, aligned or not
-_LABEL = 4_000
+_TEXT = 200  # characters of a prediction or a fault
+_LABEL = 4_000  # characters
 
 
 def write_page(
@@ -50,22 +50,22 @@ def write_page(
     force: bool = False,
 ) -> Path:
     """
-    A page for a browser: one file that needs no network.
+    Write a report as an HTML page: one file that needs no network.
 
     Args:
-        report: of the images.
-        path: where to write it.
+        report: report on the images.
+        path: output file.
         images: maximum number of images on the page; fewer if they would take more than about 11 MB.
-        choice: which images; None for some at random, always the same. With predictions, up to half of them
-            are the worst.
-        force: replace a file of that name.
+        choice: images to show; None for a random sample with seed 0. With predictions, up to half of the
+            sample are the worst errors.
+        force: replace an existing file.
 
     Returns:
         The path.
 
     Raises:
-        OutputError: the file exists, or the system refuses.
-        ArgumentError: there are no such images.
+        OutputError: the file exists or cannot be written.
+        ArgumentError: no image matches the choice.
     """
     path = home_path(path)
     check_output(path, "html", force=force)
@@ -75,24 +75,24 @@ def write_page(
 
 def make_page(report: Report, count: int, wanted: Choice) -> bytes:
     """
-    The page of a report.
+    Build the HTML page of a report.
 
     Args:
-        report: what was seen.
-        count: at most so many images are on it.
+        report: report on the images.
+        count: maximum number of images on the page.
         wanted: which images.
 
     Returns:
-        HTML, UTF-8.
+        HTML, encoded as UTF-8.
 
     Raises:
-        ArgumentError: there are no such images.
+        ArgumentError: no image matches the choice.
     """
     faults = faults_of_images(report.table)
     images, stated = _sample(report, integer("images", count, 1, 100_000), wanted, faults)
     sprites, items = _items(report, images, faults)
     if len(items) < len(images):
-        stated += f" To keep the page small, it shows the first {len(items):,} only."
+        stated += f" To limit the page size, only the first {len(items):,} appear here."
     heat, brightest = _heat(report)
     facts = report.to_dict()
     if facts["recipe"] is not None:
@@ -110,7 +110,7 @@ def make_page(report: Report, count: int, wanted: Choice) -> bytes:
     }
     folder = files("digitseq.inspection")
     page, style, script = ((folder / f"page.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-    # Nothing but this style and this script may act on the page, whatever labels and predictions say.
+    # Labels and predictions are untrusted: allow no style or script but these two.
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
@@ -131,16 +131,16 @@ def _digest(text: str) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON that cannot end the element that it stands in."""
+    """Encode as JSON that cannot close the HTML element that contains it."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[str]]) -> tuple[IntArray, str]:
-    """Which images are on the page, and a sentence that says so."""
+    """Return the images to show, and a sentence that describes the selection."""
     total = len(report.table)
     special: list[int] = []
-    if wanted == Choice(seed=wanted.seed):  # no wish of the user's: what is wrong comes first
+    if wanted == Choice(seed=wanted.seed):  # default choice: errors and faults come first
         if report.scores is not None:
             special += [mistake.image for mistake in report.scores.mistakes][: max(1, count // 2)]
         special += sorted(faults)[:_FAULTY]
@@ -151,13 +151,15 @@ def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[s
     )
     chosen = list(dict.fromkeys([*special, *images.tolist()]))[:count]
     if len(chosen) == total:
-        return np.array(chosen, np.int64), "The one image." if total == 1 else f"All {total:,} images."
+        return np.array(chosen, np.int64), "1 image." if total == 1 else f"All {total:,} images."
     everything = len(images) < count and (wanted.label is not None or wanted.length is not None)
     kinds = [f"at random (seed {wanted.seed})" if order == "random" else f"in the order {order!r}"]
     kinds = ["all"] if everything and not wanted.order else kinds
     kinds += [f"labels {wanted.label}"] if wanted.label else []
-    kinds += [f"lengths {wanted.lengths[0]} to {wanted.lengths[1]}"] if wanted.lengths else []
-    first = " The worst-read images and those with faults come first." if special else ""
+    if wanted.lengths:
+        low, high = wanted.lengths
+        kinds.append(f"length {low}" if low == high else f"lengths {low} to {high}")
+    first = " Images with errors or faults come first." if special else ""
     told = f"{len(chosen):,} of {counted(total, 'image')}, {', '.join(kinds)}.{first}"
     return np.array(chosen, np.int64), told
 
@@ -165,7 +167,7 @@ def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[s
 def _items(
     report: Report, images: IntArray, faults: dict[int, list[str]]
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    """Sprites as data URLs, and what is known of the images on them."""
+    """Return sprites as data URLs, and the metadata of the images on them."""
     sprites: list[str] = []
     items: list[dict[str, Any]] = []
     rows: list[UInt8Array] = []
@@ -190,7 +192,7 @@ def _items(
 
 
 def _sprite(rows: list[UInt8Array], told: list[dict[str, Any]], number: int) -> str:
-    """Images one under the other, as a data URL; each is told its place."""
+    """Return images stacked vertically as a data URL, and store each position in its item."""
     sheet = np.zeros((sum(map(len, rows)), max(row.shape[1] for row in rows)), np.uint8)
     top = 0
     for row, item in zip(rows, told, strict=True):
@@ -207,7 +209,7 @@ def _item(
     digits = slice(int(table.first[image]), int(table.first[image + 1]))
     boxes = table.boxes[digits]
     measured = table.seen[digits] == Seen.MEASURED
-    # The spacing as it is seen; where pixels do not show it, as it is drawn.
+    # Measured spacing, or the spacing of the recipe where it could not be measured.
     gaps = [
         px if known else None
         for px, known in zip(
@@ -247,7 +249,7 @@ def _cut(text: str) -> str:
 
 
 def _heat(report: Report) -> tuple[list[list[int]], int]:
-    """The heat map in at most 256 columns, its brightest place 255; and how bright that is."""
+    """Return the heat map, scaled to a maximum of 255 and at most 256 columns, and its original maximum."""
     heat = report.table.heat
     step = max(1, -(-heat.shape[1] // _HEAT_COLUMNS))
     if not heat.size:

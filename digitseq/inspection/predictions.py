@@ -1,4 +1,4 @@
-"""Predictions of a model: read from CSV or JSONL, and matched with the images."""
+"""Read predictions of a model from CSV or JSONL, and match them to the images."""
 
 import csv
 import json
@@ -21,24 +21,24 @@ from digitseq.storage.inputs import open_input
 from digitseq.storage.open_folder import open_regular
 
 _NAMES = ("filename", "file_name", "file", "image", "path", "name")
-_INDEX = ("index", "idx", "id", "number", "", "unnamed: 0")  # the last two are how pandas writes its own
+_INDEX = ("index", "idx", "id", "number", "", "unnamed: 0")  # the last two are the unnamed index of pandas
 _TEXTS = ("prediction", "predictions", "predicted", "pred", "predicted_text", "text", "output")
 _CONFIDENCES = ("confidence", "score", "probability", "prob", "conf")
 _LONGEST = 10_000  # characters of one prediction
 _LONGEST_LINE = 1 << 17  # characters
 _PIECE = 1 << 16
-_MOST_PIPED = 1 << 32  # bytes, on the disk
+_MOST_PIPED = 1 << 32  # bytes, spooled to disk
 
 
 @dataclass(frozen=True)
 class Predictions:
     """
-    What a model read.
+    Predictions of a model, in the order of a table.
 
     Attributes:
-        name: the file.
-        texts: one for each image of the table, in its order; None where there is none.
-        confidences: likewise; None where none was given.
+        name: file name, or "predictions".
+        texts: predicted text per image; None if there is no prediction.
+        confidences: confidence per image; None if there is none.
     """
 
     name: str
@@ -47,19 +47,19 @@ class Predictions:
 
 
 Given: TypeAlias = str | Path | Sequence[str | None] | Mapping[str, str | None] | Mapping[int, str | None]
-"""Predictions as somebody has them."""
+"""Accepted forms of predictions: a file, a sequence of texts, or a mapping from name or index to text."""
 
 
 class Entry(NamedTuple):
     """
-    One line of a file of predictions.
+    One prediction.
 
     Attributes:
-        where: the file and the line, for messages.
-        line: its number, from 1.
-        key: the image's name, or its index.
-        text: what was read.
-        confidence: of the model, or None.
+        where: file and line, for messages.
+        line: line number, from 1.
+        key: file name or index of the image.
+        text: predicted text.
+        confidence: confidence of the model; None if there is none.
     """
 
     where: str
@@ -71,17 +71,17 @@ class Entry(NamedTuple):
 
 def entries_of(predictions: Given) -> tuple[str, Iterable[Entry]]:
     """
-    Predictions as somebody has them.
+    Convert any accepted form of predictions to entries.
 
     Args:
-        predictions: a file; or texts in the order of the images, None where there is none; or file name or
-            index → text.
+        predictions: a file, a sequence of texts in image order (None where there is no prediction), or a
+            mapping from file name or index to text.
 
     Returns:
-        What to call them, and one entry for each.
+        Name for messages, and one entry per prediction.
 
     Raises:
-        FormatError: something in it is not a prediction.
+        FormatError: a prediction is invalid.
     """
     if isinstance(predictions, str | Path):
         return str(predictions), PredictionsFile(home_path(predictions))
@@ -98,25 +98,25 @@ class PredictionsFile:
     """
     A file of predictions: CSV with a header, or one JSON object per line.
 
-    It is read line by line, each time that somebody goes through it, so its length does not matter.
+    It is read line by line on every iteration, so files of any length fit into memory.
     """
 
     def __init__(self, path: Path) -> None:
         """
-        Open it, and make sure that all of it can be read.
+        Open a file and check all of its lines.
 
         Args:
-            path: a regular file or a pipe.
+            path: regular file or pipe.
 
         Raises:
-            FormatError: it is not such a file; the sentence names the line.
+            FormatError: the file is invalid; the message names the line.
         """
         import tempfile
 
         self._path = path
         with system_errors(FormatError, f"{path} cannot be read"), open_input(path) as file:
             self._spool: IO[bytes] | None = None
-            if not file.seekable():  # a pipe can be read once
+            if not file.seekable():  # a pipe can be read only once
                 spool = tempfile.TemporaryFile()  # noqa: SIM115 - kept
                 size = 0
                 while piece := file.read(_PIECE):
@@ -129,10 +129,10 @@ class PredictionsFile:
 
     def __iter__(self) -> Iterator[Entry]:
         """
-        Its lines.
+        Yield one entry per prediction.
 
         Raises:
-            FormatError: one of them is not a prediction; the sentence names it.
+            FormatError: a line is invalid; the message names it.
         """
         with ExitStack() as stack:
             if self._spool is None:
@@ -146,7 +146,7 @@ class PredictionsFile:
             if not start.removeprefix(BOM_UTF8).strip():
                 raise FormatError(f"{self._path}: empty; {_EXPECTED}")
             text = TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-            stack.callback(text.detach)  # the file is not the wrapper's to close
+            stack.callback(text.detach)  # keep the wrapper from closing the file
             lines = _lines(self._path, text)
             read = _json_rows if _is_json(self._path, start) else _csv_rows
             for line, *row in read(self._path, lines):
@@ -154,7 +154,7 @@ class PredictionsFile:
 
 
 def _lines(path: Path, text: TextIOWrapper) -> Iterator[str]:
-    """Lines of a file, which are UTF-8 and not endless."""
+    """Yield the lines of a file; raise FormatError if one is too long or not UTF-8."""
     for number in count(1):
         line = text.readline(_LONGEST_LINE)
         if not line:
@@ -170,16 +170,19 @@ def match_predictions(
     name: str, entries: Iterable[Entry], table: Table, *, partial: bool = False
 ) -> Predictions:
     """
-    Predictions in the order of the images.
+    Match predictions to images.
 
     Args:
-        name: of the file, for messages.
-        entries: its lines.
-        table: the images.
-        partial: some images may have no prediction.
+        name: name of the file, for messages.
+        entries: predictions.
+        table: images.
+        partial: allow images without a prediction.
+
+    Returns:
+        Predictions in the order of the images.
 
     Raises:
-        FormatError: an image is not there, has two predictions or none; the sentence names the line.
+        FormatError: an image is unknown, or has two predictions or none; the message names the line.
     """
     images = _Images(table)
     texts: list[str | None] = [None] * len(table)
@@ -191,21 +194,21 @@ def match_predictions(
             continue
         if lines[image]:
             raise FormatError(
-                f"{entry.where}: {table.name(image)} has a prediction already, in line {lines[image]}"
+                f"{entry.where}: {table.name(image)} already has a prediction, in line {lines[image]}"
             )
         lines[image], texts[image], confidences[image] = entry.line, entry.text, entry.confidence
     if (lacking := lines.count(0)) and not (partial and lacking < len(table)):
         first = next((table.name(image) for image in range(len(table)) if not lines[image]), "")
         raise FormatError(
-            f"{name}: {lacking:,} of {counted(len(table), 'image')} without a prediction, the first {first}",
-            hint="--split names the split they are for; --partial scores those that are there",
+            f"{name}: no prediction for {lacking:,} of {counted(len(table), 'image')}; the first is {first}",
+            hint="use --split to inspect one split only, or --partial to score the images with predictions",
         )
     return Predictions(name, texts, confidences)
 
 
-_EXPECTED = "expected a column filename (or index) and a column prediction"
+_EXPECTED = "expected a filename (or index) column and a prediction column"
 Cells = tuple[int, bool, Any, Any, Any]
-"""Line, whether the image is told by its index, name or index, prediction, confidence."""
+"""Line, whether the image is identified by index, file name or index, prediction, confidence."""
 
 
 def _is_json(path: Path, start: bytes) -> bool:
@@ -223,7 +226,7 @@ def _csv_rows(path: Path, lines: Iterator[str]) -> Iterator[Cells]:
         header = [cell.strip() for cell in next(reader)]
         twice = [name for name in header if header.count(name) > 1]
         if twice:
-            raise FormatError(f"{path}, line 1: the column {short(twice[0])} occurs twice")
+            raise FormatError(f"{path}, line 1: duplicate column {short(twice[0])}")
         indexed, image, prediction, confidence = _columns(path, 1, header)
         while True:
             line = reader.line_num + 1
@@ -248,11 +251,11 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[Cells]:
             continue
         found = None
         with suppress(ValueError, RecursionError):
-            found = json.loads(part)  # pandas and Python write NaN
+            found = json.loads(part)  # accepts NaN, which pandas and Python write
         if not isinstance(found, dict):
-            hint = "pandas writes such a file with to_json(orient='records', lines=True)"
+            hint = "in pandas, write the file with to_json(orient='records', lines=True)"
             raise FormatError(
-                f"{path}, line {line}: expected one JSON object a line, got {short(part.strip())}",
+                f"{path}, line {line}: expected one JSON object per line, got {short(part.strip())}",
                 hint=hint if isinstance(found, list) else "",
             )
         indexed, image, prediction, confidence = _columns(path, line, list(found))
@@ -260,7 +263,7 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[Cells]:
 
 
 def _columns(path: Path, line: int, header: list[str]) -> tuple[bool, str, str, str]:
-    """Whether images are told by index, and the columns of image, prediction and confidence (or nothing)."""
+    """Return whether images have an index, and the columns of image, prediction and confidence (if any)."""
     lower = {name.lower(): name for name in reversed(header)}
 
     def pick(*names: str) -> str | None:
@@ -276,10 +279,10 @@ def _columns(path: Path, line: int, header: list[str]) -> tuple[bool, str, str, 
 
 def _entry(where: str, line: int, indexed: bool, key: Any, text: Any, confidence: Any) -> Entry:
     if not isinstance(text, str):
-        hint = 'a number has lost its leading zeros; write "0042"' if isinstance(text, int | float) else ""
+        hint = 'numbers lose leading zeros; write "0042"' if isinstance(text, int | float) else ""
         raise FormatError(f"{where}: expected the prediction as text, got {short(text)}", hint=hint)
     if len(text) > _LONGEST:
-        raise FormatError(f"{where}: the prediction has {len(text):,} characters")
+        raise FormatError(f"{where}: expected a prediction of at most {_LONGEST:,}, got {len(text):,} characters")
     if indexed and isinstance(key, str) and _is_number(key.strip()):
         key = int(key)
     if type(key) is not int and (indexed or not isinstance(key, str)):
@@ -290,9 +293,9 @@ def _entry(where: str, line: int, indexed: bool, key: Any, text: Any, confidence
 
 class _Images:
     """
-    Finds the image that a file name or an index means.
+    Lookup of images by file name or index.
 
-    A name may lack the folders that are the same for all images, or have the dataset's own before it.
+    A name may omit leading folders, if it stays unambiguous, or start with the path of the dataset.
     """
 
     def __init__(self, table: Table) -> None:
@@ -305,7 +308,7 @@ class _Images:
             self._before = ("", f"{own.name}/", *sorted(whole))
 
     def find(self, where: str, key: str | int) -> int | None:
-        """The image; None if it is of a split that is not looked at."""
+        """Return the image; None if it belongs to a split that is not inspected."""
         count = len(self._table)
         if isinstance(key, int):
             if 0 <= key < count:
@@ -313,7 +316,7 @@ class _Images:
             raise FormatError(f"{where}: there is no image {key}; images are numbered 0 to {count - 1}")
         name = key.replace("\\", "/").removeprefix("./")
         for before in self._before:
-            for end in ("", ".png"):  # the keys of samples in shards have no end
+            for end in ("", ".png"):  # keys of samples in shards have no suffix
                 own = name[len(before) :] + end
                 if name.startswith(before) and (image := self._names.get(own)) is not None:
                     return image
@@ -324,15 +327,15 @@ class _Images:
             return found[0]
         if found:
             names = " or ".join(self._table.name(image) for image in found)
-            raise FormatError(f"{where}: {short(key)} could be {names}", hint="--split names the split")
+            raise FormatError(f"{where}: {short(key)} is ambiguous: {names}", hint="choose one with --split")
         if _is_number(key):
             return self.find(where, int(key))
         first = self._table.name(0) if count else "missing"
-        raise FormatError(f"{where}: {short(key)} is not among the images, the first is {first}")
+        raise FormatError(f"{where}: {short(key)} is not one of the images; the first is {first}")
 
     @cached_property
     def _ends(self) -> dict[str, list[int]]:
-        """Names without some of their folders → at most two images."""
+        """Names without some leading folders → at most two images with that ending."""
         ends: dict[str, list[int]] = {}
         for name, image in self._names.items():
             parts = name.split("/")
@@ -356,6 +359,6 @@ def _confidence(where: str, value: Any) -> float | None:
             number = float(value)
     if isfinite(number):
         return number
-    if isinstance(value, float) and isnan(value):  # JSON of Python and pandas
+    if isinstance(value, float) and isnan(value):  # written as NaN by Python and pandas
         return None
     raise FormatError(f"{where}: expected a number as confidence, got {short(value)}")

@@ -1,4 +1,4 @@
-"""What a recipe promises of each image. It follows from the recipe alone, so no glyphs are needed."""
+"""Derive the expected properties of each image from the recipe alone, without glyphs."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ from digitseq.recipe import Recipe
 @dataclass(frozen=True)
 class Promise:
     """
-    What some images should be.
+    Expected properties of some images.
 
     Attributes:
-        labels: their labels.
-        gaps_px: int (images, digits − 1), as drawn.
-        strengths: effect in use → float (images,), how far from neutral it was on average over the digits.
-        clean: bool (images,), black paper and nothing but ink on it, once inversion is undone.
+        labels: labels.
+        gaps_px: int (images, digits − 1), sampled spacing in px.
+        strengths: effect in use → float (images,), distance from the neutral strength, averaged over digits.
+        clean: bool (images,), nothing but ink on black paper, once inversion is undone.
         white: bool (images,), black on white.
     """
 
@@ -35,10 +35,10 @@ class Promise:
 
 def promise(recipe: Recipe, indices: IntArray) -> Promise:
     """
-    What some images of a recipe should be.
+    Return the expected properties of some images.
 
     Args:
-        recipe: of one split.
+        recipe: recipe of one split.
         indices: int (images,), in [0, len(recipe)).
     """
     starts = streams.image_starts(streams.seed_start(recipe.seed), indices + recipe.index)

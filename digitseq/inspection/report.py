@@ -1,4 +1,4 @@
-"""The report: what was seen, as numbers and sentences. How it is shown is somebody else's business."""
+"""Build the report of an inspection: numbers and findings, independent of how they are displayed."""
 
 from collections import Counter
 from copy import deepcopy
@@ -19,32 +19,32 @@ _BINS = 20  # of the histograms of shares
 @dataclass(frozen=True, eq=False)
 class Report:
     """
-    What was seen.
+    Results of an inspection.
 
     Attributes:
-        name: what was looked at.
+        name: path as given, or "recipe".
         kind: "dataset", "recipe" or "image".
-        images: how many there are.
-        inspected: how many were looked at.
-        recipe: as plain JSON types; None where there is none.
-        splits: split → images looked at.
-        width_px: of the images.
-        lengths: digits of a label → images; ascending.
-        digits: how often each digit 0–9 occurs.
-        width_use: share of the width between the first and the last ink; None where ink cannot be told.
-        width_use_counts: images in each of twenty equal steps of that share.
-        spacing: between neighbours.
+        images: number of images.
+        inspected: number of images inspected.
+        recipe: recipe as plain JSON types; None if unknown.
+        splits: split → number of images inspected.
+        width_px: width of the images.
+        lengths: digits per label → number of images; ascending.
+        digits: count of each digit 0–9.
+        width_use: share of the width from the first to the last inked column; None if not measurable.
+        width_use_counts: images in each of twenty equal bins of that share, 0 to 1.
+        spacing: spacing between neighbours.
         ink: mean brightness of the images, 0 to 1.
-        ink_counts: images in each of twenty equal steps from 0 to the greatest.
-        labels: how many different labels there are.
-        common_labels: the most frequent labels that occur more than once, and how often.
-        twins: images that have the pixels of an earlier one.
-        glyphs: how many different glyphs were used, and how often the most used one; None if not known.
-        shared_glyphs: glyphs that occur in more than one split.
-        shared_labels: labels that occur in more than one split.
-        findings: what is wrong, or worth knowing.
-        scores: how good the predictions are; None without predictions.
-        table: the columns behind it, for whoever draws.
+        ink_counts: images in each of twenty equal bins, from 0 to the maximum.
+        labels: number of distinct labels.
+        common_labels: most frequent labels that occur more than once → count.
+        twins: number of images with the same pixels as an earlier one.
+        glyphs: number of distinct glyphs, and uses of the most used one; None if unknown.
+        shared_glyphs: number of glyphs that occur in more than one split.
+        shared_labels: number of labels that occur in more than one split.
+        findings: faults and notes.
+        scores: scores of the predictions; None without predictions.
+        table: per-image and per-digit values behind the report.
     """
 
     name: str
@@ -73,11 +73,11 @@ class Report:
 
     @property
     def faults(self) -> int:
-        """How many things are wrong."""
+        """Total number of faults."""
         return sum(finding.count for finding in self.findings if finding.fault)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the columns, as plain JSON types."""
+        """Return all attributes except ``table`` as plain JSON types."""
         plain = {name: value for name, value in vars(self).items() if name not in ("table", "scores")}
         spread = self.spacing.spread
         return deepcopy(plain) | {
@@ -93,10 +93,10 @@ class Report:
 
 def make_report(table: Table) -> Report:
     """
-    A report from its columns, without scores.
+    Build a report from a table, without scores.
 
     Args:
-        table: what was gathered.
+        table: measurements of the images.
     """
     subject, count = table.subject, len(table)
     sizes = np.diff(table.first)

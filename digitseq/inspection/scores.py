@@ -1,4 +1,4 @@
-"""How good predictions are: alignment of label and prediction, and what follows from it."""
+"""Score predictions: align them with labels and compute accuracy, error rates and confusions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,23 +13,23 @@ from digitseq.inspection.predictions import Predictions
 from digitseq.inspection.table import Table
 
 OTHER, NONE = 10, 11
-"""Columns of the confusion matrix beside 0–9: another character was read, or nothing."""
+"""Columns of the confusion matrix after 0–9: another character was predicted, or nothing."""
 NOTHING = 10
-"""Row of the confusion matrix beside 0–9: nothing is there."""
-_STEPS = 5  # groups of an effect's strength
-_ODD, _ENOUGH = 2, 20  # lines that are no accident; images of which chance reads one
-_FEW_SPACINGS = 24  # more different spacings than these are put into groups
+"""Row of the confusion matrix after 0–9: no digit, for insertions."""
+_STEPS = 5  # groups per effect, by strength
+_ODD, _ENOUGH = 2, 20  # predictions that are no coincidence; images of which at least one should be correct
+_FEW_SPACINGS = 24  # a wider range of spacings is grouped
 
 
 @dataclass(frozen=True)
 class Rate:
     """
-    How much of a group was read right.
+    Accuracy within a group.
 
     Attributes:
-        group: what the group is.
-        right: how many.
-        of: of how many.
+        group: name of the group.
+        right: number of correct items.
+        of: number of items.
     """
 
     group: str
@@ -38,24 +38,24 @@ class Rate:
 
     @property
     def share(self) -> float:
-        """Right of all, 0 to 1."""
+        """Share of correct items, 0 to 1."""
         return self.right / self.of if self.of else 0.0
 
 
 @dataclass(frozen=True)
 class Mistake:
     """
-    An image that was not read right.
+    An image with a wrong prediction.
 
     Attributes:
-        image: its place in the table.
-        name: its file.
-        label: what it shows.
-        prediction: what was read.
-        confidence: as the model gave it, or None.
-        errors: how many edits make the prediction the label.
-        above: the label, with a space where something was inserted.
-        below: the prediction under it, with a space where a digit was missed; a space that was read is ␣.
+        image: index in the table.
+        name: file name.
+        label: label.
+        prediction: predicted text.
+        confidence: confidence of the model; None if there is none.
+        errors: edit distance of prediction and label.
+        above: aligned label, with a space for each insertion.
+        below: aligned prediction, with a space for each deletion; a predicted space is shown as ␣.
     """
 
     image: int
@@ -71,33 +71,33 @@ class Mistake:
 @dataclass(frozen=True, eq=False)
 class Scores:
     """
-    How good predictions are.
+    Scores of the predictions of a model.
 
-    Rates of images count those that are read right as a whole, rates of digits those that the alignment pairs
-    with an equal character.
+    An image is correct if its prediction equals its label; a digit is correct if the alignment pairs it with
+    the same character.
 
     Attributes:
-        name: the file of the predictions.
-        images: how many have a prediction.
-        right: how many were read right as a whole.
-        digits: digits of their labels.
-        substitutions: digits that were read as another character.
-        insertions: characters that were read where nothing is.
-        deletions: digits that were not read.
-        confusion: int (11, 12): rows the digit shown, 0–9 and "nothing"; columns what was read, 0–9, another
+        name: name of the prediction file.
+        images: number of images with a prediction.
+        right: number of correct images.
+        digits: number of digits in their labels.
+        substitutions: digits predicted as another character.
+        insertions: predicted characters that match no digit of the label.
+        deletions: digits that were not predicted.
+        confusion: int (11, 12): rows are true digits 0–9 and "nothing"; columns are predictions 0–9, another
             character, and nothing.
-        by_length: images, by digits of their label.
-        by_spacing: digits, by the spacing on their narrower side, px, as drawn (as seen without a recipe).
-        by_digit: digits, by which one.
-        by_position: digits, by their place from the left.
-        by_split: images, by split.
-        by_effect: effect → images, by its mean strength over their digits (its distance from neutral).
-        confidence: mean confidence of images read right and of the others; None where there is none.
-        mistakes: all images that were not read right, the worst first: most edits a digit, then the
-            most confident.
-        texts: prediction of each image of the table; None where there is none.
-        confidences: likewise.
-        notes: what is suspicious about the predictions.
+        by_length: accuracy of images, by label length.
+        by_spacing: accuracy of digits, by the spacing in px on their narrower side: that of the recipe, or
+            measured if there is no recipe.
+        by_digit: accuracy of digits, by true digit.
+        by_position: accuracy of digits, by position in the label, from 1.
+        by_split: accuracy of images, by split.
+        by_effect: effect → accuracy of images, by its mean strength (distance from neutral) over the digits.
+        confidence: mean confidence of correct and of wrong images; None where there is none.
+        mistakes: all wrong images, worst errors first: most edits per digit, then highest confidence.
+        texts: prediction per image of the table; None if there is none.
+        confidences: confidence per image of the table; None if there is none.
+        notes: signs of mistakes in the prediction file.
     """
 
     name: str
@@ -122,21 +122,21 @@ class Scores:
 
     @property
     def sequence_accuracy(self) -> float:
-        """Share of images that were read right as a whole."""
+        """Share of correct images, 0 to 1."""
         return self.right / self.images if self.images else 0.0
 
     @property
     def errors(self) -> int:
-        """Edits in all."""
+        """Total number of edits."""
         return self.substitutions + self.insertions + self.deletions
 
     @property
     def cer(self) -> float:
-        """Character error rate: edits by digits of the labels; above 1 if much is inserted."""
+        """Character error rate: edits divided by digits of the labels; over 1 with many insertions."""
         return self.errors / self.digits if self.digits else 0.0
 
     def groups(self) -> list[tuple[str, tuple[Rate, ...]]]:
-        """All rates, each with what it counts and by what: "images by length", "digits by spacing", …."""
+        """Return all rates with their titles, such as "images by length" or "digits by spacing"."""
         return [
             ("images by length", self.by_length),
             ("images by split", self.by_split if len(self.by_split) > 1 else ()),
@@ -147,13 +147,13 @@ class Scores:
         ]
 
     def of_images(self, images: Sequence[int]) -> Predictions:
-        """The predictions of some images alone."""
+        """Return the predictions of some images only."""
         inside = set(images)
         texts = [text if i in inside else None for i, text in enumerate(self.texts)]
         return Predictions(self.name, texts, self.confidences)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return the scores as plain JSON types."""
         values = {
             name: value
             for name, value in vars(self).items()
@@ -177,14 +177,14 @@ def _rates(rates: Sequence[Rate]) -> list[dict[str, Any]]:
 
 def score(table: Table, predictions: Predictions) -> Scores:
     """
-    How good predictions are.
+    Score predictions.
 
     Args:
-        table: the images.
-        predictions: one for each image, or None.
+        table: images.
+        predictions: predictions in the order of the table.
     """
     images = np.array([i for i, text in enumerate(predictions.texts) if text is not None], np.int64)
-    read = np.zeros(len(table.digit), np.bool_)  # each digit: was it read right?
+    read = np.zeros(len(table.digit), np.bool_)  # whether each digit is correct
     whole = np.zeros(len(table), np.bool_)
     confusion = np.zeros((11, 12), np.int64)
     counts = {"replace": 0, "insert": 0, "delete": 0}
@@ -246,7 +246,7 @@ def _count_errors(
     counts: dict[str, int],
     read: AnyArray,
 ) -> int:
-    """Count the errors of an alignment, in place; ``read`` begins with the digits of its label."""
+    """Return the errors of an alignment, and add it to the counts; ``read`` starts at its first digit."""
     place = errors = 0
     for shown, seen in zip(above, below, strict=True):
         row = NOTHING if shown is None else _column(shown)
@@ -262,14 +262,14 @@ def _count_errors(
 
 def align(label: str, prediction: str) -> tuple[list[str | None], list[str | None]]:
     """
-    Label and prediction, character under character; None where the other has one more.
+    Align label and prediction character by character, with None for each insertion or deletion.
 
-    The alignment has the fewest edits (Levenshtein); where several have, it is the one that rapidfuzz gives.
+    The alignment has the fewest edits (Levenshtein); rapidfuzz chooses among several such alignments.
 
     >>> align("0042", "042")
     (['0', '0', '4', '2'], ['0', None, '4', '2'])
     """
-    from rapidfuzz.distance import Levenshtein  # 16 ms, only for predictions
+    from rapidfuzz.distance import Levenshtein  # takes 16 ms, so only if there are predictions
 
     above: list[str | None] = []
     below: list[str | None] = []
@@ -295,7 +295,7 @@ def _grouped(values: IntArray, right: AnyArray, say: Callable[[int], str] = str)
 
 
 def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Rate, ...]:
-    """Digits by the spacing on their narrower side."""
+    """Return the accuracy of digits by the spacing on their narrower side."""
     if table.subject.recipe is not None:
         behind, known = table.drawn_px, table.is_drawn
     else:
@@ -319,12 +319,12 @@ def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Ra
 
 
 def _by_strength(values: AnyArray, right: AnyArray) -> tuple[Rate, ...]:
-    """Images by the strength of an effect: those without it, and equal steps of its range."""
+    """Return the accuracy of images by the strength of an effect: 0, and equal steps up to the maximum."""
     used = values > 0
     greatest = float(values.max(initial=0))
     if not greatest:
         return _grouped(np.zeros(len(values), np.int64), right, lambda _: "0")
-    if len(np.unique(values)) <= _STEPS + 1:  # counts, such as of occlusions
+    if len(np.unique(values)) <= _STEPS + 1:  # counts, such as the number of occlusions
         which = [(value, values == value) for value in np.unique(values).tolist()]
         return tuple(
             Rate(f"{value:g}", int(np.count_nonzero(right[same])), int(np.count_nonzero(same)))
@@ -350,14 +350,14 @@ def _mean_confidence(
 
 
 def _suspicions(pairs: list[tuple[str, str]]) -> Iterator[str]:
-    """What looks like a mistake in the making of the file, not in the reading of the images."""
+    """Yield notes on predictions that suggest a mistake in the file rather than in the model."""
     lost = sum(
         label[:1] == "0" and text != label and text == (label.lstrip("0") or "0") for label, text in pairs
     )
     if lost >= _ODD and not any(text[:1] == "0" and len(text) > 1 for _, text in pairs):
-        yield f"{lost:,} predictions are their label without its leading zeros: were they taken for numbers?"
+        yield f"{lost:,} predictions equal their label without its leading zeros; were they saved as numbers?"
     strange = [text for _, text in pairs if text and not (text.isascii() and text.isdigit())]
     if len(strange) >= max(_ODD, len(pairs) // 10):
-        yield f"{len(strange):,} predictions have characters that are not digits, such as {short(strange[0])}"
+        yield f"{len(strange):,} predictions contain non-digit characters, such as {short(strange[0])}"
     if len(pairs) >= _ENOUGH and not any(label == text for label, text in pairs):
-        yield "not one image was read right: are these predictions of these images?"
+        yield "no prediction is correct; do the predictions belong to these images?"

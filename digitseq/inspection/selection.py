@@ -1,4 +1,4 @@
-"""Which images to show: some at random, or those of a kind, or the most extreme."""
+"""Select the images to show: at random, by label or length, or by an extreme."""
 
 import re
 from dataclasses import dataclass
@@ -21,25 +21,24 @@ from digitseq.sequence import MAX_DIGITS
 Order: TypeAlias = Literal["random", "first", "widest", "touching", "worst"]
 ORDERS: tuple[str, ...] = get_args(Order)
 ANY_DIGITS = "*"
-NO_PREDICTIONS = "the worst can be told only with predictions"
+NO_PREDICTIONS = "'worst' requires predictions"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     """
-    Which images to show.
+    Which images to show, and in which order.
 
     Args:
-        order: "random" by the seed; "first" in their order; "widest" by the extent of their ink; "touching"
-            by how many neighbours are 0 px or less apart, then how near the others are; "worst" those that
-            were not read right, the worst first. None is the worst, where there are predictions, and then
-            the others at random.
-        label: show labels of this pattern alone: digits, # for any digit, * for any number of digits.
-        length: show only labels of (min, max) digits, or of exactly this many.
-        seed: of the random order.
+        order: "random": shuffled by the seed; "first": in dataset order; "widest": widest ink first;
+            "touching": most gaps of 0 px or less first, then smallest total spacing; "worst": errors only,
+            worst errors first. None: worst errors first if there are predictions, then the rest at random.
+        label: label pattern: digits, # for any digit, * for any number of digits.
+        length: number of digits, or a range (min, max).
+        seed: seed of the random order.
 
     Raises:
-        ArgumentError: a value is not what it must be.
+        ArgumentError: a value is invalid.
     """
 
     order: str | None = None
@@ -58,30 +57,30 @@ class Choice:
 
     @property
     def lengths(self) -> tuple[int, int] | None:
-        """Fewest and most digits; None for any."""
-        return cast("tuple[int, int] | None", self.length)  # one number became two
+        """Minimum and maximum number of digits; None for any."""
+        return cast("tuple[int, int] | None", self.length)  # __post_init__ turned one number into a pair
 
     @property
     def narrow(self) -> str:
-        """The name of the setting that leaves images out, if one does."""
+        """Name of the setting to blame if no image matches."""
         named = {"label": self.label, "length": self.length, "order": self.order}
         return next((name for name, value in named.items() if value is not None), "images")
 
 
 def choose(report: Report, count: int, wanted: Choice) -> IntArray:
     """
-    The first images of a choice.
+    Return the first images of a choice.
 
     Args:
-        report: what to choose from.
-        count: at most so many.
-        wanted: which.
+        report: report on the images.
+        count: maximum number of images.
+        wanted: which images, in which order.
 
     Returns:
-        int (images,), places in the report's table.
+        Int (images,), indices into the report's table.
 
     Raises:
-        ArgumentError: there are no such images, or the worst are asked for and there are no predictions.
+        ArgumentError: no image matches, or the order is "worst" and there are no predictions.
     """
     table = report.table
     images = np.flatnonzero(_fits(table, wanted)).astype(np.int64)
@@ -101,13 +100,13 @@ def choose(report: Report, count: int, wanted: Choice) -> IntArray:
             raise ArgumentError("order", NO_PREDICTIONS)
         images = np.array(_worst(report, images), np.int64)
     if not len(images):
-        nothing = "no image was read wrong" if wanted.order == "worst" else "there are no such images to show"
+        nothing = "no errors to show" if wanted.order == "worst" else "no image matches"
         raise ArgumentError(wanted.narrow, nothing)
     return images[:count]
 
 
 def _worst(report: Report, images: IntArray) -> list[int]:
-    """Those of some images that were not read right, the worst first."""
+    """Return the misread images among some images, worst errors first."""
     inside = set(images.tolist())
     return [m.image for m in (report.scores.mistakes if report.scores else ()) if m.image in inside]
 
@@ -118,18 +117,18 @@ def _fits(table: Table, wanted: Choice) -> AnyArray:
     if wanted.lengths is not None:
         fits &= (sizes >= wanted.lengths[0]) & (sizes <= wanted.lengths[1])
     if wanted.label is not None:
-        # fnmatch's expressions do not go back and forth between stars.
+        # fnmatch translates to expressions that do not backtrack between stars.
         pattern = re.compile(translate(wanted.label.replace(ANY_DIGIT, "[0-9]")))
         fits &= np.array([pattern.match(label) is not None for label in table.labels], np.bool_)
     return fits
 
 
 def _nearness(table: Table) -> tuple[AnyArray, AnyArray]:
-    """Neighbours of each image that are 0 px or less apart, and the sum of all its spacings."""
+    """Return the number of gaps of 0 px or less in each image, and the sum of its spacings."""
     (stated, known), recipe = stated_gaps(table), table.subject.recipe
-    if recipe is not None and recipe.spacing_from == "contour":  # boxes that interlock share columns
+    if recipe is not None and recipe.spacing_from == "contour":  # interlocking boxes overlap
         stated, known = np.where(table.is_drawn, table.drawn_px, stated), known | table.is_drawn
-    is_told = table.seen <= Seen.TOUCHING  # touching digits are 0 px apart, as ``seen_px`` says
+    is_told = table.seen <= Seen.TOUCHING  # touching digits have a ``seen_px`` of 0
     px, known = np.where(is_told, table.seen_px, stated), known | is_told
     near = count_values(table.image[known & (px <= 0)], bins=len(table))
     room = count_values(table.image[known], weights=px[known], bins=len(table))

@@ -1,4 +1,4 @@
-"""A contact sheet: many images with their labels in one picture."""
+"""Draw contact sheets: many images with their labels in one picture."""
 
 from pathlib import Path
 
@@ -34,20 +34,21 @@ def draw_sheet(
     boxes: bool = False,
 ) -> UInt8Array:
     """
-    A contact sheet: images with their labels.
+    Draw a contact sheet: images with their labels.
 
     Args:
-        report: of the images.
-        rows: of the sheet.
-        cols: of the sheet; None for as many as fit into 1,400 px.
-        choice: which images; None for some at random, always the same.
-        boxes: draw the boxes of the digits.
+        report: report on the images.
+        rows: number of rows.
+        cols: number of columns; None for as many as fit into 1,400 px.
+        choice: images to show; None for a random sample with seed 0, worst errors first if there are
+            predictions.
+        boxes: outline the bounding boxes of the digits.
 
     Returns:
-        uint8 (height, width, 3), sRGB.
+        Uint8 (height, width, 3), sRGB.
 
     Raises:
-        ArgumentError: there are no such images, or the sheet would be too large.
+        ArgumentError: no image matches the choice, or the sheet would be too large.
 
     >>> from digitseq import inspect_dataset, make_recipe
     >>> report = inspect_dataset(make_recipe(["42"], (0, 0), 60, count=9, seed=1, source="builtin"))
@@ -69,22 +70,22 @@ def write_sheet(
     force: bool = False,
 ) -> Path:
     """
-    A contact sheet as a PNG file.
+    Write a contact sheet as a PNG file.
 
     Args:
         report: as in `draw_sheet`.
-        path: where to write it; a name ending in .png.
+        path: output file; its name ends in .png.
         rows: as in `draw_sheet`.
         cols: as in `draw_sheet`.
         choice: as in `draw_sheet`.
         boxes: as in `draw_sheet`.
-        force: replace a file of that name.
+        force: replace an existing file.
 
     Returns:
         The path.
 
     Raises:
-        OutputError: the file exists, or the system refuses.
+        OutputError: the file exists or cannot be written.
         ArgumentError: as in `draw_sheet`, or the name does not end in .png.
     """
     from PIL import Image
@@ -114,9 +115,7 @@ def _draw(report: Report, images: IntArray, rows: int, cols: int | None, boxes: 
         rows * (high + _CAPTION_PX + _MARGIN_PX) + _MARGIN_PX,
     )
     if width * height > _MOST_PIXELS:
-        raise ArgumentError(
-            "rows", f"the sheet would be {width:,}×{height:,} px; ask for fewer rows or columns"
-        )
+        raise ArgumentError("rows", f"the sheet would be {width:,}×{height:,} px; use fewer rows or columns")
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
     for place, image in enumerate(images.tolist()):
@@ -133,9 +132,9 @@ def _draw(report: Report, images: IntArray, rows: int, cols: int | None, boxes: 
                     draw.rectangle((x + left * _SCALE, y + top * _SCALE, *corner), outline=_BOX)
         text, colour = _caption(report, image)
         fits = next((n for n in range(len(text), 0, -1) if draw.textlength(text[:n], font) <= wide), 0)
-        text = text if fits == len(text) else text[: fits - 1] + "…"
+        text = text if fits == len(text) else text[: max(fits - 1, 0)] + "…"
         draw.text((x, y + high + 1), text, colour, font)
-    return np.array(sheet, np.uint8)  # a copy, as Pillow shares its memory read-only
+    return np.array(sheet, np.uint8)  # copied, because Pillow's memory is read-only
 
 
 def _caption(report: Report, image: int) -> tuple[str, tuple[int, int, int]]:

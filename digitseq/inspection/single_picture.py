@@ -1,4 +1,4 @@
-"""A single picture, with the recipe that it carries or without."""
+"""Open a single image, with or without an embedded recipe."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,7 +22,7 @@ _MOST_PIXELS = 28 * 1_000_000
 
 @dataclass(frozen=True)
 class PictureSplit:
-    """One picture in a file."""
+    """A split that consists of one image file."""
 
     path: Path
     split: str
@@ -33,32 +33,32 @@ class PictureSplit:
         return 1
 
     def name(self, number: int) -> str:
-        """The file name of an image, or its number."""
+        """Return the file name of the image."""
         return self.path.name
 
     def image(self, number: int) -> UInt8Array | None:
-        """The pixels of one image, as stored."""
+        """Return the pixels of the image as stored."""
         return self.row.image
 
     def leftovers(self) -> list[Problem]:
-        """What is wrong with the split as a whole: nothing beside its row."""
+        """Return no problems; those of the image are in its row."""
         return []
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
-        """All images, or some."""
+        """Yield the one row."""
         yield self.row
 
 
 def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
     """
-    A picture in a file.
+    Open an image file.
 
     Args:
-        path: any image that Pillow reads.
-        open_glyphs: opens the glyphs of its recipe, if they are at hand.
+        path: image in a format that Pillow reads.
+        open_glyphs: opens the glyphs of a recipe, if available.
 
     Raises:
-        FormatError: it is no image, or the recipe that it carries is damaged.
+        FormatError: the file is not an image, or its embedded recipe is invalid.
     """
     pixels, text = _read_picture(path)
     if "recipe" not in text:
@@ -70,10 +70,10 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
             raise ValueError("it has no images")
         label = promise(recipe, np.zeros(1, np.int64)).labels[0]
     except (ValueError, DigitSeqError) as error:
-        raise FormatError(f"{path}: its recipe is damaged ({error})") from error
+        raise FormatError(f"{path}: the embedded recipe is invalid ({error})") from error
     problems: list[Problem] = []
     boxes, glyphs, drawn = [], [], None
-    with suppress(DigitSeqError):  # without the glyphs there is less to tell
+    with suppress(DigitSeqError):  # without the glyphs, the pixels cannot be compared
         source = open_glyphs(recipe)
         if text.get("source", "").endswith(source.digest):
             drawn = next(draw_batches(recipe, source.choose(recipe.split)))
@@ -82,13 +82,13 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
     else:
         boxes, glyphs = drawn.boxes[0].tolist(), drawn.origins[0].tolist()
         if not np.array_equal(drawn.images[0], pixels):
-            problems.append(("pixels", f"{path.name}: its pixels are not those that its recipe draws"))
+            problems.append(("pixels", f"{path.name}: pixels differ from what the recipe renders"))
     row = Row(0, label, pixels, boxes, glyphs, problems)
     return Subject(str(path), "image", [PictureSplit(path, recipe.split, recipe, row)], recipe)
 
 
 def _runs(image: UInt8Array, count: int) -> list[list[int]]:
-    """Boxes of the runs of inked columns, if there are as many as digits; else none."""
+    """Return one box per run of inked columns, or no boxes if there are not `count` runs."""
     edges = np.flatnonzero(np.diff(np.pad(image.any(0).astype(np.int8), 1))).astype(np.int64)
     starts, ends = edges[::2].tolist(), edges[1::2].tolist()
     if len(starts) != count:
@@ -106,11 +106,11 @@ def _read_picture(path: Path) -> tuple[UInt8Array, dict[str, str]]:
     try:
         with Image.open(BytesIO(read_input(path, MOST_IMAGE)), formats=IMAGE_FORMATS) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
-                raise FormatError(f"{path}: {picture.width}×{picture.height} is too large to look at")
+                raise FormatError(f"{path}: {picture.width}×{picture.height} px; too large to inspect")
             return np.asarray(picture.convert("L")), getattr(picture, "text", {})
     except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise FormatError(f"{path}: not an image, not a recipe (.json), not a folder of a dataset") from error
+        raise FormatError(f"{path}: expected an image, a recipe (.json) or a dataset folder") from error
     except OSError as error:
-        if error.errno is not None:  # the system's; Pillow's own have none
+        if error.errno is not None:  # raised by the system; Pillow's own errors have no errno
             raise
-        raise FormatError(f"{path}: a damaged image ({error})") from error
+        raise FormatError(f"{path}: the image is damaged ({error})") from error

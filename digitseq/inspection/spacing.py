@@ -1,4 +1,4 @@
-"""Spacing between neighbours: as the pixels show it, beside what the recipe promised."""
+"""Compare the spacing measured in the pixels with the spacing that the recipe specifies."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from digitseq.inspection.table import Table
 
 @dataclass(frozen=True)
 class Spread:
-    """Least, mean and greatest of some numbers."""
+    """Minimum, mean and maximum of some numbers."""
 
     least: float
     mean: float
@@ -22,17 +22,18 @@ class Spread:
 @dataclass(frozen=True)
 class Spacing:
     """
-    Spacing between neighbouring digits, as the pixels show it.
+    Spacing between neighbouring digits, measured in the pixels.
 
     Attributes:
-        measured_from: "ink", "tile" or "contour": what the recipe means by it; "" without a recipe.
+        measured_from: "ink", "tile" or "contour", as the recipe defines spacing; "" without a recipe.
         promised_px: (min, max) of the recipe; None without one.
-        counts: px → how many gaps; ascending.
-        touching: neighbours whose ink meets, where contours are measured.
-        unseen: neighbours that pixels cannot tell apart: they share columns, or the paper is not blank.
-        skipped: neighbours that were not looked at: contours are measured in at most 2,000 images.
-        outside: gaps that the recipe does not allow.
-        different: gaps that are not those that the recipe draws for their image, those outside among them.
+        counts: spacing in px → number of gaps; ascending.
+        touching: number of neighbours whose ink touches (``contour`` spacing only).
+        unseen: number of gaps that cannot be measured: digits share columns, or the paper is not clean.
+        skipped: number of gaps not measured, because contours are measured in at most 2,000 images.
+        outside: number of gaps outside the range of the recipe.
+        different: number of gaps that differ from what the recipe specifies for the image, including those
+            outside its range.
     """
 
     measured_from: str
@@ -46,12 +47,12 @@ class Spacing:
 
     @property
     def measured(self) -> int:
-        """How many gaps were told by their pixels."""
+        """Number of gaps measured in the pixels."""
         return sum(self.counts.values()) + self.touching
 
     @property
     def spread(self) -> Spread | None:
-        """Of the gaps in px; None if there are none."""
+        """Minimum, mean and maximum gap in px; None if none was measured."""
         if not self.counts:
             return None
         mean = sum(px * n for px, n in self.counts.items()) / sum(self.counts.values())
@@ -59,7 +60,7 @@ class Spacing:
 
 
 def spacing_of(table: Table) -> Spacing:
-    """What the pixels of a table tell of its spacing."""
+    """Summarise the measured spacing of a table."""
     recipe = table.subject.recipe
     between = _between(table)
     seen = table.seen[between]
@@ -77,14 +78,14 @@ def spacing_of(table: Table) -> Spacing:
 
 
 def _between(table: Table) -> AnyArray:
-    """Which digits have another one behind them: bool (digits,)."""
+    """Return which digits are followed by another one: bool (digits,)."""
     behind = np.ones(len(table.digit), np.bool_)
     behind[table.first[1:][np.diff(table.first) > 0] - 1] = False
     return behind
 
 
 def stated_gaps(table: Table) -> tuple[AnyArray, AnyArray]:
-    """Columns between the boxes of neighbours, negative where they share some; and where these are known."""
+    """Return the columns between neighbouring boxes (negative if they overlap), and where they are known."""
     stated, known = np.zeros(len(table.digit), np.int64), np.zeros(len(table.digit), np.bool_)
     here = np.flatnonzero(_between(table)).astype(np.int64)
     here = here[(table.boxes[here, 0] >= 0) & (table.boxes[here + 1, 0] >= 0)]
@@ -94,7 +95,7 @@ def stated_gaps(table: Table) -> tuple[AnyArray, AnyArray]:
 
 
 def outside(table: Table) -> AnyArray:
-    """Which gaps their recipe does not allow: bool (digits,)."""
+    """Return which gaps are outside the range of the recipe: bool (digits,)."""
     recipe, seen, px = table.subject.recipe, table.seen, table.seen_px
     wrong: AnyArray = np.zeros(len(seen), np.bool_)
     if recipe is None:
@@ -110,14 +111,14 @@ def outside(table: Table) -> AnyArray:
 
 
 def different(table: Table) -> AnyArray:
-    """Which gaps are not what their recipe draws there, as far as can be told: bool (digits,)."""
+    """Return which measured gaps differ from what the recipe specifies for the image: bool (digits,)."""
     recipe, px, drawn = table.subject.recipe, table.seen_px, table.drawn_px
     if recipe is None:
         return np.zeros(len(px), np.bool_)
     told = (table.seen == Seen.MEASURED) & table.is_drawn
     if recipe.spacing_from == "tile":
         padding = _padding(table)
-        if padding is None:  # nobody knows how wide the margins of the digits are
+        if padding is None:  # the blank margins of the digits are unknown
             return outside(table)
         wrong: AnyArray = told & (px != drawn + padding) & (padding >= 0)
     else:
@@ -127,9 +128,9 @@ def different(table: Table) -> AnyArray:
 
 def _padding(table: Table) -> AnyArray | None:
     """
-    Blank margins between neighbours that stand in tiles: int (digits,), −1 where they are not known.
+    Return the blank tile margins between neighbours: int (digits,), −1 where unknown.
 
-    None if the glyphs are not at hand, or are not as they were.
+    None if the glyphs are unavailable, or were changed by augmentation.
     """
     glyphs, recipe = table.subject.glyphs, table.subject.recipe
     if glyphs is None or (

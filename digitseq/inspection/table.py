@@ -1,4 +1,4 @@
-"""All that is looked at, as columns: one row an image, one row a digit. Numbers first, words later."""
+"""Gather the measurements of all images as columns, with one value per image or per digit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,41 +14,42 @@ from digitseq.progress_protocol import Progress
 
 _BATCH = 500
 _BATCH_BYTES = 1 << 25
-_CONTOURS = 2_000  # images whose contours are measured, evenly spread: 100 times the work of counting columns
+_CONTOURS = 2_000  # images with measured contours, spread evenly: 100 times slower than counting columns
 
 
 @dataclass(eq=False)
 class Table:
     """
-    Columns, one value an image (or a digit).
+    Measurements as columns, with one value per image or per digit.
 
     Attributes:
-        subject: what was looked at.
-        split: int (images,), which of its splits.
+        subject: what was inspected.
+        split: int (images,), index of the split in ``subject.splits``.
         number: int (images,), number in the split.
-        labels: texts.
+        labels: one text per image.
         width_px: int (images,).
-        left_px: int (images,), the first inked column; −1 where ink cannot be told.
-        right_px: int (images,), the column after the last inked one.
+        left_px: int (images,), first inked column; −1 if not measurable.
+        right_px: int (images,), column after the last inked one; −1 if not measurable.
         ink: float (images,), mean brightness of the image, 0 to 1.
-        readable: bool (images,), the image is there.
-        clean: bool (images,), its ink can be told from the paper.
-        first: int (images + 1,), where the digits of each image begin.
-        strengths: effect → float (images,), how strong it was; NaN where there is no recipe to say it.
-        digit: int (digits,).
-        image: int (digits,), which image.
-        position: int (digits,), place in its line.
-        boxes: int (digits, 4); −1 where not known.
-        glyph: int (digits,), place in the source; −1 where not known.
-        drawn_px: int (digits,), spacing to the next digit that the recipe draws …
-        is_drawn: bool (digits,), … where it draws one.
-        seen_px: int (digits,), spacing to the next digit as the pixels show it …
-        seen: uint8 (digits,), … where it is `Seen.MEASURED`.
-        heat: float (28, columns), mean brightness of the images at each place.
+        readable: bool (images,), the image could be read.
+        clean: bool (images,), ink can be distinguished from paper.
+        first: int (images + 1,), index of the first digit of each image.
+        strengths: effect → float (images,), strength of the effect; NaN if there is no recipe.
+        digit: int (digits,), 0–9.
+        image: int (digits,), index of the image.
+        position: int (digits,), position in the label, from 0.
+        boxes: int (digits, 4), x, y, w, h; −1 where unknown.
+        glyph: int (digits,), index in the source; −1 where unknown.
+        drawn_px: int (digits,), spacing to the next digit according to the recipe; valid where `is_drawn`.
+        is_drawn: bool (digits,), the recipe specifies the spacing to the next digit.
+        seen_px: int (digits,), spacing to the next digit, measured in the pixels; valid where `seen` is
+            `Seen.MEASURED`.
+        seen: uint8 (digits,), `Seen` value of the spacing to the next digit.
+        heat: float (28, columns), mean brightness of all images at each position, 0 to 1.
         twins: groups of images with the same pixels.
-        problems: what is wrong: kind, image (−1: none), sentence.
-        digests: of width and pixels of each image; empty where it cannot be read.
-        sample: some images were chosen, not all looked at.
+        problems: kind, image (−1 if none) and sentence of each problem.
+        digests: digest of width and pixels per image; empty if unreadable.
+        sample: only a sample of the images was inspected.
     """
 
     subject: Subject
@@ -83,32 +84,32 @@ class Table:
 
     @cached_property
     def spoilt(self) -> BoolArray:
-        """Images with a problem of their own: bool (images,)."""
+        """Images with a problem: bool (images,)."""
         spoilt = np.zeros(len(self), np.bool_)
         spoilt[[image for _, image, _ in self.problems if image >= 0]] = True
         return spoilt
 
     def name(self, image: int) -> str:
-        """The file name of an image."""
+        """Return the file name of an image."""
         return self.subject.splits[int(self.split[image])].name(int(self.number[image]))
 
     def pixels(self, image: int) -> UInt8Array | None:
-        """An image as it is stored, read again; None if it cannot be."""
+        """Read the pixels of an image again, as stored; None if unreadable."""
         return self.subject.splits[int(self.split[image])].image(int(self.number[image]))
 
     def boxes_of(self, image: int) -> IntArray:
-        """The boxes of one image, int (digits, 4)."""
+        """Return the boxes of one image, int (digits, 4)."""
         return self.boxes[self.first[image] : self.first[image + 1]]
 
 
 def gather(subject: Subject, limit: int | None, progress: Progress | None = None) -> Table:
     """
-    Look at all images, or at some of them.
+    Measure all images, or a sample.
 
     Args:
-        subject: what is looked at.
-        limit: at most so many images, spread evenly; None for all.
-        progress: called with images done, images in all and 0.
+        subject: what to inspect.
+        limit: maximum number of images, spread evenly; None for all.
+        progress: called with "inspect", images done, total images and 0.
     """
     total = sum(map(len, subject.splits))
     many = min(total, limit or total)
@@ -136,7 +137,7 @@ def gather(subject: Subject, limit: int | None, progress: Progress | None = None
 
 def spread(count: int, wanted: int) -> IntArray:
     """
-    Some numbers below a count, evenly spread.
+    Return evenly spread integers below a count.
 
     >>> spread(10, 4).tolist()
     [0, 2, 5, 7]
@@ -159,14 +160,14 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 def _evenly(first: int, count: int, images: int) -> BoolArray:
-    """Which of the images from a number on have their contours measured: `_CONTOURS` in all."""
+    """Return which images of a batch have their contours measured: `_CONTOURS` in total, spread evenly."""
     number = np.arange(first, first + count, dtype=np.int64)
     chosen: BoolArray = number * _CONTOURS // images != (number - 1) * _CONTOURS // images
     return chosen | (images <= _CONTOURS)
 
 
 def _compact(measured: Measured) -> Measured:
-    """What is kept of a batch, in half the memory: a million images have some five million digits."""
+    """Drop what is not needed later and use 32 bits: a million images have some five million digits."""
     columns = {
         name: values.astype(np.int32) if values.dtype == np.int64 and name != "number" else values
         for name, values in measured.columns.items()
@@ -181,7 +182,7 @@ def _joined(
     problems: list[tuple[str, int, str]],
     sample: bool,
 ) -> Table:
-    """The batches one after the other; each comes with the number of its split."""
+    """Concatenate batches, each given with the index of its split."""
     if not batches:
         batches = [(0, measure_batch([], None, np.zeros(0, np.bool_)))]
     every = [measured for _, measured in batches]
@@ -220,7 +221,7 @@ def _strengths(batches: list[Measured], firsts: list[int], images: int) -> dict[
 
 
 def _added(total: AnyArray, heat: IntArray) -> AnyArray:
-    """The sum of two heat maps, as large as the larger one."""
+    """Add two heat maps of different sizes."""
     height, width = (max(total.shape[axis], heat.shape[axis]) for axis in (0, 1))
     added = np.zeros((height, width), np.int64)
     added[: total.shape[0], : total.shape[1]] = total
@@ -229,7 +230,7 @@ def _added(total: AnyArray, heat: IntArray) -> AnyArray:
 
 
 def _twins(digests: list[bytes], split: IntArray, number: IntArray) -> list[list[int]]:
-    """Groups of images with the same pixels; a second line about the same file is no twin."""
+    """Return groups of images with the same pixels; further metadata rows of the same file are ignored."""
     groups: dict[bytes, list[int]] = {}
     files: set[tuple[int, int]] = set()
     for image, (digest, *file) in enumerate(zip(digests, split.tolist(), number.tolist(), strict=True)):

@@ -1,1 +1,1 @@
-"""Where files go: local folders and object stores."""
+"""Storage of files: local folders and object stores."""

@@ -1,4 +1,4 @@
-"""Files that a user names, which appear whole or not at all."""
+"""Write files that a user names, completely or not at all."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +12,9 @@ _STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 
 def is_stream(path: Path) -> bool:
     """
-    Whether a path is a device or a named pipe, which cannot be replaced atomically.
+    Return whether a path is a device or a named pipe, which cannot be replaced atomically.
 
-    The system's own links, such as /dev/stdout, are followed. Any other may be somebody else's.
+    The system's own links, such as /dev/stdout, are followed. Other links may belong to somebody else.
     """
     if path.is_symlink() and path.parent not in _STREAMS:
         return False
@@ -23,15 +23,15 @@ def is_stream(path: Path) -> bool:
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, new: bool = False) -> None:
     """
-    Put a file in place whole or not at all: written beside its place, then moved.
+    Write a file completely or not at all: under a temporary name in the same folder, then renamed.
 
     Args:
-        path: where; its folder exists. A link or a named pipe of that name is replaced, not followed.
-        write: writes the content to the open file that it is given.
-        new: never replace what is there.
+        path: the file; its folder must exist. A link or a named pipe of that name is replaced, not followed.
+        write: function that writes the content to an open file.
+        new: never replace anything.
 
     Raises:
-        FileExistsError: ``new``, and there is something.
+        FileExistsError: ``new`` is set, and the name is taken.
         OSError: the system refuses.
     """
     with opened(path.parent) as folder, folder.whole(path.name, new=new, links=True) as file:
@@ -39,7 +39,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, new: bool =
 
 
 def write_output(path: Path, write: Callable[[IO[bytes]], object], *, new: bool = False) -> None:
-    """Like `write_whole`, but writes to a device or named pipe instead of replacing it."""
+    """Write a file like `write_whole`, but write to a device or named pipe instead of replacing it."""
     if is_stream(path):
         with interruptible(), path.open("wb") as file:
             write(file)

@@ -1,7 +1,7 @@
 """
-Where the files of a dataset are kept: put whole files, list, read, remove.
+Interface to the files of a dataset, wherever they are stored: write complete files, list, read, remove.
 
-What is written here as a folder renamed into place is a set of single objects in other storage (`remote.py`).
+Local storage renames a new folder into place; remote storage (`remote.py`) writes its files one by one.
 All names are relative, with "/" between folders.
 """
 
@@ -19,34 +19,38 @@ LOCK = ".digitseq.lock"
 
 
 class Storage(ABC):
-    """Files in a place, by names."""
+    """Named files in one place."""
 
     one_process = False
-    """Whether other processes do not see these files."""
+    """Whether other processes cannot see these files."""
 
     @abstractmethod
     def where(self, name: str = "") -> str:
-        """What to call a file in a message."""
+        """Return the path or URL of a file, for messages."""
 
     @abstractmethod
     def everywhere(self) -> "Storage":
-        """The same for processes that run somewhere else."""
+        """Return the same storage for processes that run elsewhere."""
 
     def owned(self) -> "Storage":
-        """The same, but `sweep` can recognise half-written files of this object and its copies."""
+        """
+        Return this storage with an owner, if it supports owners.
+
+        `sweep` can then recognise unfinished files of the returned object and its copies.
+        """
         return self
 
     @abstractmethod
     def make(self) -> None:
-        """Have the place to write to."""
+        """Make the place, or make sure that it can be written to."""
 
     @abstractmethod
     def put(self, name: str, data: bytes, *, sync: bool = False) -> None:
         """
-        Write one file, whole or not at all; with ``sync``, have it on the disk when it is in place.
+        Write one file, completely or not at all; with ``sync``, flush it to disk before it appears.
 
         Raises:
-            OutputError: the system refuses, here and in all that writes or removes.
+            OutputError: the system refuses. All methods that write or remove raise this.
         """
 
     @abstractmethod
@@ -55,132 +59,134 @@ class Storage(ABC):
         Write the files of a new folder.
 
         Args:
-            name: the folder, which is not there yet.
-            files: name in the folder, and content.
+            name: the folder, which does not exist yet.
+            files: name in the folder and content of each file.
 
         Returns:
-            Bytes written.
+            Number of bytes written.
         """
 
     def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write some files, each whole or not at all; many at a time where that is quicker."""
+        """Write several files, each completely or not at all; concurrently where that is faster."""
         for name, data in files:
             self.put(name, data)
 
     @abstractmethod
     def put_scratch(self, name: str, data: bytes) -> str:
         """
-        Write a file for `take_scratch`, beside a name.
+        Write a temporary file for `take_scratch`, in the folder of ``name``.
 
-        It is how workers hand over what is too long for a pipe: a worker that is killed in the middle of a
-        long message would leave its reader waiting for the rest for ever.
+        Workers hand over data this way if it is too long for a pipe: if a worker were killed in the middle of
+        a long message, the reader would wait for the rest forever.
 
         Returns:
-            The name of the file.
+            Name of the temporary file.
         """
 
     @abstractmethod
     def take_scratch(self, name: str) -> bytes:
-        """Read a file of `put_scratch`, and remove it."""
+        """Read and remove a file that `put_scratch` wrote."""
 
     @abstractmethod
     def replacing(self, *names: str) -> AbstractContextManager[list[IO[bytes]]]:
-        """Open files that replace those of these names at the end, where their content differs."""
+        """Open files that replace those of these names at the end of the block, if the content differs."""
 
     @abstractmethod
     def building(self, name: str) -> AbstractContextManager[Path]:
-        """A path for a file that is written in many steps; it takes its place when the block ends well."""
+        """Yield a path for a file that is written in many steps; it appears if the block succeeds."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Return whether a file of this name exists."""
 
     @abstractmethod
     def names(self, folder: str = "") -> set[str]:
-        """Names in a folder; none where there is no folder."""
+        """Return the names in a folder; an empty set if the folder does not exist."""
 
     @abstractmethod
     def files(self) -> set[str]:
-        """Names of all files in all folders."""
+        """Return the names of all files in all folders."""
 
     @abstractmethod
     def read(self, name: str, most: int) -> bytes | None:
         """
-        Content of a file; None if there is none.
+        Return the content of a file; None if the file does not exist.
 
         Args:
             name: the file.
-            most: how many bytes it can have. No more are read.
+            most: maximum size, bytes. The rest of a larger file is not read.
 
         Raises:
-            FormatError: it cannot be read, is longer, or is not a regular file.
+            FormatError: the file cannot be read, is larger, or is not a regular file.
         """
 
     def checksums(self, folder: str) -> dict[str, str]:
-        """MD5 (hex) of the files in a folder, as far as the storage tells it with their names."""
+        """Return file name → MD5 (hex) for a folder, as far as the storage lists checksums."""
         return {}
 
     def reader(self, names: Sequence[str], most: int) -> Callable[[str], bytes | None]:
-        """What reads some files: where fetching them together is quicker, they are fetched now."""
+        """Return a function that reads these files; they are fetched together now if that is faster."""
         return lambda name: self.read(name, most)
 
     @abstractmethod
     def local(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
-        """A file on this machine, open; None if there is none."""
+        """Yield a file opened on this machine; None if the file does not exist."""
 
     @abstractmethod
     def lines(self, name: str, most: int) -> Iterator[str]:
         r"""
-        Lines of a text file, each with its "\n"; none if there is no file.
+        Yield the lines of a text file, each with its "\n"; none if the file does not exist.
 
         Args:
             name: the file.
-            most: how many bytes of a line are read; the rest of a longer line is skipped.
+            most: maximum number of bytes read per line; the rest of a longer line is skipped.
         """
 
     @abstractmethod
     def touch(self, name: str) -> None:
-        """Set the time of a file to now, for programs such as make that compare times."""
+        """Set a file's times to now, for programs such as make that compare times."""
 
     @abstractmethod
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
 
     @abstractmethod
     def remove_empty(self, folder: str) -> None:
-        """Remove a folder in which nothing is left."""
+        """Remove a folder, if it is empty."""
 
     @abstractmethod
     def sweep(self, folders: Iterable[str], *, own: bool = False) -> None:
         """
-        Remove what a killed run left half-written in folders.
+        Remove unfinished files that a killed run left in folders.
 
         Args:
-            folders: their names.
-            own: remove only what this object wrote (see `owned`); otherwise nobody may be writing there now.
+            folders: names of the folders.
+            own: remove only files of this object (see `owned`). If False, nobody may be writing to the
+                folders.
         """
 
     @abstractmethod
     def lock(self, name: str = LOCK, *, wait: bool = False) -> AbstractContextManager[None]:
         """
-        Keep other runs away.
+        Keep other runs away during the block.
 
         Args:
-            name: of the file that stands for what is locked.
-            wait: until another one is done.
+            name: name of the lock file.
+            wait: wait until another run releases the lock.
 
         Raises:
-            OutputError: one is at work.
+            OutputError: another run holds the lock.
         """
 
     def strangers(self, names: set[str], ours: Iterable[str], begun: bytes) -> list[str]:
         """
-        Which of the names at the top are not of files of ours.
+        Return the top-level names that are not digitseq's, sorted.
 
         Args:
-            names: what was there.
-            ours: names of files that are.
-            begun: what a file would hold that is ours, too, if only its beginning has been written.
+            names: all top-level names.
+            ours: names that are digitseq's.
+            begun: content of a file of digitseq. An unfinished file that holds the beginning of it is
+                digitseq's, too.
         """
 
         def is_begun(name: str) -> bool:
@@ -194,7 +200,7 @@ class Storage(ABC):
 
 
 def text_lines(file: IO[bytes], most: int) -> Iterator[str]:
-    """Lines of an open file, as `Storage.lines` gives them."""
+    """Yield the lines of an open file, as `Storage.lines` does."""
     while line := file.readline(most):
         yield line.decode("utf-8", "replace")
         while len(line) == most and not line.endswith(b"\n"):
@@ -202,5 +208,5 @@ def text_lines(file: IO[bytes], most: int) -> Iterator[str]:
 
 
 def too_long(where: str, most: int) -> FormatError:
-    """The error about a file that is longer than it can be."""
+    """Return the error about a file that is larger than allowed."""
     return FormatError(f"{where}: expected at most {counted(most, 'byte')}, found more")

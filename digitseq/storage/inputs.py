@@ -1,4 +1,4 @@
-"""Files that a user names to be read: regular files or pipes, and no more of them than can be needed."""
+"""Read files that a user names: regular files or pipes, up to a maximum size."""
 
 import os
 import stat
@@ -14,9 +14,9 @@ from digitseq.storage.open_folder import open_regular
 
 _PIECE = 1 << 16
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
-"""What Pillow may take a file for. It knows others, some of which start programs."""
+"""Formats that Pillow may recognise. It supports others, some of which start programs."""
 MOST_IMAGE = 1 << 26
-"""Most bytes of an image file."""
+"""Maximum size of an image file, bytes."""
 
 
 @contextmanager
@@ -25,10 +25,10 @@ def open_input(path: Path) -> Iterator[IO[bytes]]:
     Open a regular file, or a pipe such as a shell's ``<(…)``. A signal ends the block at once.
 
     Raises:
-        OSError: it is something else, or the system refuses.
+        OSError: the path is neither, or the system refuses.
     """
     with interruptible():
-        if stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - as the rest
+        if stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116
             with path.open("rb") as file:
                 yield file
         else:
@@ -38,15 +38,15 @@ def open_input(path: Path) -> Iterator[IO[bytes]]:
 
 def read_input(path: Path, most: int) -> bytes:
     """
-    The content of a file that a user names.
+    Return the content of a file that a user names.
 
     Args:
         path: a regular file.
-        most: how many bytes it can have.
+        most: maximum size, bytes.
 
     Raises:
-        FormatError: it is longer.
-        OSError: it is something else, or the system refuses.
+        FormatError: the file is larger.
+        OSError: the file is not a regular file, or the system refuses.
     """
     data = bytearray()
     with open_regular(path) as file:

@@ -1,4 +1,4 @@
-"""Files of a dataset in a folder of this machine."""
+"""Files of a dataset in a local folder."""
 
 import os
 import re
@@ -17,13 +17,13 @@ from digitseq.storage.open_folder import Folder, partial_name
 from digitseq.storage.tree import Tree
 
 _IN_PARTIAL = re.compile(r"[0-9]{6,}\.(png|txt)")
-"""The names of files in a folder that is not whole yet."""
+"""Names of files in an unfinished folder."""
 _PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
 class LocalStorage(Storage):
-    """Files in a folder of this machine."""
+    """Files in a local folder."""
 
     root: Path
     owner: str = ""
@@ -49,7 +49,7 @@ class LocalStorage(Storage):
 
     @contextmanager
     def _folder_of(self, name: str) -> Iterator[tuple[Folder, str]]:
-        """The folder of a file, made if it is missing, and the file's name in it."""
+        """Yield the folder of a file, made if needed, and the file's name in it."""
         folder, _, file = name.rpartition("/")
         with self._tree.folder(folder, make=True) as inside:
             yield inside, file
@@ -66,7 +66,7 @@ class LocalStorage(Storage):
         """
         Write the files of a new folder: all of them appear at once, or none.
 
-        One rename for all costs nothing beside the writing, where one for each file would.
+        One rename per folder costs almost nothing compared with the writing; one per file would.
         """
         with self._told(name), self._folder_of(name) as (above, folder_name):
             partial = partial_name(self.owner)
@@ -116,7 +116,7 @@ class LocalStorage(Storage):
             yield files
         finally:
             for name, file in zip(names, files, strict=True):
-                with self._told(name):  # what is left is written now
+                with self._told(name):  # closing writes what is still buffered
                     file.close()
         for name, written in zip(names, partial, strict=True):
             with self._told(name), self._folder_of(name) as (folder, file_name):
@@ -157,12 +157,6 @@ class LocalStorage(Storage):
             return set(self._tree.files())
 
     def read(self, name: str, most: int) -> bytes | None:
-        """
-        Content of a file; None if there is none.
-
-        Raises:
-            FormatError: it cannot be read, or is longer than ``most`` bytes.
-        """
         try:
             with self._tree.open(name) as file:
                 size = os.fstat(file.fileno()).st_size
@@ -215,7 +209,7 @@ class LocalStorage(Storage):
 
     def remove_empty(self, folder: str) -> None:
         above, _, name = folder.rstrip("/").rpartition("/")
-        with suppress(OSError):  # not empty, or not there: not ours to remove
+        with suppress(OSError):  # not empty, or does not exist
             if name:
                 with self._tree.folder(above) as inside:
                     inside.remove_folder(name)
@@ -239,11 +233,11 @@ class LocalStorage(Storage):
             except LockedError:
                 what = f"to {self.root}" if name == LOCK else f"a part of {self.root}"
                 hint = (
-                    "wait for it, or name another folder"
+                    "wait for it to finish, or choose another folder"
                     if name == LOCK
-                    else "wait for it, or write another part"
+                    else "wait for it to finish, or write another part"
                 )
-                raise OutputError(f"another digitseq is writing {what}", hint=hint) from None
+                raise OutputError(f"another digitseq process is writing {what}", hint=hint) from None
             try:
                 yield
             finally:
@@ -259,7 +253,7 @@ def _place_folder(above: Folder, partial: str, name: str) -> None:
     except OSError:
         if above.stat(name) is None:
             raise
-        # A worker that was thought dead has written it in the meantime. The files are the same.
+        # A worker that was presumed dead has written the folder in the meantime. The files are the same.
         with above.folder(partial) as new, above.folder(name) as there:
             for file in new.names():
                 new.move(file, there)
@@ -267,7 +261,7 @@ def _place_folder(above: Folder, partial: str, name: str) -> None:
 
 
 def _same(folder: Folder, one: str, other: str) -> bool:
-    """Whether two files have the same bytes."""
+    """Return whether two files have the same content."""
     with folder.open(one) as first, folder.open(other) as second:
         if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
             return False

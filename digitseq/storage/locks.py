@@ -1,7 +1,7 @@
 """
-Locks between processes: files, if the file system can lock them.
+Locks between processes, based on locked files where the file system supports them.
 
-No library is used: they open the file by its path, follow links or truncate what they find there.
+No library is used: locking libraries open the file by its path, follow links or truncate existing files.
 """
 
 import os
@@ -14,21 +14,21 @@ from digitseq.storage.open_folder import Folder
 
 
 class LockedError(Exception):
-    """Another process has the lock."""
+    """Raised when another process holds the lock."""
 
 
 class Lock:
-    """A lock that this process has, or what stands for one where files cannot be locked."""
+    """A lock that this process holds, or a placeholder if the file system does not support locks."""
 
     def __init__(self, folder: Folder, name: str, handle: int) -> None:
         self._folder, self._name, self._handle = folder, name, handle
 
     def release(self, *, remove: bool = False) -> None:
         """
-        Give it back.
+        Release the lock.
 
         Args:
-            remove: remove its file, too. Whoever has it open already looks again.
+            remove: also remove the lock file. A process that has it open notices this and tries again.
         """
         if remove:
             with suppress(OSError):
@@ -38,29 +38,29 @@ class Lock:
 
 def lock_file(folder: Folder, name: str, wait_s: float, waiting: Callable[[], None] | None = None) -> Lock:
     """
-    Lock a file, which is made if it is missing.
+    Lock a file, creating it if needed.
 
-    Some file systems lock nothing, such as many on a network. There, nobody is kept away.
+    Some file systems, including many network file systems, do not support locks. There, nobody is kept away.
 
     Args:
-        folder: its folder, which stays open until the lock is released.
-        name: the file, which is empty.
-        wait_s: how long to wait for another process that has the lock.
-        waiting: called once if there is one.
+        folder: the file's folder, which must stay open until the lock is released.
+        name: the lock file, which is empty.
+        wait_s: how long to wait if another process holds the lock, seconds.
+        waiting: called once before waiting.
 
     Raises:
-        LockedError: another process still has it.
-        OSError: the file cannot be made, or is not a lock.
-        Interrupted: a signal asked the program to stop.
+        LockedError: another process still holds the lock.
+        OSError: the file cannot be created, or is not a lock file.
+        Interrupted: a signal has asked the program to stop.
     """
-    check()  # here, and not when the file has just been made
+    check()  # now, rather than just after the file has been created
     end = time.monotonic() + wait_s
     told = False
     while True:
         handle = folder.open_lock(name)
         try:
             locked = _lock(handle)
-        except OSError:  # this file system locks nothing
+        except OSError:  # this file system does not support locks
             return Lock(folder, name, handle)
         if locked and _is_still(folder, name, handle):
             return Lock(folder, name, handle)
@@ -68,7 +68,7 @@ def lock_file(folder: Folder, name: str, wait_s: float, waiting: Callable[[], No
         if locked:
             continue
         if time.monotonic() >= end:
-            raise LockedError(f"another process has the lock {folder.path / name}")
+            raise LockedError(f"another process holds the lock {folder.path / name}")
         check()
         if not told and waiting is not None:
             waiting()
@@ -77,7 +77,7 @@ def lock_file(folder: Folder, name: str, wait_s: float, waiting: Callable[[], No
 
 
 def _lock(handle: int) -> bool:
-    """Lock an open file; False if another process has it."""
+    """Lock an open file; return False if another process holds the lock."""
     try:
         import fcntl
     except ImportError:
@@ -100,6 +100,6 @@ def _lock_on_windows(handle: int) -> bool:
 
 
 def _is_still(folder: Folder, name: str, handle: int) -> bool:
-    """Whether a file that was locked is the one of that name: the process before may have removed it."""
+    """Return whether the locked file still has this name; the previous holder may have removed it."""
     found, own = folder.stat(name), os.fstat(handle)
     return found is not None and (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)

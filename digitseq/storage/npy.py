@@ -1,7 +1,7 @@
 """
-Arrays in the .npy format (numpy's NEP 1), read without believing what the header says.
+Read arrays in the .npy format (numpy's NEP 1) without trusting the header.
 
-numpy itself makes room for whatever a header promises before it looks at the data.
+numpy itself allocates the size that a header states before it reads the data.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ MOST_EACH = 1 << 62
 
 
 class Header(NamedTuple):
-    """What the header of an array says."""
+    """Parsed header of an array."""
 
     shape: tuple[int, ...]
     dtype: "np.dtype[Any]"
@@ -27,7 +27,7 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the data."""
+        """Size of the data, bytes."""
         return self.dtype.itemsize * prod(self.shape)
 
 
@@ -35,17 +35,17 @@ def read_header(
     file: IO[bytes], kinds: str, most: Sequence[int] | None, most_bytes: int, most_each: int = MOST_EACH
 ) -> Header:
     """
-    The header of an array; the file is at its data afterwards.
+    Read the header of an array; the file is then at the start of the data.
 
     Args:
-        file: open, at its start.
-        kinds: the kinds of type that are expected, as numpy has them: "u" for unsigned integers.
-        most: the greatest length of each dimension, in C order; None for any shape in any order.
-        most_bytes: how many bytes the data can have.
-        most_each: how many bytes an entry of the first dimension can have.
+        file: an open file, at its start.
+        kinds: allowed kinds of dtype, in numpy's letters: "u" for unsigned integers.
+        most: maximum length of each dimension, in C order; None for any shape in any order.
+        most_bytes: maximum size of the data, bytes.
+        most_each: maximum size of an entry of the first dimension, bytes.
 
     Raises:
-        ValueError: the header is damaged, or says something else.
+        ValueError: the header is damaged, or the array is not allowed.
     """
     try:
         version = np.lib.format.read_magic(file)
@@ -57,7 +57,7 @@ def read_header(
         header = Header(shape, dtype, is_fortran)
     except MemoryError:
         raise
-    except Exception as error:  # the header is a Python literal, and a damaged one can raise anything
+    except Exception as error:  # the header is a Python literal; a damaged one can raise anything
         raise ValueError("not a .npy array, or its header is damaged") from error
     fits = all(length >= 0 for length in header.shape)
     if most is not None:
@@ -65,9 +65,9 @@ def read_header(
         fits &= len(header.shape) == len(most) and all(length <= limit for length, limit in pairs)
         fits &= not header.is_fortran or len(most) < 2
     if header.shape and header.size > most_each * header.shape[0]:
-        raise ValueError(f"an array of the shape {short(header.shape)}, too large for pictures of digits")
+        raise ValueError(f"an array of shape {short(header.shape)}, too large for images of digits")
     if header.dtype.hasobject or header.dtype.kind not in kinds or not fits or header.size > most_bytes:
-        raise ValueError(f"an array of the shape {short(header.shape)} and the dtype {header.dtype.str[:20]}")
+        raise ValueError(f"an array of shape {short(header.shape)} and dtype {header.dtype.str[:20]}")
     return header
 
 
@@ -75,20 +75,20 @@ def read_array(
     file: IO[bytes], kinds: str, most: Sequence[int] | None, most_bytes: int, most_each: int = MOST_EACH
 ) -> AnyArray:
     """
-    An array.
+    Read an array.
 
     Args:
-        file: open, at its start.
+        file: an open file, at its start.
         kinds: as in `read_header`.
-        most: likewise.
-        most_bytes: likewise.
-        most_each: likewise.
+        most: as in `read_header`.
+        most_bytes: as in `read_header`.
+        most_each: as in `read_header`.
 
     Returns:
-        A new array in the machine's byte order.
+        A new array in native byte order.
 
     Raises:
-        ValueError: it is damaged, or of another shape or type.
+        ValueError: the array is damaged, or not allowed.
     """
     header = read_header(file, kinds, most, most_bytes, most_each)
     array = np.frombuffer(read_exactly(file, header.size), header.dtype)
@@ -98,22 +98,22 @@ def read_array(
 
 def check_members(archive: ZipFile) -> None:
     """
-    Make sure that members of an archive are unpacked piece by piece.
+    Check that all members of an archive can be decompressed piece by piece.
 
     Raises:
-        ValueError: one is packed in a way that Python unpacks at once, whatever its size.
+        ValueError: a member uses a method that Python decompresses in one piece, whatever its size.
     """
     for member in archive.infolist():
         if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise ValueError(f"{short(member.filename)} is packed in another way than numpy does it")
+            raise ValueError(f"{short(member.filename)} uses a compression method that numpy does not write")
 
 
 def read_exactly(file: IO[bytes], size: int) -> bytearray:
     """
-    Exactly ``size`` bytes, in a buffer that grows only with what arrives.
+    Read exactly ``size`` bytes, into a buffer that grows only as data arrives.
 
     Raises:
-        ValueError: there are fewer.
+        ValueError: the file ends early.
     """
     data = bytearray()
     while len(data) < size and (piece := file.read(min(_PIECE, size - len(data)))):

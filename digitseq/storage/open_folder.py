@@ -1,7 +1,7 @@
 """
-An open folder, and what can be done in it: nothing is followed, and only regular files are touched.
+File operations in an open folder that follow no links and touch only regular files.
 
-`digitseq.storage.tree` says why.
+`digitseq.storage.tree` explains why.
 """
 
 import errno
@@ -21,7 +21,7 @@ _RELATIVE = {os.open, os.stat, os.mkdir, os.rename, os.link, os.unlink, os.rmdir
 _LISTS = os.listdir in os.supports_fd
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a named pipe would wait for its other end
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a named pipe would block until its other end is opened
 _KINDS = (
     (stat.S_ISLNK, "a link"),
     (stat.S_ISDIR, "a directory"),
@@ -34,23 +34,23 @@ _KINDS = (
 
 def partial_name(owner: str = "") -> str:
     """
-    A new name for what is not whole yet.
+    Return a new name for an unfinished file or folder.
 
     Args:
-        owner: lower-case letters and digits that several processes share; else the number of this process.
+        owner: lower-case letters and digits that several processes may share (default: this process's id).
     """
     return f"{PARTIAL}{owner or os.getpid()}-{os.urandom(6).hex()}"
 
 
 def is_partial(name: str, owner: str = "") -> bool:
-    """Whether a name is of exactly the form of `partial_name`; of one owner, if one is given."""
+    """Return whether a name has exactly the form of `partial_name`, with this owner if one is given."""
     found = _PARTIAL_NAME.fullmatch(name)
     return found is not None and owner in ("", found["owner"])
 
 
 def kind_of(mode: int) -> str:
     """
-    What a file is, from its mode, for messages; "" for a regular file.
+    Describe a file's type from its mode, for messages; "" for a regular file.
 
     >>> kind_of(0o010644), kind_of(0o100644)
     ('a named pipe', '')
@@ -60,18 +60,18 @@ def kind_of(mode: int) -> str:
 
 def open_regular(path: str | Path, *, links: bool = True, at: int | None = None) -> BufferedReader:
     """
-    Open a regular file for reading, without waiting for anybody.
+    Open a regular file for reading, without blocking.
 
     Args:
         path: the file.
-        links: it may be a link.
-        at: a folder, already open, that the path is relative to.
+        links: whether the file may be a link.
+        at: handle of an open folder that the path is relative to.
 
     Raises:
-        OSError: there is none, it is not a regular file, or the system refuses.
+        OSError: the file does not exist, is not a regular file, or cannot be opened.
     """
     flags = os.O_RDONLY | _BINARY | _NO_WAIT | (0 if links else _NO_LINK)
-    if not links and not _NO_LINK and os.path.islink(path):  # noqa: PTH114 - relative to nothing
+    if not links and not _NO_LINK and os.path.islink(path):  # noqa: PTH114 - may be a str
         raise wrong_kind(errno.ELOOP, "a link", path)
     try:
         handle = os.open(path, flags, dir_fd=at)
@@ -91,24 +91,24 @@ def open_regular(path: str | Path, *, links: bool = True, at: int | None = None)
 
 
 def wrong_kind(number: int, kind: str, path: str | Path) -> OSError:
-    """The error about something that is not a regular file."""
+    """Return the error about something that is not a regular file."""
     if kind == "a directory":
         return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    wanted = "expected an actual file or folder" if kind == "a link" else "expected a regular file"
-    return OSError(number, f"it is {kind}, {wanted}", os.fspath(path))
+    wanted = "expected a regular file or folder" if kind == "a link" else "expected a regular file"
+    return OSError(number, f"{wanted}, found {kind}", os.fspath(path))
 
 
 class Folder:
-    """An open folder. Its names are those of the files directly in it."""
+    """An open folder. Names are those of files directly in it."""
 
     def __init__(self, path: Path, handle: int | None) -> None:
         self.path, self._handle = path, handle
 
     def _at(self, name: str) -> str:
-        return name if self._handle is not None else os.path.join(self.path, name)  # noqa: PTH118 - fast
+        return name if self._handle is not None else os.path.join(self.path, name)  # noqa: PTH118 - faster
 
     def stat(self, name: str) -> os.stat_result | None:
-        """What is there, links not followed; None if there is nothing."""
+        """Return the status of a file or link, without following it; None if it does not exist."""
         try:
             return os.stat(self._at(name), dir_fd=self._handle, follow_symlinks=False)
         except FileNotFoundError:
@@ -116,10 +116,10 @@ class Folder:
 
     def need_file(self, name: str) -> bool:
         """
-        Whether there is a regular file.
+        Return whether a regular file of this name exists.
 
         Raises:
-            OSError: there is something else.
+            OSError: the name belongs to something other than a regular file.
         """
         if (found := self.stat(name)) is None:
             return False
@@ -128,16 +128,16 @@ class Folder:
         return True
 
     def names(self) -> list[str]:
-        """What is in it."""
-        return os.listdir(self._handle if self._handle is not None and _LISTS else self.path)  # noqa: PTH208 - open
+        """Return the names of everything in the folder."""
+        return os.listdir(self._handle if self._handle is not None and _LISTS else self.path)  # noqa: PTH208 - may be a handle
 
     def create(self, name: str) -> IO[bytes]:
-        """A new file, with the rights that the user's mask gives."""
+        """Create a file, with the permissions that the user's umask allows."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_LINK
         return os.fdopen(os.open(self._at(name), flags, 0o666, dir_fd=self._handle), "wb")
 
     def write(self, name: str, data: bytes) -> None:
-        """A new file and its content, as fast as can be."""
+        """Create a file with this content, as fast as possible."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_LINK
         handle = os.open(self._at(name), flags, 0o666, dir_fd=self._handle)
         try:
@@ -152,16 +152,16 @@ class Folder:
         Open a regular file for reading.
 
         Raises:
-            OSError: there is none, or something else is there.
+            OSError: the file does not exist, or is not a regular file.
         """
         return open_regular(self._at(name), links=False, at=self._handle)
 
     def open_lock(self, name: str) -> int:
         """
-        Open an empty file that stands for a lock, or make it. The handle is the caller's to close.
+        Open an empty file that serves as a lock, creating it if needed. The caller closes the handle.
 
         Raises:
-            OSError: something else is there.
+            OSError: the name belongs to something other than an empty file.
         """
         flags = os.O_RDWR | os.O_CREAT | _BINARY | _NO_LINK | _NO_WAIT
         self.need_file(name)
@@ -171,22 +171,22 @@ class Folder:
             os.close(handle)
             raise OSError(
                 errno.EEXIST,
-                "it is not a lock of digitseq, which would be empty",
+                "expected an empty lock file of digitseq, found something else",
                 os.fspath(self.path / name),
             )
         return handle
 
     def replace(self, partial: str, name: str, *, links: bool = False) -> None:
         """
-        Move a file to a name; what was there is gone.
+        Rename a file, replacing any file that has the new name.
 
         Args:
-            partial: its name.
-            name: the new one.
-            links: a link of that name may be replaced, too. What it points to stays as it is.
+            partial: the current name.
+            name: the new name.
+            links: also replace a link of the new name. Its target is not changed.
 
         Raises:
-            OSError: something else than a file is there.
+            OSError: the new name belongs to something other than a file.
         """
         if not links:
             self.need_file(name)
@@ -194,30 +194,30 @@ class Folder:
 
     def move(self, name: str, other: "Folder") -> None:
         """
-        Move a file to another folder, where it replaces one of its name.
+        Move a file to another folder, replacing any file of the same name there.
 
         Raises:
-            OSError: something else than a file is there.
+            OSError: the name belongs to something other than a file there.
         """
         other.need_file(name)
         os.replace(self._at(name), other._at(name), src_dir_fd=self._handle, dst_dir_fd=other._handle)
 
     def place(self, partial: str, name: str) -> None:
         """
-        Move a file to a name that is free.
+        Rename a file to a name that is free.
 
         Raises:
-            FileExistsError: it is not.
+            FileExistsError: the name is taken.
         """
         try:
-            # Making a hard link is the only atomic step that fails if the name is taken.
+            # Creating a hard link is the only atomic operation that fails if the name is taken.
             os.link(self._at(partial), self._at(name), src_dir_fd=self._handle, dst_dir_fd=self._handle)
         except FileExistsError:
             raise
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
-            # No hard links on this file system: take the name first, then fill it.
+            # No hard links on this file system: reserve the name with an empty file, then replace it.
             self.create(name).close()
             self.replace(partial, name)
         else:
@@ -228,18 +228,20 @@ class Folder:
         self, name: str, *, new: bool = False, sync: bool = False, owner: str = "", links: bool = False
     ) -> Iterator[IO[bytes]]:
         """
-        A file that appears whole at the end of the block, or not at all: written beside its place and moved.
+        Create a file that appears complete at the end of the block, or not at all.
+
+        It is written under a temporary name in the same folder, then renamed.
 
         Args:
             name: the file.
-            new: never replace a file that is there.
-            sync: have it on the disk before it is in place, for what must survive a loss of power.
-            owner: as `partial_name` takes it.
-            links: as `replace` takes it.
+            new: never replace an existing file.
+            sync: flush the file to disk before renaming it, for files that must survive a power failure.
+            owner: as in `partial_name`.
+            links: as in `replace`.
 
         Raises:
-            FileExistsError: ``new``, and there is one.
-            OSError: something else than a file is there, or the system refuses.
+            FileExistsError: ``new`` is set, and the name is taken.
+            OSError: the name belongs to something other than a file, or the system refuses.
         """
         if not new and not links:
             self.need_file(name)
@@ -261,44 +263,45 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """
-        Remove a regular file, if it is there.
+        Remove a regular file, if it exists.
 
         Raises:
-            OSError: something else is there.
+            OSError: the name belongs to something other than a regular file.
         """
         if self.need_file(name):
             with suppress(FileNotFoundError):
                 os.unlink(self._at(name), dir_fd=self._handle)
 
     def make_folder(self, name: str) -> None:
-        """Make a folder in it."""
+        """Make a subfolder."""
         os.mkdir(self._at(name), dir_fd=self._handle)
 
     def remove_folder(self, name: str) -> None:
-        """Remove an empty folder."""
+        """Remove an empty subfolder."""
         os.rmdir(self._at(name), dir_fd=self._handle)
 
     def rename(self, old: str, new: str) -> None:
         """
-        Move a folder to a name that is free, or that of an empty folder.
+        Rename a subfolder to a name that is free, or that of an empty folder.
 
         Raises:
-            OSError: it is not.
+            OSError: the name is taken.
         """
         os.rename(self._at(old), self._at(new), src_dir_fd=self._handle, dst_dir_fd=self._handle)
 
     def touch(self, name: str) -> None:
-        """Set the time of a file to now."""
+        """Set a file's times to now."""
         with self.open(name) as file:
             os.utime(file.fileno() if os.utime in os.supports_fd else self._at(name))
 
     def sweep(self, owner: str = "", files: "re.Pattern[str] | None" = None) -> None:
         """
-        Remove what killed processes left under names of `partial_name`.
+        Remove files and folders that killed processes left under names of `partial_name`.
 
         Args:
-            owner: whose; "" for everybody's, when nobody is writing here.
-            files: names in a half-written folder. Files with other names stay, and so does the folder.
+            owner: remove only this owner's; "" for everybody's, if nobody is writing to the folder.
+            files: pattern of the files that may be removed from an unfinished folder. Other files are kept,
+                and so is their folder. None keeps all unfinished folders.
         """
         for name in self.names():
             if not is_partial(name, owner) or (found := self.stat(name)) is None:
@@ -306,7 +309,7 @@ class Folder:
             if stat.S_ISREG(found.st_mode):
                 self.remove(name)
             elif stat.S_ISDIR(found.st_mode) and files is not None:
-                with suppress(OSError):  # somebody may still be at work there after all
+                with suppress(OSError):  # another process may still be writing to it
                     with self.folder(name) as inside:
                         for file in filter(files.fullmatch, inside.names()):
                             inside.remove(file)
@@ -315,14 +318,14 @@ class Folder:
     @contextmanager
     def folder(self, name: str, *, make: bool = False) -> Iterator["Folder"]:
         """
-        A folder in it.
+        Open a subfolder.
 
         Args:
             name: its name.
-            make: make it if it is missing.
+            make: make the folder if it does not exist.
 
         Raises:
-            OSError: there is none, or something else is there.
+            OSError: the folder does not exist, or the name belongs to something else.
         """
         if make:
             with suppress(FileExistsError):
@@ -330,7 +333,7 @@ class Folder:
         if (found := self.stat(name)) is not None and stat.S_ISLNK(found.st_mode):
             raise wrong_kind(errno.ELOOP, "a link", self.path / name)
         if self._handle is None:
-            if not os.path.isdir(self._at(name)):  # noqa: PTH112 - as above
+            if not os.path.isdir(self._at(name)):  # noqa: PTH112 - a str
                 raise NotADirectoryError(
                     errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(self.path / name)
                 )
@@ -349,10 +352,10 @@ class Folder:
 @contextmanager
 def opened(path: Path) -> Iterator[Folder]:
     """
-    Any folder, open; it may be a link.
+    Open any folder; the path may be a link.
 
     Raises:
-        OSError: there is none.
+        OSError: the folder does not exist, or cannot be opened.
     """
     if not _RELATIVE:
         if not path.is_dir():

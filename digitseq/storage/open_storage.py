@@ -1,4 +1,4 @@
-"""A path or a URL → the storage that it names."""
+"""Open the storage that a path or URL names."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ from digitseq.storage.local import LocalStorage
 
 
 def is_url(out: object) -> bool:
-    """Whether this is a URL, not a path."""
+    """Return whether this is a URL rather than a path."""
     return isinstance(out, str) and "://" in out
 
 
 def open_storage(out: str | Path) -> Storage:
     """
-    The storage that a path or URL names.
+    Open the storage that a path or URL names.
 
     Raises:
-        ExtraError: a URL needs a library that is not installed.
-        ArgumentError: nothing knows this kind of URL.
+        ExtraError: the URL needs a library that is not installed.
+        OutputError: fsspec cannot open this kind of URL.
     """
     if isinstance(out, str) and out.startswith("file://"):
         return LocalStorage(home_path(out.removeprefix("file://")))

@@ -1,7 +1,7 @@
 """
-Files of a dataset in any storage that fsspec knows: s3://, gs://, memory:// and so on.
+Files of a dataset in any storage that fsspec supports: s3://, gs://, memory:// and so on.
 
-One PUT is atomic there: an object is seen whole or not at all, so nothing is written beside its place first.
+A PUT is atomic there: an object appears completely or not at all, so no temporary names are needed.
 """
 
 import os
@@ -19,7 +19,7 @@ from digitseq.extras import import_problem, require
 from digitseq.storage.base import Storage, text_lines, too_long
 from digitseq.storage.open_folder import is_partial, partial_name
 
-_AT_ONCE = 32  # requests, where the library does not send several by itself
+_AT_ONCE = 32  # concurrent requests, if the library does not send several by itself
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _fetched: dict[str, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
 _MOST_SCRATCH = 1 << 30
@@ -32,14 +32,14 @@ class RemoteStorage(Storage):
     Objects under a URL.
 
     Attributes:
-        url: as fsspec takes it; its settings are those of its library (environment, configuration files).
+        url: as fsspec expects it. Settings come from its library (environment, configuration files).
     """
 
     url: str
 
     @property
     def _place(self) -> tuple[Any, str]:
-        """The file system and the path in it; each process opens its own, a forked one too."""
+        """The file system and the path in it. Each process opens its own, including forked ones."""
         if vars(self).get("_pid") != os.getpid():
             vars(self).update(_pid=os.getpid(), _opened=self._open())
         place: tuple[Any, str] = vars(self)["_opened"]
@@ -48,30 +48,32 @@ class RemoteStorage(Storage):
     def _open(self) -> tuple[Any, str]:
         protocol = self.url.partition("://")[0]
         extra = _EXTRAS.get(protocol, "fsspec")
-        core = require("fsspec.core", self.url, extra)  # 60 ms, only for URLs
+        core = require("fsspec.core", self.url, extra)  # takes 60 ms to import, so only for URLs
         try:
-            # Other processes write there, too: what was listed once may not be so any more.
+            # Other processes write there, too, so a cached listing may be out of date.
             system, path = core.url_to_fs(self.url, use_listings_cache=False)
         except ImportError as error:
             if protocol in _EXTRAS:
                 raise import_problem(error.__cause__ or error, f"{extra}fs", self.url, extra) from error
-            raise ExtraError(f"{self.url}: {error}", hint="install the library that is named there") from None
+            raise ExtraError(
+                f"{self.url}: {error}", hint="install the library that the message names"
+            ) from None
         except ValueError as error:
             raise OutputError(f"{self.url} cannot be opened: {error}") from None
         return system, str(path).rstrip("/")
 
     def opened(self) -> "RemoteStorage":
-        """The same, once it is known that there is such a file system."""
+        """Return this storage after checking that fsspec can open its file system."""
         _ = self._place
         return self
 
     @property
     def one_process(self) -> bool:  # type: ignore[override]
-        """Whether other processes do not see these files."""
+        """Whether other processes cannot see these files."""
         return "memory" in self._place[0].protocol
 
     def __getstate__(self) -> dict[str, Any]:
-        """Another process opens it anew."""
+        """Leave out the file system: another process opens its own."""
         return {"url": self.url}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -82,7 +84,7 @@ class RemoteStorage(Storage):
 
     def everywhere(self) -> "RemoteStorage":
         if self.one_process:
-            raise OutputError(f"{self.url} is in this process alone; other processes cannot write to it")
+            raise OutputError(f"{self.url} exists only in this process; other processes cannot write to it")
         return self
 
     # --- Writing ----------------------------------------------------------------------------------------
@@ -121,7 +123,9 @@ class RemoteStorage(Storage):
     def take_scratch(self, name: str) -> bytes:
         data = self.read(name, _MOST_SCRATCH)
         if data is None:
-            raise OutputError(f"{self.where(name)} has disappeared", hint="the same command again goes on")
+            raise OutputError(
+                f"{self.where(name)} has disappeared", hint="run the same command again to resume"
+            )
         self.remove(name)
         return data
 
@@ -207,7 +211,7 @@ class RemoteStorage(Storage):
         return data
 
     def _stamp(self, name: str) -> object:
-        """What changes when a file is replaced; None if there is none."""
+        """Return a value that changes when a file is replaced; None if the file does not exist."""
         system, path = self._place
         with self._told(FormatError, name, "read"), suppress(FileNotFoundError):
             found = system.info(f"{path}/{name}")
@@ -270,9 +274,9 @@ class RemoteStorage(Storage):
     @contextmanager
     def _told(self, kind: type[DigitSeqError], name: str, done: str) -> Iterator[None]:
         """
-        Tell what a file system raises, whatever that is, as one of our errors.
+        Turn any exception of a file system into one of our errors.
 
-        Each library has exceptions of its own; only a missing file is the same in all.
+        Each library raises its own exceptions; only FileNotFoundError is the same in all of them.
         """
         try:
             yield
@@ -286,7 +290,7 @@ class RemoteStorage(Storage):
 
 
 def _pipe(system: Any, content: list[tuple[str, bytes]]) -> None:
-    """Write objects, many at a time."""
+    """Write objects concurrently."""
     if system.async_impl:
         system.pipe(dict(content))
         return
@@ -296,7 +300,7 @@ def _pipe(system: Any, content: list[tuple[str, bytes]]) -> None:
 
 
 def _cat(system: Any, paths: list[str], most: int) -> list[bytes | Exception]:
-    """The content of objects, at most so many bytes of each, or why there is none; many at a time."""
+    """Read up to ``most`` bytes of each object, concurrently; an exception takes the place of its content."""
     if not paths:
         return []
     if system.async_impl:

@@ -1,12 +1,12 @@
 """
-A folder of ours, such as a dataset or the cache, in which nothing leads anywhere else.
+Access to a folder of digitseq, such as a dataset or the cache, that follows no links inside it.
 
-All that digitseq creates, replaces, reads and removes below such a folder goes through here. Below the
-folder no link is followed, and only regular files are opened: a link or a named pipe in the place of a file
-of ours is an error that names it. The folder itself, and what is above it, may be links.
+All files that digitseq creates, replaces, reads or removes below such a folder are accessed through this
+module. Below the folder, no link is followed and only regular files are opened: a link or a named pipe in
+place of one of digitseq's files is an error that names it. The folder itself and its parents may be links.
 
-Where the system can, files are opened relative to their folder (POSIX openat), so that nobody can put a link
-in the way between the look and the act.
+Where the system supports it, files are opened relative to their folder (POSIX openat), so that nobody can
+insert a link between the check and the operation.
 """
 
 import os
@@ -22,7 +22,7 @@ from digitseq.storage.open_folder import Folder, opened
 @dataclass(frozen=True)
 class Tree:
     """
-    A folder, and files below it by names with "/" in them.
+    A folder and the files below it. Names are relative, with "/" between folders.
 
     Attributes:
         root: the folder.
@@ -33,14 +33,14 @@ class Tree:
     @contextmanager
     def folder(self, name: str = "", *, make: bool = False) -> Iterator[Folder]:
         """
-        A folder below it, open.
+        Open the folder, or one below it.
 
         Args:
             name: "" for the folder itself.
-            make: make what is missing.
+            make: make folders that do not exist.
 
         Raises:
-            OSError: there is none, or a link is on the way.
+            OSError: the folder does not exist, or a link is part of its name.
         """
         if make:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class Tree:
         Open a regular file for reading.
 
         Raises:
-            OSError: there is none, something else is there, or a link is on the way.
+            OSError: the file does not exist, is not a regular file, or a link is part of its name.
         """
         folder, _, file = name.rpartition("/")
         with self.folder(folder) as inside:
@@ -61,10 +61,10 @@ class Tree:
 
     def is_file(self, name: str) -> bool:
         """
-        Whether there is a regular file.
+        Return whether a regular file of this name exists.
 
         Raises:
-            OSError: something else is there, or a link is on the way.
+            OSError: the name belongs to something other than a regular file, or a link is part of it.
         """
         folder, _, file = name.rpartition("/")
         try:
@@ -75,7 +75,7 @@ class Tree:
 
     def files(self) -> Iterator[str]:
         """
-        Names of everything below it that is not a folder, links included.
+        Yield the names of everything below the folder except folders; links are included.
 
         Raises:
             OSError: a folder cannot be read.

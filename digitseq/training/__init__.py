@@ -1,1 +1,1 @@
-"""Images for training loops: drawn live, and targets for CTC."""
+"""Images for training loops, rendered live, and targets for CTC."""

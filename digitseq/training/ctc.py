@@ -1,9 +1,9 @@
 """
 Labels for connectionist temporal classification (CTC; Graves et al. 2006).
 
-A CTC model gives, for each of its frames (steps along the width), a class: 0 is blank, digit d is d + 1.
-A label is read from a path by joining repeats and then leaving blanks out, so a digit that repeats needs
-a blank between the two.
+For each of its frames (steps along the width), a CTC model predicts a class: 0 is blank, digit d is d + 1.
+A path becomes a label by merging repeats and then removing blanks, so two equal digits in a row need a blank
+between them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,24 +18,24 @@ from digitseq.recipe import ANY_DIGIT, Recipe
 from digitseq.sequence import sequence_text
 
 BLANK = 0
-"""The class of no digit."""
+"""The blank class, for no digit."""
 CLASSES = 11
-"""Blank and ten digits: the width of a model's last layer."""
+"""Number of classes, blank and ten digits: the width of a model's last layer."""
 
 
 def ctc_encode(labels: Sequence[str]) -> tuple[IntArray, IntArray]:
     """
-    Labels as targets of a CTC loss.
+    Encode labels as targets of a CTC loss.
 
     Args:
-        labels: texts of digits.
+        labels: strings of digits.
 
     Returns:
-        Targets int64 (digits of all labels,), one label behind the other, classes 1 to 10; and their lengths
-        int64 (labels,). PyTorch's ``CTCLoss`` takes both as they are.
+        Targets int64 (digits of all labels,), concatenated, classes 1 to 10; and their lengths
+        int64 (labels,). PyTorch's ``CTCLoss`` takes both unchanged.
 
     Raises:
-        ArgumentError: a label is not of digits.
+        ArgumentError: a label contains anything but digits, or is empty.
 
     >>> targets, lengths = ctc_encode(["042", "7"])
     >>> targets.tolist(), lengths.tolist()
@@ -48,17 +48,17 @@ def ctc_encode(labels: Sequence[str]) -> tuple[IntArray, IntArray]:
 
 def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[str]:
     """
-    Labels from the classes that a model gives: repeats joined, then blanks left out.
+    Decode the classes that a model predicts: merge repeats, then remove blanks.
 
     Args:
         paths: integers (images, frames), classes 0 to 10, such as the argmax over the classes.
-        lengths: frames of each image that count; None for all.
+        lengths: number of frames of each image to decode; None for all.
 
     Returns:
-        One text for each image.
+        One label per image.
 
     Raises:
-        ArgumentError: shape or values are not those of paths.
+        ArgumentError: the shape or values of an argument are invalid.
 
     >>> ctc_decode(np.array([[0, 1, 1, 0, 5, 5, 3], [8, 0, 8, 0, 0, 0, 0]]))
     ['042', '77']
@@ -86,16 +86,16 @@ def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[st
 
 def ctc_frames(label: str) -> int:
     """
-    The fewest frames that a label can be read from: one a digit, and a blank between two that are alike.
+    Return the minimum number of frames for a label: one per digit, and a blank between equal neighbours.
 
     Args:
-        label: a text of digits.
+        label: a string of digits.
 
     Returns:
-        How many.
+        Number of frames.
 
     Raises:
-        ArgumentError: the label is not of digits.
+        ArgumentError: the label contains anything but digits, or is empty.
 
     >>> ctc_frames("0042"), ctc_frames("111")
     (5, 5)
@@ -106,20 +106,20 @@ def ctc_frames(label: str) -> int:
 
 def check_ctc(recipe: Recipe, stride: int) -> int:
     """
-    Make sure that every label of a recipe can be learned with CTC by a model of this stride.
+    Check that a model of this stride can learn every label of a recipe with CTC.
 
-    Where a label needs more frames than the model has, the loss is infinite: training fails at once, or,
-    where infinite losses are set to zero, learns nothing from these images and does not say so.
+    If a label needs more frames than the model has, the loss is infinite: training fails at once or, if
+    infinite losses are set to zero, silently learns nothing from these images.
 
     Args:
-        recipe: what is drawn.
-        stride: px of width for each frame of the model, rounded down.
+        recipe: recipe of the images.
+        stride: px of width per frame of the model. The number of frames is rounded down.
 
     Returns:
-        How many frames an image has.
+        Number of frames per image.
 
     Raises:
-        ArgumentError: a label can need more frames than an image has, or images have no common width.
+        ArgumentError: a label can need more frames than an image has, or the images have no common width.
 
     >>> from digitseq.recipe import Recipe
     >>> recipe = Recipe(length=(3, 5), count=9, spacing_range=(2, 8), image_width=150, seed=1)
@@ -128,7 +128,7 @@ def check_ctc(recipe: Recipe, stride: int) -> int:
     """
     stride = integer("stride", stride, 1, 10_000)
     if recipe.image_width is None:
-        problem = "expected a recipe with an image_width: of a natural one the narrowest digits decide"
+        problem = "expected a recipe with an image_width, got one of natural widths"
         raise ArgumentError("recipe", problem)
     frames = recipe.image_width // stride
     label = max(_hardest(recipe), key=ctc_frames)
@@ -139,13 +139,13 @@ def check_ctc(recipe: Recipe, stride: int) -> int:
             "stride",
             f"an image of {recipe.image_width} px has {frames} frames at a stride of {stride} px; "
             f"the label {short(label)} needs {needed}",
-            hint=f"{hint} will do",
+            hint=f"use {hint}",
         )
     return frames
 
 
 def _hardest(recipe: Recipe) -> Sequence[str]:
-    """Labels of which one needs as many frames as any label of the recipe."""
+    """Return labels, one of which needs as many frames as any label of the recipe."""
     if recipe.sequences:
         return recipe.sequences
     if recipe.pattern is None:
@@ -159,5 +159,5 @@ def _hardest(recipe: Recipe) -> Sequence[str]:
 
 def _texts(labels: Sequence[str]) -> list[str]:
     if isinstance(labels, str):
-        raise ArgumentError("labels", f"expected several labels, got one text: {short(labels)}")
+        raise ArgumentError("labels", f"expected a list of labels, got one string: {short(labels)}")
     return [sequence_text(label) for label in labels]

@@ -1,4 +1,4 @@
-"""The live twin of a dataset: the same images, drawn when they are asked for, no files."""
+"""The images of a dataset, rendered on demand instead of read from files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,10 +22,9 @@ class DigitSequences:
     """
     The images of a recipe as a sequence: ``len()``, ``[i]``, ``[a:b]``, batches.
 
-    It is a map-style dataset for PyTorch and a data source for Grain as it is.
+    PyTorch can use it as a map-style dataset, and Grain as a data source, without an adapter.
 
-    Image i is the image i that `write_dataset` writes. Two readers of the same place get the same image,
-    in any process and any order.
+    Image i is the same as image i of `write_dataset`, in any process and in any order of access.
 
     >>> recipe = Recipe(length=(2, 2), count=9, spacing_range=(0, 4), image_width=50, seed=1)
     >>> images, labels = DigitSequences(recipe, "builtin")[2:5]
@@ -33,8 +32,8 @@ class DigitSequences:
     ((3, 28, 50), 3)
 
     Attributes:
-        recipe: what it is drawn from, of one split.
-        glyphs: the glyphs, its split chosen.
+        recipe: the recipe, of one split.
+        glyphs: the glyphs of that split.
         dtype: uint8 (0 to 255) or float32 (0.0 to 1.0).
     """
 
@@ -48,29 +47,31 @@ class DigitSequences:
         transform: Callable[[AnyArray], AnyArray] | None = None,
     ) -> None:
         """
-        Images of a recipe.
+        Prepare the images of a recipe.
 
         Args:
-            recipe: what is wanted. Of a recipe with splits, take one: ``recipe.by_split()``.
-            source: glyphs to draw from, or a path of them; None opens the recipe's own.
+            recipe: recipe of the images. If it has splits, choose one: ``recipe.by_split()``.
+            source: a GlyphSet, or the name or path of a source; None opens the recipe's own.
             dtype: "uint8" or "float32".
-            boxes: give the boxes of the digits, too.
-            transform: a step of your own: takes images (n, 28, width) and returns as many. It is called with
-                the batches that happen to be asked for, so it should treat images one by one.
+            boxes: also return the boxes of the digits.
+            transform: function that takes images (n, 28, width) and returns as many. It is called with
+                whatever batches are requested, so it should treat each image independently.
 
         Raises:
-            ArgumentError: the recipe has splits or cannot be drawn, or the dtype is another.
+            ArgumentError: the recipe has splits or cannot be rendered, or an argument is invalid.
             SourceError, FetchError, CacheError: the source cannot be used.
         """
         if recipe.splits:
-            raise ArgumentError("recipe", "it has splits; take one of them", hint="see recipe.by_split()")
+            raise ArgumentError(
+                "recipe", "expected a recipe without splits", hint="choose one from recipe.by_split()"
+            )
         if dtype not in ("uint8", "float32"):
             raise ArgumentError("dtype", f"expected uint8 or float32, got {dtype!r}")
         self.recipe, self.glyphs = recipe, glyphs_for(source, recipe.source).choose(recipe.split)
         check_recipe(recipe, self.glyphs)
         self.dtype = np.dtype(dtype)
         if transform is not None and not callable(transform):
-            raise ArgumentError("transform", f"expected a function of images, got {transform!r}")
+            raise ArgumentError("transform", f"expected a function, got {transform!r}")
         self._boxes = boxes
         self._transform = transform
 
@@ -84,18 +85,18 @@ class DigitSequences:
 
     def __getitem__(self, index: int | slice) -> tuple[Any, ...]:
         """
-        One image, or some.
+        Return one image, or a slice of images.
 
         Args:
-            index: a number, from the end if negative; or a slice.
+            index: an integer, counted from the end if negative; or a slice.
 
         Returns:
-            For a number: the image (28, width), its label, and with ``boxes`` int (digits, 4). For a slice:
-            images (n, 28, width), labels, and boxes int (n, digits, 4), −1 where a label is shorter;
-            images narrower than the widest are at the left.
+            For an integer: the image (28, width), its label, and with ``boxes`` int (digits, 4). For a slice:
+            images (n, 28, width), labels, and with ``boxes`` int (n, digits, 4), −1 where a label is shorter.
+            Images narrower than the widest are left-aligned.
 
         Raises:
-            IndexError: there is no such image.
+            IndexError: the image does not exist.
         """
         if isinstance(index, slice):
             return self._draw(np.arange(*index.indices(len(self)), dtype=np.int64), Renderer())
@@ -105,18 +106,18 @@ class DigitSequences:
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
         """
-        Some images at once, as PyTorch's DataLoader asks for them: much faster than one by one.
+        Return several images at once, as PyTorch's DataLoader requests them: much faster than one by one.
 
         Args:
-            indices: numbers, from the end if negative.
+            indices: integers, counted from the end if negative.
 
         Returns:
-            For each what ``[i]`` gives.
+            For each index, the same as ``[i]``.
 
         Raises:
-            IndexError: there is no such image.
+            IndexError: an image does not exist.
         """
-        if self.recipe.image_width is None or self._transform is not None:  # images of several widths
+        if self.recipe.image_width is None or self._transform is not None:  # widths may differ
             return [self[index] for index in indices]
         numbers = [range(len(self))[index] for index in indices]
         images, labels, *boxes = self._draw(np.array(numbers, np.int64), Renderer())
@@ -125,18 +126,18 @@ class DigitSequences:
 
     def batches(self, size: int, out: AnyArray | None = None) -> Iterator[tuple[Any, ...]]:
         """
-        All images in order, some at a time.
+        Yield all images in order, in batches.
 
         Args:
-            size: images a batch; the last one may have fewer.
-            out: (size, 28, width) of the dtype, C-contiguous. Each batch is written into it, over the last
-                one, and what is given is a view of it. Fresh memory costs more than the drawing.
+            size: images per batch; the last batch may have fewer.
+            out: (size, 28, width) of the dtype, C-contiguous. Each batch overwrites it, and the images
+                yielded are a view of it. Allocating new memory costs more than rendering.
 
         Yields:
-            What a slice gives.
+            The same as a slice.
 
         Raises:
-            ArgumentError: size or buffer do not fit.
+            ArgumentError: ``size`` or ``out`` is invalid.
         """
         if type(size) is not int or size < 1:
             raise ArgumentError("size", f"expected an integer ≥ 1, got {size!r}")
@@ -167,7 +168,7 @@ class DigitSequences:
             if into is not None:
                 if getattr(images, "shape", None) != into.shape or images.dtype != into.dtype:
                     raise ArgumentError(
-                        "out", f"is {into.dtype} {into.shape}; transform gave {_shape(images)}"
+                        "out", f"expected {into.dtype} {into.shape} from transform, got {_shape(images)}"
                     )
                 np.copyto(into, images)
                 images = into

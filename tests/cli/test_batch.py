@@ -99,20 +99,28 @@ def test_options_become_exactly_this_recipe(
     ("argv", "code", "words"),
     [
         ("", 2, "error: Missing argument 'OUT'"),
-        ("out", 2, "error: Invalid value: give one of --sequence, --sequences, --length and --pattern"),
+        (
+            "out",
+            2,
+            "error: Invalid value: expected exactly one of --sequence, --length, --sequences and --pattern",
+        ),
         ("out --length 3- -n 3", 2, "error: --length: expected 1 to 65,536 digits"),
         (
             "out --length 3 --train 3 --split test",
             2,
-            "error: Invalid value: --split goes with one flat dataset",
+            "error: Invalid value: --split cannot be combined with --train",
         ),
-        ("out --length 3", 2, "error: --count: expected how many images"),
+        (
+            "out --length 3",
+            2,
+            "error: Invalid value: say how many images: -n N, or --train/--validation/--test N",
+        ),
         ("out --length x -n 3", 2, "error: --length: expected 1 to 65,536 digits, such as 4 or 3-6, got 'x'"),
         ("out --length 6-3 -n 3", 2, "error: --length: expected 1 to 65,536 digits"),
         ("out --length 3 --pattern 0# -n 3", 2, "got length and pattern"),
-        ("out --sequence 1 --sequences f", 2, "error: Invalid value: give one of"),
-        ("out --sequence 1x -n 3", 2, "expected digits 0–9, got 'x' at position 1 of '1x'"),
-        ("out --pattern 0x# -n 3", 2, "error: --pattern: expected digits 0–9 and #, got 'x' at position 1"),
+        ("out --sequence 1 --sequences f", 2, "error: Invalid value: expected exactly one of"),
+        ("out --sequence 1x -n 3", 2, "expected digits 0–9, got 'x' at position 2 of '1x'"),
+        ("out --pattern 0x# -n 3", 2, "error: --pattern: expected digits 0–9 and #, got 'x' at position 2"),
         (
             "out --pattern 0# --unique -n 11",
             2,
@@ -122,7 +130,7 @@ def test_options_become_exactly_this_recipe(
         (
             "out --length 3 --train 5 -n 4",
             2,
-            "error: --count: expected no count beside splits, or their sum 5",
+            "error: --count: expected 5, the sum of the splits, or no count",
         ),
         ("out --length 3 -n 5 --width 20", 2, "hint: 76 always fits"),
         ("out --length 3 -n 5 --workers 0", 2, "error: --workers: expected an integer from 1"),
@@ -130,8 +138,8 @@ def test_options_become_exactly_this_recipe(
         ("out --sequences nowhere.txt", 1, "error: nowhere.txt cannot be read: No such file"),
         ("out --sequences lines.txt", 2, "error: lines.txt, line 3: expected digits 0–9, got 'x'"),
         ("out --recipe nowhere.json", 1, "error: nowhere.json cannot be read: No such file"),
-        ("out --recipe lines.json", 1, "error: lines.json: not a manifest of digitseq"),
-        ("out --recipe lines.txt", 1, "error: lines.txt: not a manifest of digitseq"),
+        ("out --recipe lines.json", 1, "error: lines.json: not a digitseq manifest"),
+        ("out --recipe lines.txt", 1, "error: lines.txt: not a digitseq manifest"),
     ],
 )
 def test_wrong_usage_is_one_line_and_writes_nothing(
@@ -201,7 +209,7 @@ def test_a_recipe_of_own_glyphs_asks_for_them(in_folder: Path) -> None:
     assert (done.returncode, "no source 'own.npz'" in done.stderr) == (1, True)
     Path("own.npz").write_bytes(Path("other.npz").read_bytes())
     done = run("batch", "b", "--recipe", "a/dataset.json")
-    assert (done.returncode, "drawn from other glyphs" in done.stderr) == (1, True)
+    assert (done.returncode, "made from other glyphs" in done.stderr) == (1, True)
     assert run("verify", "a").returncode == 1
     assert run("verify", "a", "--source", "moved.npz").returncode == 0
 
@@ -231,7 +239,7 @@ def test_progress_is_a_bar_on_a_terminal(in_folder: Path) -> None:
 def test_the_bank_of_built_in_digits_is_announced_and_drawn_once(in_folder: Path) -> None:
     command = ("-n", "4001", "--length", "1", "--style-seed", "21", "--seed", "1", "--workers", "1")
     done = run("batch", "one", *command)
-    assert "note: drawing the built-in digits (60,000 glyphs, once)\n" in done.stderr
+    assert "note: generating the built-in digits (60,000 glyphs, once)\n" in done.stderr
     assert "drawing" not in run("batch", "two", *command).stderr
     assert Path("one/labels.csv").read_bytes() == Path("two/labels.csv").read_bytes()
     assert json.loads(Path("one/dataset.json").read_text())["source"]["name"] == "builtin:21"
@@ -249,7 +257,7 @@ def test_an_augmented_dataset_in_one_hand_is_right_and_finished_by_the_same_comm
     assert Path("again/dataset.json").read_bytes() == Path("out/dataset.json").read_bytes()
     other = run("batch", "out", "--recipe", "out/dataset.json", "--noise", "0:30")
     assert other.returncode == 1
-    assert "(noise: [0.0, 25.0] there, [0.0, 30.0] wanted)" in other.stderr
+    assert "(noise: expected [0.0, 30.0], found [0.0, 25.0])" in other.stderr
     whole = Path("out/images/000/000003.png").read_bytes()
     Path("out/images/000/000003.png").write_bytes(whole[:50])
     assert "1 image written" in run("batch", "out", "--recipe", "out/dataset.json").stderr

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 import digitseq
@@ -175,7 +177,7 @@ def test_the_png_says_how_it_was_made_and_can_be_made_again(in_folder: Path) -> 
 
 def test_a_drawn_seed_is_shown(in_folder: Path) -> None:
     done = run("generate", "7", "--source", "builtin")
-    match = re.fullmatch(r"note: seed (\d+) \(--seed \1 draws the same again\)\n", done.stderr)
+    match = re.fullmatch(r"note: seed (\d+) \(reproduce with --seed \1\)\n", done.stderr)
     assert match
     assert run("generate", "7", "--source", "builtin", "-q").stderr == ""
 
@@ -189,7 +191,7 @@ def test_nothing_is_overwritten_unless_forced(in_folder: Path) -> None:
     assert Path("7.png").read_bytes() == Path("7-1.png").read_bytes() != first
     done = run(*command, "5", "-o", "7.png")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: 7.png exists and is kept\nhint: --force (force=True) replaces it\n"
+    assert done.stderr == "error: 7.png already exists\nhint: use --force (force=True) to replace it\n"
     assert run(*command, "5", "-o", "7.png", "--force").returncode == 0
     assert sorted(path.name for path in in_folder.iterdir()) == ["7-1.png", "7-2.png", "7.png"]
 
@@ -216,7 +218,7 @@ def test_sequences_come_from_stdin_one_a_line(in_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("stdin", "words"),
     [
-        ("12\n1x\n3\n", "error: standard input, line 2: expected digits 0–9, got 'x' at position 1 of '1x'"),
+        ("12\n1x\n3\n", "error: standard input, line 2: expected digits 0–9, got 'x' at position 2 of '1x'"),
         (b"12\n\xff\xfe\n", "error: standard input, line 2: expected digits 0–9"),
         ("", "error: standard input: expected sequences of digits, one per line, got none"),
         ("\n \n", "got none"),
@@ -320,8 +322,8 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
     done = run("generate", "3502", "--min", "2", "--max", "8", "--width", "200", "--seed", "1")
     assert (done.returncode, done.stdout) == (0, "3502.png\n")
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("warning: drawing with the built-in digits instead of MNIST:")
-    assert "`digitseq fetch-mnist` gets MNIST" in done.stderr
+    assert done.stderr.startswith("warning: using the built-in digits instead of MNIST:")
+    assert "run `digitseq fetch-mnist` to get MNIST" in done.stderr
     done = run("generate", "3502", "--source", "mnist")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
@@ -335,7 +337,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        ("generate 35a2", 2, "error: SEQUENCE: expected digits 0–9, got 'a' at position 2 of '35a2'"),
+        ("generate 35a2", 2, "error: SEQUENCE: expected digits 0–9, got 'a' at position 3 of '35a2'"),
         ("generate 35 --min 8 --max 2", 2, "error: --min/--max: expected min ≤ max, got min 8 and max 2"),
         ("generate 35 --min x", 2, "error: Invalid value for '--min'"),
         ("generate 35 --width 0", 2, "error: --width: expected an integer from 1 to 1000000, got 0"),
@@ -345,9 +347,9 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         ("generate 35 --split x", 2, "'train', 'validation', 'test', 'all'"),
         ("generate 35 --index -1", 2, "error: --index: expected an integer from 0"),
         ("generate 35 --sed 1", 2, "--seed"),
-        ("generate 35 --seed", 2, "hint: digitseq generate --help"),
+        ("generate 35 --seed", 2, "hint: see `digitseq generate --help`"),
         ("generate", 2, "error: Missing argument 'SEQUENCE'"),
-        ("generate 35 36", 2, "hint: digitseq generate --help"),
+        ("generate 35 36", 2, "hint: see `digitseq generate --help`"),
         ("draw 35", 2, "error: No such command 'draw'"),
         ("generate 35 --source nowhere", 1, "error: no source 'nowhere'"),
         (
@@ -358,7 +360,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         (
             "generate 35 --source mnist --style-seed 1",
             2,
-            "error: Invalid value: --style-seed is for the built-in digits; leave --source out",
+            "error: Invalid value: --style-seed is for the built-in digits; omit --source",
         ),
         ("generate 35 --style-seed x", 2, "error: Invalid value for '--style-seed'"),
         (
@@ -373,7 +375,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         (
             "generate 35 --backgrounds sky",
             2,
-            "error: --backgrounds: expected some of plain, gradient, paper, lines",
+            "error: --backgrounds: expected one or more of plain, gradient, paper, lines",
         ),
         ("generate 35 --rotat 5", 2, "--rotate"),
         ("generate 35 --writer one", 2, "'one' is not one of 'mixed', 'same'"),
@@ -384,7 +386,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
             "error: a/b.png cannot be written: its folder does not exist",
         ),
         ("generate 35 --source builtin -o picture.jpg", 2, "error: --output: expected a name ending in .png"),
-        ("generate 35 -o - --json", 2, "error: Invalid value: --json and -o - both want standard output"),
+        ("generate 35 -o - --json", 2, "error: Invalid value: --json and -o - both write to standard output"),
         ("fetch-mnist --from nowhere", 1, "error: nowhere cannot be read: No such file or directory"),
     ],
 )
@@ -479,6 +481,17 @@ def test_version_and_help() -> None:
     text = run("fetch-mnist", "--help").stdout
     assert "--from" in text
     assert "--force" in text
+
+
+@pytest.mark.parametrize("command", ["", *cli.COMMANDS])
+def test_help_ends_with_two_examples_that_can_be_parsed(command: str) -> None:
+    printed = run(*command.split(), "--help", env={"COLUMNS": "80", "TERM": "dumb"}).stdout
+    heading, *examples = [line.strip() for line in printed.splitlines() if line.strip()][-3:]
+    assert heading == "Examples:"
+    for example in examples:
+        program, name, *arguments = shlex.split(example)
+        assert (program, name) == ("digitseq", command or name)
+        typer.main.get_command(cli.app).get_command(None, name).make_context(name, arguments)  # type: ignore[attr-defined]
 
 
 _RUN = "try: main()\nexcept SystemExit: pass"
@@ -581,7 +594,7 @@ def test_errors_are_coloured_on_a_terminal_only_and_not_under_no_color(in_folder
 def test_png_bytes_are_not_written_to_a_terminal(in_folder: Path) -> None:
     code, shown = _on_a_terminal("generate", "35", "--source", "builtin", "-o", "-")
     assert code == 2
-    assert "send them to a file or a pipe" in shown
+    assert "redirect it to a file or a pipe" in shown
 
 
 def test_fetching_shows_progress_on_a_terminal_and_only_there(
@@ -595,7 +608,7 @@ def test_fetching_shows_progress_on_a_terminal_and_only_there(
     done = run("fetch-mnist", env={"DIGITSEQ_MNIST_MIRROR": mirror})
     assert done.stdout == f"{cache / 'mnist-v1'}\n"
     assert done.stderr == (
-        "note: fetching MNIST (12 MB, once)\nnote: MNIST is cached: 70,000 glyphs, with writers\n"
+        "note: fetching MNIST (12 MB, once)\nnote: MNIST is cached: 70,000 glyphs, with writer ids\n"
     )
     done = run("fetch-mnist", "-q")
     assert (done.stdout, done.stderr) == (f"{cache / 'mnist-v1'}\n", "")

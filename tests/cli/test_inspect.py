@@ -55,8 +55,8 @@ def test_the_report_goes_to_standard_output_and_changes_nothing(here: Path) -> N
     assert done.returncode == 0
     assert done.stderr == ""
     for words in (
-        "data: 80 images", "train 60, test 20", "promised 2 to 8 px between ink",
-        "all measured gaps are as promised", "no image twice", "0 glyphs and",
+        "data: 80 images", "train 60, test 20", "specified: 2 to 8 px between ink",
+        "all measured gaps match the recipe", "no duplicate images", "0 glyphs and",
     ):  # fmt: skip
         assert words in done.stdout, words
     assert "\x1b" not in done.stdout
@@ -81,14 +81,14 @@ def test_faults_are_named_and_the_exit_code_is_that_of_looking(here: Path) -> No
 
 def test_predictions_are_scored_and_the_worst_come_first(here: Path) -> None:
     done = run("inspect", "data/test", "--predictions", "a.jsonl", env={"COLUMNS": "100"})
-    assert "17 of 20 images read right: sequence accuracy 85.00%" in " ".join(done.stdout.split())
+    assert "17 of 20 images correct: sequence accuracy 85.00%" in " ".join(done.stdout.split())
     for words in (
         "images by length",
         "digits by spacing",
         "digits by digit",
         "digits by position",
-        "columns what was read",
-        "worst first",
+        "columns: predicted",
+        "worst errors first",
     ):
         assert words in done.stdout
     assert done.stdout.index("000008.png") < done.stdout.index("000005.png")
@@ -126,7 +126,7 @@ def test_sheet_and_page_are_written_where_they_are_asked_for_and_nothing_is_repl
         before = Path(file).read_bytes()
         done = run("inspect", "data", option, file, "--label", "*7*")
         assert (done.returncode, done.stdout) == (1, "")
-        assert f"error: {file} exists and is kept\nhint: --force (force=True) replaces it" in done.stderr
+        assert f"error: {file} already exists\nhint: use --force (force=True) to replace it" in done.stderr
         done = run("inspect", "data", option, file, "--label", "*7*", "--force")
         assert done.returncode == 0
         assert done.stdout.splitlines()[-1] == file
@@ -139,7 +139,7 @@ def test_two_datasets_and_two_models_side_by_side(here: Path) -> None:
     assert re.search(r"images +60 +20 +-40", done.stdout)
     done = run("inspect", "data/test", "--compare", "a.jsonl", "b.jsonl")
     assert re.search(r"sequence accuracy +0.85 +0.95 +\+0.1", done.stdout)
-    assert "both right 17, only the first 0, only the second 2, neither 1; McNemar's p = 0.5" in done.stdout
+    assert "both correct 17" in done.stdout
     facts = json.loads(run("inspect", "data/test", "--compare", "a.jsonl", "b.jsonl", "--json").stdout)
     assert facts["agreement"] == [17, 0, 2, 1]
     assert facts["only_b"] == ["images/000/000005.png", "images/000/000008.png"]
@@ -159,18 +159,16 @@ def test_a_dry_run_gives_a_recipe_to_look_at(here: Path) -> None:
 def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
     run("generate", "3502", "--seed", "1", "--source", "builtin", "-q")
     done = run("inspect", "3502.png")
-    assert re.search(
-        r"spacing +\d, \d, \d px, as the pixels show it; promised 2 to 8 between ink", done.stdout
-    )
+    assert re.search(r"spacing +\d, \d, \d px measured; specified: 2 to 8 px between ink", done.stdout)
     assert "length" not in done.stdout
     Image.new("L", (30, 28)).save("blank.png")
-    assert "not known: it carries no recipe" in run("inspect", "blank.png").stdout
+    assert "unknown (no recipe or metadata)" in run("inspect", "blank.png").stdout
 
 
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        ("inspect", 2, "error: Invalid value: name what to look at, or --compare A B"),
+        ("inspect", 2, "error: Invalid value: give a PATH or --compare A B"),
         ("inspect nowhere", 1, "error: nowhere: no such file or folder"),
         ("inspect data --split all", 2, "error: --split: expected one of train, test, got 'all'"),
         ("inspect data --limit 0", 2, "error: --limit: expected an integer ≥ 1, got 0"),
@@ -189,42 +187,54 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
         (
             "inspect data --order worst --strip 1",
             2,
-            "error: --order: the worst can be told only with predictions",
+            "error: --order: 'worst' requires predictions",
         ),
         (
             "inspect data --html data/p.html",
             1,
-            "error: data/p.html cannot be written: it lies in the dataset",
+            "error: data/p.html cannot be written: it is inside the inspected dataset",
         ),
-        ("inspect data/test --sheet data/dataset.png", 1, "cannot be written: it lies in the dataset"),
-        ("inspect a.jsonl --html x.html", 1, "error: a.jsonl: not an image"),
-        ("inspect data/test --predictions a.jsonl --html a.jsonl --force", 1, "it is what was inspected"),
+        (
+            "inspect data/test --sheet data/dataset.png",
+            1,
+            "cannot be written: it is inside the inspected dataset",
+        ),
+        ("inspect a.jsonl --html x.html", 1, "error: a.jsonl: expected an image"),
+        (
+            "inspect data/test --predictions a.jsonl --html a.jsonl --force",
+            1,
+            "it is one of the inspected files",
+        ),
         ("inspect data --html x.png --sheet x.png", 2, "--html and --sheet name the same file"),
         (
             "inspect data/test --predictions b.jsonl --label 9 --html x.html",
             2,
-            "error: --label: there are no such",
+            "error: --label: no image matches",
         ),
-        ("inspect data --html -", 2, "error: --html: expected the name of a file, got -"),
+        ("inspect data --html -", 2, "error: --html: expected a file name, got -"),
         ("inspect data --cols 0", 2, "error: --cols: expected an integer from 1 to 1000, got 0"),
         ("inspect data --label x", 2, "error: --label: expected digits, # for any digit"),
         ("inspect data --length 5-4", 2, "error: --length: expected 1 to 65,536 digits"),
         ("inspect data --length x", 2, "error: --length: expected 1 to 65,536 digits"),
         ("inspect data --sheet x.jpg", 2, "error: --sheet: expected a name ending in .png"),
         ("inspect data --sheet x.png --rows 0", 2, "error: --rows: expected an integer"),
-        ("inspect data --sheet x.png --label 9", 2, "error: --label: there are no such images to show"),
+        ("inspect data --sheet x.png --label 9", 2, "error: --label: no image matches"),
         ("inspect data --html no/x.html", 1, "error: no/x.html cannot be written: its folder does not exist"),
         ("inspect data --html /dev/full", 1, "error: /dev/full cannot be written: No space left on device"),
         ("inspect data --html data --force", 1, "error: data cannot be written: it is a folder"),
-        ("inspect data --predictions a.jsonl", 1, "60 of 80 images without a prediction"),
+        ("inspect data --predictions a.jsonl", 1, "no prediction for 60 of 80 images"),
         ("inspect data --predictions no.csv", 1, "error: no.csv cannot be read: No such file or directory"),
         (
             "inspect data --predictions a.jsonl --limit 5",
             2,
-            "error: --limit: predictions are scored on all images",
+            "error: --limit: cannot be combined with predictions",
         ),
         ("inspect --compare data", 2, "error: Option '--compare' requires 2 arguments"),
-        ("inspect --compare data data --html x.html", 2, "error: Invalid value: --compare stands alone"),
+        (
+            "inspect --compare data data --html x.html",
+            2,
+            "error: Invalid value: --compare cannot be combined with",
+        ),
         ("inspect data --sheets x.png", 2, "No such option: --sheets"),
     ],
 )
@@ -287,7 +297,7 @@ def test_suspicions_are_said_with_scores_and_with_comparisons(here: Path) -> Non
     )
     for argv in (["--predictions", "floats.jsonl"], ["--compare", "a.jsonl", "floats.jsonl"]):
         done = run("inspect", "data/test", *argv)
-        assert "20 predictions have characters that are not digits, such as" in done.stdout, done.stdout
+        assert "20 predictions contain non-digit characters, such as" in done.stdout, done.stdout
 
 
 def test_progress_is_shown_on_a_terminal_and_only_there(here: Path) -> None:

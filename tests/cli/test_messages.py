@@ -92,13 +92,13 @@ _NETWORK = {"DIGITSEQ_OFFLINE": "", "NO_PROXY": "", "no_proxy": ""}
     ("environment", "told"),
     [
         ({"REQUESTS_CA_BUNDLE": "/nonexistent.pem"}, "/nonexistent.pem"),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "the proxy does not answer (check HTTPS_PROXY"),
-        ({"HTTPS_PROXY": "http://"}, "the proxy's address is not valid (check HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "the proxy does not respond (check HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "http://"}, "the proxy URL is not valid (check HTTPS_PROXY"),
         (
             {"DIGITSEQ_MNIST_MIRROR": "file:///nonexistent/"},
             "train-images-idx3-ubyte.gz: No such file or directory",
         ),
-        ({"DIGITSEQ_MNIST_MIRROR": "http://a..b/"}, "a..b: its address is not valid"),
+        ({"DIGITSEQ_MNIST_MIRROR": "http://a..b/"}, "a..b: its URL is not valid"),
         ({"DIGITSEQ_MNIST_MIRROR": "file:///proc/self/mem/"}, "train-images-idx3-ubyte.gz: Not a directory"),
     ],
     ids=["certificates", "a proxy", "no proxy at all", "a mirror", "no host", "no folder"],
@@ -118,7 +118,7 @@ def test_a_fault_of_the_network_is_not_the_caches(
 def test_a_mirror_that_is_no_address_is_wrong_usage(mirror: str, tmp_path: Path) -> None:
     done = _run("fetch-mnist", cwd=tmp_path, environment=_NETWORK | {"DIGITSEQ_MNIST_MIRROR": mirror})
     assert done.returncode == 2
-    assert f"DIGITSEQ_MNIST_MIRROR: expected an http, https or file address, got '{mirror}'" in done.stderr
+    assert f"DIGITSEQ_MNIST_MIRROR: expected an http, https or file URL, got '{mirror}'" in done.stderr
 
 
 def test_a_path_that_is_not_text_can_be_printed_too(tmp_path: Path) -> None:
@@ -326,11 +326,11 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
         (
             "split/train/images/000/000000.png",
             1,
-            "is a picture, not a dataset\nhint: run `digitseq inspect split/train",
+            "is an image, not a dataset\nhint: run `digitseq inspect split/train",
         ),
         ("split/train/images/000", 1, "000 is a folder inside a dataset"),
         ("empty", 1, "empty is not a dataset: it has no dataset.json"),
-        ("some.bin", 1, "some.bin: not a manifest of digitseq"),
+        ("some.bin", 1, "some.bin: not a digitseq manifest"),
         ("nothing", 1, "nothing cannot be read: No such file or directory"),
         ("mine", 0, "mine: 1 image verified, no problems found"),
     ):
@@ -339,7 +339,7 @@ def test_verify_says_what_it_was_given(folder: Path, tmp_path: Path) -> None:
         assert told in done.stderr
     done = _run("verify", str(tmp_path / "mine"), cwd=folder)
     assert done.returncode == 1
-    assert "no source 'own' in the current folder: the recipe uses glyphs of your own" in done.stderr
+    assert "no source 'own' in the current folder: the recipe uses your own glyphs" in done.stderr
     assert "--source PATH" in done.stderr
 
 
@@ -347,7 +347,7 @@ def test_one_thing_is_not_counted_as_several(tmp_path: Path) -> None:
     assert [counted(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
     command = ("batch", "out", "-n", "1", "--length", "2", "--seed", "1", "--source", "builtin")
     assert "note: 1 image written" in _run(*command, cwd=tmp_path).stderr
-    assert "; 1 already there" in _run(*command, cwd=tmp_path).stderr
+    assert "; 1 already written" in _run(*command, cwd=tmp_path).stderr
     (tmp_path / "out/labels.csv").write_text("filename,label\r\n")
     done = _run("verify", "out", cwd=tmp_path)
     assert "error: out: 1 problem found" in done.stderr

@@ -195,7 +195,7 @@ def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(tmp_
     shutil.rmtree(images / "001")
     (tmp_path / "labels.csv").write_text("filename,label\r\n")
     (tmp_path / "dataset.json").unlink()
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="is not a digitseq dataset"):
         write_dataset(recipe, tmp_path, workers=1)  # without a manifest it could be anybody's
     (tmp_path / "dataset.json").write_bytes(expected["dataset.json"])
     assert write_dataset(recipe, tmp_path, workers=1).written == 503
@@ -228,7 +228,7 @@ def test_without_a_seed_the_same_command_goes_on_with_the_seed_it_drew(tmp_path:
 def test_a_folder_of_something_else_is_never_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("ten years of work")
     for force in (False, True):
-        with pytest.raises(OutputError, match=r"holds something else \(thesis.txt\)"):
+        with pytest.raises(OutputError, match=r"is not a digitseq dataset \(found thesis.txt\)"):
             write_dataset(_recipe(count=3), tmp_path, workers=1, force=force)
     assert _tree(tmp_path) == {"thesis.txt": b"ten years of work"}
 
@@ -236,7 +236,7 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path: Path) -> None:
 def test_another_recipe_is_refused_and_replaced_only_by_force(tmp_path: Path) -> None:
     write_dataset(_recipe(splits={"train": 1_200, "test": 5}), tmp_path, workers=1)
     before = _tree(tmp_path)
-    with pytest.raises(OutputError, match=r"another recipe \(image_width: 200 there, 210 wanted\)"):
+    with pytest.raises(OutputError, match=r"another recipe \(image_width: expected 210, found 200\)"):
         write_dataset(_recipe(splits={"train": 1_200, "test": 5}, image_width=210), tmp_path, workers=1)
     assert _tree(tmp_path) == before
     (tmp_path / "train" / "notes.txt").write_text("mine")
@@ -255,7 +255,9 @@ def test_an_unfinished_dataset_of_another_recipe_is_refused_too(tmp_path: Path, 
     process.communicate()
     with pytest.raises(OutputError, match="another recipe"):
         write_dataset(_recipe(count=7), tmp_path / "out", workers=1)
-    with pytest.raises(FormatError, match=r"no finished dataset.*`digitseq batch` command again to resume"):
+    with pytest.raises(
+        FormatError, match=r"not a finished dataset.*`digitseq batch` command again to resume"
+    ):
         read_dataset(tmp_path / "out")
 
 
@@ -270,7 +272,7 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
 def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with held(out / ".digitseq.lock"), pytest.raises(OutputError, match="another digitseq is writing"):
+    with held(out / ".digitseq.lock"), pytest.raises(OutputError, match="another digitseq process"):
         write_dataset(_recipe(count=3), out, workers=1)
     write_dataset(_recipe(count=3), out, workers=1)
     assert ".digitseq.lock" not in _tree(out)

@@ -308,7 +308,7 @@ def test_a_sample_under_another_key_is_found(tmp_path: Path, name: str) -> None:
     (file,) = find_format(name).shard_files(part.place, 0)
     assert isinstance(part.format, FileShards)
     LocalStorage(tmp_path).put(file, part.format.encode(iter(samples), part.place, 0))
-    assert "000000001: expected it to be called 000000000" in next(verify_dataset(tmp_path))
+    assert "000000001: expected the key 000000000" in next(verify_dataset(tmp_path))
 
 
 @pytest.mark.parametrize(("name", "damage"), _DAMAGES)
@@ -336,9 +336,9 @@ def test_columns_of_other_types_are_refused(tmp_path: Path) -> None:
     numbers = pa.array([int(label) for label in table["label"].to_pylist()])
     pq.write_table(table.set_column(1, "label", numbers), file)
     part = read_dataset(tmp_path).splits["train"]
-    with pytest.raises(FormatError, match="its columns are not those"):
+    with pytest.raises(FormatError, match="its columns differ from those"):
         part[0]
-    with pytest.raises(FormatError, match="its columns are not those"):
+    with pytest.raises(FormatError, match="its columns differ from those"):
         part.labels  # noqa: B018
 
 
@@ -378,7 +378,7 @@ def test_shards_in_each_others_place_are_found(tmp_path: Path, name: str) -> Non
     write_dataset(_recipe(count=2_000), tmp_path, format=name, workers=1)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("train-*"))
     _swap(tmp_path, *files)
-    assert sum("label" in text or "called" in text for text in verify_dataset(tmp_path)) > 1_900
+    assert sum("label" in text or "expected the key" in text for text in verify_dataset(tmp_path)) > 1_900
 
 
 _Rows = list[dict[str, Any]]
@@ -389,12 +389,12 @@ _CHANGES: list[tuple[str, Callable[[_Rows], object], str]] = [
     (
         "a pixel",
         lambda rows: rows[3].update(flip=True),
-        "the image differs from the recipe's in 1 pixel, the first at x 9",
+        "image differs from the recipe in 1 pixel, the first at x 9",
     ),
     (
         "an image less",
         lambda rows: rows.pop(),
-        "expected 25 images, found 24|000000024: missing|samples says 24",
+        "expected 25 images, found 24|000000024: missing|samples = 24",
     ),
 ]
 
@@ -446,10 +446,10 @@ def test_another_version_of_the_format_is_told(tmp_path: Path, name: str) -> Non
     write_dataset(_recipe(count=5), tmp_path, format=name, workers=1)
     manifest = json.loads((tmp_path / "dataset.json").read_text())
     for changed, told in (
-        ({"version": 2}, "found version 2, format.*if a later digitseq wrote it"),
+        ({"version": 2}, "found version 2, format.*if a newer digitseq wrote it"),
         ({"format": "tfrecord"}, "found version 1, format tfrecord"),
-        ({"labels": ["other"]}, "damaged.*unknown files of labels"),
-        ({"splits": [manifest["splits"][0] | {"folder": "../"}]}, "damaged.*another folder"),
+        ({"labels": ["other"]}, "damaged.*unknown label files"),
+        ({"splits": [manifest["splits"][0] | {"folder": "../"}]}, "damaged.*unexpected folder"),
     ):
         (tmp_path / "dataset.json").write_text(json.dumps(manifest | changed))
         attempts: list[Callable[[], object]] = [
@@ -520,7 +520,7 @@ def test_another_format_in_the_same_folder_is_refused_and_replaced_by_force(
     other = "npz" if name == "folder" else "folder"
     write_dataset(recipe, tmp_path, format=name, workers=1)
     before = _tree(tmp_path)
-    with pytest.raises(OutputError, match=rf"another format \({name} there, {other} wanted\).*--force"):
+    with pytest.raises(OutputError, match=rf"another format \(expected {other}, found {name}\).*--force"):
         write_dataset(recipe, tmp_path, format=other, workers=1)
     assert _tree(tmp_path) == before
     write_dataset(recipe, tmp_path, format=other, workers=1, force=True)
@@ -558,7 +558,7 @@ def test_files_of_the_users_own_are_never_replaced(
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text("mine")
     before = _tree(tmp_path)
-    with pytest.raises(OutputError, match=rf"{file} is not of this dataset, and would be replaced"):
+    with pytest.raises(OutputError, match=rf"{file} does not belong to this dataset and would be"):
         write_dataset(_recipe(count=5), tmp_path, workers=1, **options)
     assert _tree(tmp_path) == before
 
@@ -637,7 +637,7 @@ def test_inspect_says_the_same_of_every_format(tmp_path: Path, name: str) -> Non
 
 def test_a_shard_alone_is_no_dataset_but_says_where_one_is(tmp_path: Path) -> None:
     write_dataset(_recipe(count=5), tmp_path, format="npz", workers=1)
-    with pytest.raises(FormatError, match=r"train-000000.npz: one file of a dataset.*dataset.json"):
+    with pytest.raises(FormatError, match=r"train-000000.npz: expected a dataset folder.*dataset.json"):
         inspect_dataset(tmp_path / "train-000000.npz")
     assert len(inspect_dataset(tmp_path / "dataset.json").table) == 5
 
@@ -710,7 +710,7 @@ def test_the_commands_take_formats_and_label_files(tmp_path: Path) -> None:
     assert _tree(tmp_path / "d") == _tree(tmp_path / "a")
     wrong = run("batch", "e", *common, "--format", "npz", "--labels", "coco")
     assert wrong.returncode == 2
-    assert "only the format folder has such files, not npz" in wrong.stderr
+    assert "only the format folder can have extra label files, not npz" in wrong.stderr
     unknown = run("batch", "e", *common, "--labels", "voc")
     assert unknown.returncode == 2
     assert "expected one of paddle, doctr, coco, yolo" in unknown.stderr

@@ -38,7 +38,7 @@ def test_parts_in_any_order_make_the_same_dataset(tmp_path: Path, name: str) -> 
         assert (summary.missing, summary.pixels) == (missing, "")
         assert not (out / "dataset.json").exists()
     with pytest.raises(
-        OutputError, match=r"3 of 9 shards still missing, the first is number 2 of train.*run the parts"
+        OutputError, match=r"3 of 9 shards still missing, the first is shard 2 of train.*run the missing"
     ):
         write_dataset(wanted, out, finish=True, **options)
     summary = write_dataset(wanted, out, part=(2, 3), **options)
@@ -252,7 +252,7 @@ def test_parts_are_checked(tmp_path: Path) -> None:
     for more, told in (
         (["--part", "3"], "expected K/N with 1 ≤ K ≤ N, such as 3/16, got '3'"),
         (["--part", "5/3", "--seed", "1"], "expected K/N with 1 ≤ K ≤ N, such as 3/16, got '5/3'"),
-        (["--part", "1/3"], "parts need the same --seed, or --recipe"),
+        (["--part", "1/3"], "--part needs --seed or --recipe, the same for all parts"),
     ):
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")
@@ -266,7 +266,7 @@ def test_the_same_part_is_not_written_twice_at_once(tmp_path: Path) -> None:
 
     def again(_stage: str, _done: int, _total: int, _size: int) -> None:
         if not told:
-            with pytest.raises(OutputError, match="another digitseq is writing a part of") as caught:
+            with pytest.raises(OutputError, match="digitseq process is writing a part of") as caught:
                 write_dataset(recipe, tmp_path / "out", workers=1, part=(1, 2))
             told.append(str(caught.value))
 
@@ -304,7 +304,7 @@ def test_a_whole_run_is_refused_while_a_part_is_at_work(tmp_path: Path) -> None:
     def whole(_stage: str, _done: int, _total: int, _size: int) -> None:
         if not told:
             for force in (False, True):
-                with pytest.raises(OutputError, match="another digitseq is writing a part of") as caught:
+                with pytest.raises(OutputError, match="digitseq process is writing a part of") as caught:
                     write_dataset(recipe, tmp_path / "out", workers=1, force=force)
                 told.append(str(caught.value))
 

@@ -118,14 +118,14 @@ def test_a_file_mirror_needs_no_network(
 @pytest.mark.parametrize(
     ("manner", "words"),
     [
-        ("truncated", "the connection broke off"),
+        ("truncated", "the connection was lost"),
         ("short", "SHA-256"),
         ("corrupted", "SHA-256"),
         ("html", "SHA-256"),
         ("missing", "404 Not Found"),
         ("error", "500 Internal Server Error"),
-        ("silent", "no answer"),
-        ("stalled", "it stopped sending"),
+        ("silent", "no response"),
+        ("stalled", "no data"),
         ("endless", "longer than the original"),
         ("nobody", "no connection"),
     ],
@@ -196,7 +196,7 @@ def test_a_failure_is_remembered_for_an_hour_and_fetching_by_name_always_tries(
         return load_glyphs("auto").name
 
     mirror.manner = "missing"
-    with pytest.warns(SourceWarning, match=r"404.*`digitseq fetch-mnist` gets MNIST"):
+    with pytest.warns(SourceWarning, match=r"404.*`digitseq fetch-mnist` to get MNIST"):
         assert auto() == "builtin"
     asked = mirror.requests.total()
     mirror.manner = "well"
@@ -248,7 +248,7 @@ def test_auto_waits_only_so_long_for_another_process(
     cache.mkdir()
     with (
         held(cache / "mnist.lock"),
-        pytest.warns(SourceWarning, match="another digitseq is fetching it and is not done"),
+        pytest.warns(SourceWarning, match="another digitseq is still fetching it after"),
     ):
         assert load_glyphs("auto").name == "builtin"
     assert [record.getMessage() for record in caplog.records] == [

@@ -125,7 +125,7 @@ def test_a_stored_set_that_is_not_as_long_as_its_manifest_says_is_damaged(
     assert len(open_glyphs(tmp_path) or ()) == len(solid)
     manifest = tmp_path / "manifest.json"
     manifest.write_text(manifest.read_text().replace("120", "119"))
-    with pytest.raises(CacheError, match=r"damaged: ink\.npy: an array of the shape \(4, 120\)"):
+    with pytest.raises(CacheError, match=r"damaged: ink\.npy: an array of shape \(4, 120\)"):
         open_glyphs(tmp_path)
 
 

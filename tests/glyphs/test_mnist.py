@@ -74,7 +74,7 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path, mnist_files: Path, 
     with pytest.raises(SourceError, match=r"t10k-labels-idx1-ubyte \(or .*\.gz\) is missing"):
         fetch.fetch(from_dir=short)
     (short / names[3]).symlink_to(mnist_files / names[1])
-    with pytest.raises(FormatError, match="not that of the original t10k-labels"):
+    with pytest.raises(FormatError, match="not the original t10k-labels"):
         fetch.fetch(from_dir=short)
     assert not (cache / "mnist-v1").exists()
 

@@ -312,9 +312,9 @@ def test_a_folder_called_mnist_is_not_mnist(tmp_path: Path) -> None:
 
 
 def test_a_path_without_glyphs_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="neither mnist, builtin, auto nor a file"):
+    with pytest.raises(SourceError, match="expected mnist, builtin, auto, or an existing file"):
         load_glyphs(tmp_path / "none")
-    with pytest.raises(SourceError, match="neither mnist"):
+    with pytest.raises(SourceError, match="expected mnist"):
         load_glyphs("~nobody-of-this-name/x")
     with pytest.raises(SourceError, match="folders 0 to 9"):
         load_glyphs(tmp_path)
@@ -331,3 +331,10 @@ def test_a_source_is_read_once_in_a_process(tmp_path: Path) -> None:
 def test_a_source_without_a_split_says_which_it_has(tmp_path: Path) -> None:
     with pytest.raises(DigitSeqError, match="no split 'test'; it has train, all"):
         load_glyphs(_folder(tmp_path, _drawn()), "test")
+
+
+def test_two_arrays_of_the_same_meaning_are_an_error(tmp_path: Path) -> None:
+    images, labels = np.full((1, 28, 28), 255, np.uint8), np.array([3])
+    np.savez(tmp_path / "two.npz", x_train=images, images_train=images, y_train=labels)
+    with pytest.raises(SourceError, match=r"two\.npz: the arrays x_train and images_train"):
+        load(tmp_path / "two.npz")

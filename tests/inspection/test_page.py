@@ -113,7 +113,7 @@ def test_the_sample_is_stated_and_faults_come_first(copy: Path, tmp_path: Path) 
     assert data["items"][0]["name"] == "train/images/000/000077.png"
     assert data["items"][0]["missing"]
     assert data["items"][0]["faults"] == ["train/images/000/000077.png: missing"]
-    expected = "20 of 180 images, at random (seed 0). The worst-read images and those with faults come first."
+    expected = "20 of 180 images, at random (seed 0). Images with errors or faults come first."
     assert data["stated"] == expected
     again = write_page(report, tmp_path / "q.html", images=20).read_bytes()
     assert again == (tmp_path / "p.html").read_bytes()
@@ -130,7 +130,7 @@ def test_a_page_of_large_noisy_images_stays_small(tmp_path: Path) -> None:
     recipe = make_recipe(["1"], (0, 0), 4_000, **settings)  # 22 MB of noise
     _, data = _page(inspect_dataset(recipe), tmp_path / "p.html")
     assert 20 < len(data["items"]) < 200
-    assert data["stated"].endswith(f"To keep the page small, it shows the first {len(data['items'])} only.")
+    assert data["stated"].endswith(f"To limit the page size, only the first {len(data['items'])} are shown.")
     assert (tmp_path / "p.html").stat().st_size < 15e6
 
 
@@ -139,12 +139,12 @@ def test_pages_that_cannot_be_made_are_told(written: Path, tmp_path: Path) -> No
     for images in (0, 100_001, True, "9"):
         with pytest.raises(ArgumentError, match="images"):
             write_page(report, tmp_path / "p.html", images=images)  # type: ignore[arg-type]
-    with pytest.raises(ArgumentError, match="there are no such images"):
+    with pytest.raises(ArgumentError, match="no image matches"):
         write_page(report, tmp_path / "p.html", choice=Choice(label="9"))
     with pytest.raises(OutputError, match="cannot be written"):
         write_page(report, tmp_path / "nowhere" / "p.html")
     write_page(report, tmp_path / "p.html")
-    with pytest.raises(OutputError, match="exists and is kept"):
+    with pytest.raises(OutputError, match="already exists"):
         write_page(report, tmp_path / "p.html")
 
 
@@ -157,7 +157,7 @@ def test_a_page_of_one_image_or_of_none_that_can_be_read(tmp_path: Path, copy: P
     _, data = _page(inspect_dataset(copy), tmp_path / "p.html")
     assert data["report"]["width_px"] == {"least": 0, "mean": 0, "greatest": 0}
     recipe = make_recipe(length=(2, 2), count=0, image_width=50, seed=1, source="builtin")
-    with pytest.raises(ArgumentError, match="no such images"):
+    with pytest.raises(ArgumentError, match="no image matches"):
         write_page(inspect_dataset(recipe), tmp_path / "q.html")
 
 

@@ -34,7 +34,7 @@ def test_a_picture_that_was_painted_on_is_not_what_its_recipe_draws(tmp_path: Pa
         info.add_text(name, value)
     Image.fromarray(pixels).save(path, pnginfo=info)
     sentences = [text for finding in inspect_dataset(path).findings for text in finding.examples]
-    assert "a.png: its pixels are not those that its recipe draws" in sentences
+    assert "a.png: pixels differ from what the recipe renders" in sentences
 
 
 def test_without_its_glyphs_a_picture_still_tells_its_spacing(tmp_path: Path) -> None:
@@ -69,5 +69,5 @@ def test_a_damaged_recipe_in_a_picture_is_told(tmp_path: Path) -> None:
     info = PngInfo()
     info.add_text("recipe", "{")
     Image.new("L", (30, 28)).save(tmp_path / "a.png", pnginfo=info)
-    with pytest.raises(FormatError, match="its recipe is damaged"):
+    with pytest.raises(FormatError, match="the embedded recipe is invalid"):
         inspect_dataset(tmp_path / "a.png")

@@ -88,16 +88,16 @@ def test_bad_files_are_told_with_their_line(
 
     jsonl = [json.dumps({"file_name": a, "prediction": b}) for a, b in rows]
     cases: list[tuple[str, bytes | str, str]] = [
-        ("empty.csv", "", r"empty.csv: empty; expected a column filename \(or index\)"),
+        ("empty.csv", "", r"empty.csv: empty; expected a filename \(or index\) column"),
         ("blank.csv", " \n\n", "empty; expected"),
         ("header.csv", "filename,prediction\n", "no predictions, only a header"),
-        ("columns.csv", "a,b\n1,2\n", r"line 1: expected a column filename .* got 'a', 'b'"),
-        ("none.csv", _csv(rows)[20:], "line 1: expected a column filename"),
-        ("other.csv", _csv([*rows[:4], ("x.png", "1")]), "line 6: 'x.png' is not among the images"),
-        ("double.csv", _csv([*rows, rows[3]]), f"line 32: {name} has a prediction already, in line 5"),
-        ("twice.csv", "index,prediction,prediction\n", "line 1: the column 'prediction' occurs twice"),
+        ("columns.csv", "a,b\n1,2\n", r"line 1: expected a filename .* got 'a', 'b'"),
+        ("none.csv", _csv(rows)[20:], "line 1: expected a filename"),
+        ("other.csv", _csv([*rows[:4], ("x.png", "1")]), "line 6: 'x.png' is not one of the images"),
+        ("double.csv", _csv([*rows, rows[3]]), f"line 32: {name} already has a prediction, in line 5"),
+        ("twice.csv", "index,prediction,prediction\n", "line 1: duplicate column 'prediction'"),
         ("names.csv", "index,prediction\nx.png,1\n", "line 2: expected an index, got 'x.png'"),
-        ("missing.csv", _csv(without(name)), f"1 of 30 images without a prediction, the first {name}"),
+        ("missing.csv", _csv(without(name)), f"no prediction for 1 of 30 images; the first is {name}"),
         ("cells.csv", _csv(rows).replace(f"{name},", f"{name},9,"), "line 5: expected 2 cells, got 3"),
         ("open.csv", _csv(rows[:4]) + '"images', "line 6: not CSV"),
         ("range.csv", "index,prediction\n0,1\n30,5\n", "line 3: there is no image 30; .* numbered 0 to 29"),
@@ -105,15 +105,15 @@ def test_bad_files_are_told_with_their_line(
         ("sure.csv", "index,pred,score\n0,1,much\n", "line 2: expected a number as confidence, got 'much'"),
         ("inf.csv", "index,pred,score\n0,1,inf\n", "line 2: expected a number as confidence"),
         ("huge.jsonl", '{"index": 0, "pred": "1", "score": 1' + "0" * 400 + "}", "line 1: expected a number"),
-        ("deep.jsonl", "[" * 100_000, "line 1: expected one JSON object a line"),
+        ("deep.jsonl", "[" * 100_000, "line 1: expected one JSON object per line"),
         ("escape.csv", "\x1b]0;x\x07,b\n1,2\n", r"line 1: .* got '\\x1b\]0;x\\x07', 'b'"),
         ("null.jsonl", '{"index": 0, "pred": null}', "line 1: expected the prediction as text, got None$"),
         ("number.jsonl", jsonl[0] + '\n{"index": 1, "pred": 42}\n', "line 2: expected the prediction as"),
-        ("broken.jsonl", jsonl[0] + "\n{\n", "line 2: expected one JSON object a line"),
-        ("list.json", json.dumps([{"index": 1}]), "line 1: expected one JSON object a line"),
-        ("keys.jsonl", jsonl[0] + '\n{"index": 1}\n', "line 2: expected a column filename"),
+        ("broken.jsonl", jsonl[0] + "\n{\n", "line 2: expected one JSON object per line"),
+        ("list.json", json.dumps([{"index": 1}]), "line 1: expected one JSON object per line"),
+        ("keys.jsonl", jsonl[0] + '\n{"index": 1}\n', "line 2: expected a filename"),
         ("true.jsonl", '{"index": true, "pred": "1"}\n', "line 1: expected an index, got True"),
-        ("long.jsonl", json.dumps({"index": 0, "pred": "1" * 10_001}), "line 1: the prediction has 10,001"),
+        ("long.jsonl", json.dumps({"index": 0, "pred": "1" * 10_001}), "line 1: expected at most 10,000 "),
     ]  # fmt: skip
     for file, content, sentence in cases:
         path = tmp_path / file
@@ -143,7 +143,7 @@ def test_names_may_lack_folders_or_have_the_dataset_s(
         assert read_predictions(path, table).texts == table.labels
     assert inspect_dataset(written / "test", predictions=path, partial=True).scores is not None
     path.write_text(_csv([(f"/other/{name}", text) for name, text in rows]))
-    with pytest.raises(FormatError, match=r"line 2: .* is not among the images"):
+    with pytest.raises(FormatError, match=r"line 2: .* is not one of the images"):
         read_predictions(path, table)
 
 
@@ -152,7 +152,7 @@ def test_names_that_could_be_of_several_splits_are_told(
 ) -> None:
     whole = inspect_dataset(written).table
     (tmp_path / "p.csv").write_text(_csv([(name.removeprefix("test/"), text) for name, text in rows]))
-    with pytest.raises(FormatError, match=r"could be train/images/.*\(--split names the split\)"):
+    with pytest.raises(FormatError, match=r"is ambiguous: train/images/.*\(choose one with --split\)"):
         read_predictions(tmp_path / "p.csv", whole)
     assert inspect_dataset(written, split="test", predictions=tmp_path / "p.csv").scores is not None
     assert inspect_dataset(written / "test", predictions=tmp_path / "p.csv").scores is not None
@@ -174,7 +174,7 @@ def test_predictions_may_be_given_as_texts(table: Table, rows: list[tuple[str, s
     with pytest.raises(FormatError, match="there is no image 30"):
         inspect_dataset(written, split="test", predictions=[*table.labels, "1"])
     sample = inspect_dataset(written, limit=9)
-    with pytest.raises(ArgumentError, match="leave the limit out"):
+    with pytest.raises(ArgumentError, match="limit: the report covers a sample"):
         score_predictions(sample, ["1"] * 9)
 
 

@@ -120,7 +120,7 @@ def test_a_wrong_label_is_named_wherever_it_stands(copy: Path) -> None:
     finding = _found(inspect_dataset(copy), "label")
     assert finding.count == 1
     assert finding.examples[0] == (
-        f"test/images/000/000005.png: labels.csv says {wrong}, metadata.jsonl says {right}"
+        f"test/images/000/000005.png: labels.csv has label {wrong}, metadata.jsonl has label {right}"
     )
 
     def relabel(facts: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_label_is_named_wherever_it_stands(copy: Path) -> None:
     edit_line(copy / "train/labels.csv", 3, lambda line: line.split(",")[0] + f",{other}\r\n")
     report = inspect_dataset(copy)
     told = [text for text in _found(report, "label").examples if "train/images/000/000002.png" in text]
-    assert any(f"its label is {other}, the recipe draws" in text for text in told)
+    assert any(f"label is {other}, expected" in text for text in told)
 
 
 def test_an_unbalanced_digit_is_named(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_missing_damaged_and_blank_images_are_named(copy: Path) -> None:
         "train/images/000/000001.png: missing",
         "train/images/000/000002.png: damaged or cut off",
     )
-    assert _found(report, "ink").examples == ("train/images/000/000003.png: nothing is on it",)
+    assert _found(report, "ink").examples == ("train/images/000/000003.png: the image is blank",)
     assert len(list(verify_dataset(copy))) >= 3
 
 
@@ -198,11 +198,9 @@ def test_lines_that_are_missing_double_or_spoilt_are_named(copy: Path) -> None:
     path.write_text("".join([*lines[:3], lines[3], lines[3], *lines[5:-1], "{\n"]))
     report = inspect_dataset(copy)
     sentences = {finding.sentence: finding for finding in report.findings if finding.kind == "missing"}
-    assert sentences["images without a line in the metadata"].examples == ("test/images/000/000004.png",)
-    assert sentences["images with more than one line in the metadata"].examples == (
-        "test/images/000/000003.png",
-    )
-    assert any("line 30: not what digitseq writes" in text for text in _found(report, "metadata").examples)
+    assert sentences["images without a metadata row"].examples == ("test/images/000/000004.png",)
+    assert sentences["images with more than one metadata row"].examples == ("test/images/000/000003.png",)
+    assert any("line 30: not valid digitseq metadata" in text for text in _found(report, "metadata").examples)
     edit_line(
         copy / "train/metadata.jsonl",
         0,
@@ -278,13 +276,13 @@ def test_a_manifest_stands_for_its_dataset_or_alone_for_its_recipe(copy: Path, t
     ("name", "content", "sentence"),
     [
         ("nothing", None, "no such file or folder"),
-        ("empty.png", b"", "not an image, not a recipe"),
-        ("text.txt", b"hello", "not an image, not a recipe"),
+        ("empty.png", b"", "expected an image, a recipe"),
+        ("text.txt", b"hello", "expected an image, a recipe"),
         ("bad.json", b"{", "not JSON"),
         ("bad.json", b"[1, 2]", "expected an object with named fields"),
         ("bad.json", b"{}", "expected format 1"),
-        ("dataset.json", b"{}", "not a manifest of digitseq"),
-        ("cut.png", encode_png(np.ones((28, 90), np.uint8))[:60], "a damaged image"),
+        ("dataset.json", b"{}", "not a digitseq manifest"),
+        ("cut.png", encode_png(np.ones((28, 90), np.uint8))[:60], "the image is damaged"),
     ],
 )
 def test_what_cannot_be_looked_at_is_said(
@@ -297,7 +295,7 @@ def test_what_cannot_be_looked_at_is_said(
 
 
 def test_an_empty_folder_and_an_unfinished_dataset_are_told(tmp_path: Path, copy: Path) -> None:
-    with pytest.raises(FormatError, match="no dataset here"):
+    with pytest.raises(FormatError, match="not a digitseq dataset"):
         inspect_dataset(tmp_path)
     (copy / "dataset.json").rename(copy / ".digitseq-unfinished.json")
     with pytest.raises(FormatError, match="is not finished"):
@@ -324,14 +322,14 @@ def test_one_lost_line_is_one_fault(copy: Path) -> None:
         (
             "label",
             1,
-            "train/labels.csv: 1 line for images that are not in metadata.jsonl: images/000/000006.png",
+            "train/labels.csv: 1 row for images that are not in metadata.jsonl: images/000/000006.png",
         ),
         ("missing", 1, "train/images/000/000006.png"),
     ]
     path.write_text("".join(lines))
     edit_line(copy / "test/labels.csv", 3, lambda line: "")
     (finding,) = inspect_dataset(copy).findings
-    assert finding.examples[0].startswith("test/images/000/000002.png: labels.csv has no line for it")
+    assert finding.examples[0].startswith("test/images/000/000002.png: labels.csv has no row for it")
 
 
 def test_lost_files_of_labels_are_told_once(copy: Path) -> None:
@@ -353,7 +351,7 @@ def test_pixels_that_another_program_saved_anew_are_the_same_pixels(copy: Path) 
     assert inspect_dataset(copy).findings == ()
     picture.convert("RGB").save(path)
     (finding,) = inspect_dataset(copy).findings
-    assert finding.examples[0].endswith("expected 8-bit greyscale, found the mode RGB")
+    assert finding.examples[0].endswith("expected 8-bit greyscale, found mode RGB")
 
 
 @pytest.mark.parametrize(
@@ -362,18 +360,18 @@ def test_pixels_that_another_program_saved_anew_are_the_same_pixels(copy: Path) 
         ({"label": "1a2"}, "label", "expected a label of digits, found '1a2'"),
         ({"label": None}, "label", "expected a label of digits, found None"),
         ({"label": "\x1b[31m"}, "label", r"expected a label of digits, found '\x1b[31m'"),
-        ({"objects": {"bbox": [["1", 2, 3, 4]] * 9, "categories": []}}, "boxes", "do not fit"),
-        ({"objects": {"bbox": None, "categories": []}}, "boxes", "do not fit"),
-        ({"box": [-7, 2, 3, 4]}, "boxes", "do not fit"),
-        ({"box": [1.5, 2, 3, 4]}, "boxes", "do not fit"),
-        ({"box": [10**30, 2, 3, 4]}, "boxes", "do not fit"),
-        ({"box": [140, 2, 30, 4]}, "boxes", "not where its boxes are"),
-        ({"glyphs": 5}, "metadata", "expected a glyph for each digit, found 5"),
-        ({"glyphs": ["x"]}, "metadata", "expected a glyph for each digit, found ['x']"),
-        ({"glyphs": [1]}, "metadata", "expected a glyph for each digit"),
-        ({"glyphs": [-1] * 5}, "metadata", "expected a glyph for each digit"),
+        ({"objects": {"bbox": [["1", 2, 3, 4]] * 9, "categories": []}}, "boxes", "do not match label"),
+        ({"objects": {"bbox": None, "categories": []}}, "boxes", "do not match label"),
+        ({"box": [-7, 2, 3, 4]}, "boxes", "do not match label"),
+        ({"box": [1.5, 2, 3, 4]}, "boxes", "do not match label"),
+        ({"box": [10**30, 2, 3, 4]}, "boxes", "do not match label"),
+        ({"box": [140, 2, 30, 4]}, "boxes", "the ink does not match the boxes"),
+        ({"glyphs": 5}, "metadata", "expected one glyph per digit, found 5"),
+        ({"glyphs": ["x"]}, "metadata", "expected one glyph per digit, found ['x']"),
+        ({"glyphs": [1]}, "metadata", "expected one glyph per digit"),
+        ({"glyphs": [-1] * 5}, "metadata", "expected one glyph per digit"),
         ({"file_name": "x.png"}, "metadata", "expected images/000/000002.png, found x.png"),
-        ({"objects": 7}, "metadata", "not what digitseq writes"),
+        ({"objects": 7}, "metadata", "not valid digitseq metadata"),
     ],
 )
 def test_spoilt_facts_are_told_and_stop_nothing(
@@ -468,7 +466,7 @@ def test_images_drawn_alike_by_chance_are_no_fault() -> None:
     report = inspect_dataset(recipe)
     assert report.faults == 0
     assert report.twins > 10
-    assert _found(report, "duplicate").sentence == "groups of images that were drawn alike by chance"
+    assert _found(report, "duplicate").sentence == "groups of images that are identical by chance"
 
 
 @pytest.mark.parametrize("augment", [{"noise": (1, 5)}, {"occlude": (1, 2)}, "heavy", {"background": 60}])
@@ -496,7 +494,7 @@ def test_glyphs_of_another_split_are_named_though_they_occur_once(copy: Path) ->
     unused = next(glyph for glyph in range(6_000 * digit + 5_500, 6_000 * (digit + 1)) if glyph not in used)
     edit_facts(copy / "train/metadata.jsonl", 3, lambda facts: facts["glyphs"].__setitem__(0, unused))
     finding = _found(inspect_dataset(copy), "glyph")
-    assert finding.examples == (f"train/images/000/000003.png: glyph {unused} as digit 1, a {digit}",)
+    assert finding.examples == (f"train/images/000/000003.png: glyph {unused} at position 1 (digit {digit})",)
 
 
 def test_an_unbalanced_split_is_named(copy: Path) -> None:
@@ -614,5 +612,5 @@ def test_a_gap_within_the_promise_that_is_not_the_drawn_one_is_found(
     report = inspect_dataset(tmp_path / "out")
     assert (report.spacing.different, report.spacing.outside) == (1, 0)
     assert _found(report, "spacing").examples == (
-        f"images/000/{number:06d}.png: 5 px, 3 px drawn, after digit 2",
+        f"images/000/{number:06d}.png: 5 px (expected 3 px) after digit 2",
     )

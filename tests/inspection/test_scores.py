@@ -158,16 +158,16 @@ def test_an_alignment_has_the_fewest_edits_and_loses_nothing(label: str, read: s
 def test_what_looks_like_a_mistake_in_the_file_is_said() -> None:
     table = _table(("0042", "7", "0001", "3502", "0000"))
     (note,) = _score(table, "42", "7", "1", "3502", "0").notes
-    assert note.startswith("3 predictions are their label without its leading zeros")
+    assert note.startswith("3 predictions equal their label without its leading zeros")
     assert _score(table, "42", "7", "0001", "3502", "0000").notes == ()  # some have theirs
     assert _score(table, *table.labels).notes == ()
     assert _score(table, *table.labels).confidence == (None, None)
     assert _score(_table(("0042", "7")), "42", "7").notes == ()  # one is no habit
     (note,) = _score(table, "42.0", "7.0", "1.0", "3502.0", "0.0").notes
-    assert note == "5 predictions have characters that are not digits, such as '42.0'"
+    assert note == "5 predictions contain non-digit characters, such as '42.0'"
     many = _table(("12",), count=30)
     assert _score(many, *["21"] * 30).notes == (
-        "not one image was read right: are these predictions of these images?",
+        "no prediction is correct; do the predictions belong to these images?",
     )
     assert _score(many, "12", *["21"] * 29).notes == ()
 
@@ -187,5 +187,5 @@ def test_a_report_with_scores_is_plain_json(written: Path, tmp_path: Path) -> No
     assert facts["sequence_accuracy"] == report.scores.sequence_accuracy
     assert len(facts["mistakes"]) == facts["images"] - facts["right"]
     assert facts["by_length"][0].keys() == {"group", "right", "of", "share"}
-    with pytest.raises(Exception, match="leave the limit out"):
+    with pytest.raises(Exception, match="limit: cannot be combined with predictions"):
         inspect_dataset(written, predictions=path, limit=9)

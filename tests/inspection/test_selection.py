@@ -70,9 +70,9 @@ def test_bad_choices_are_told(report: Report) -> None:
     for bad in ({"order": "best"}, {"label": "a"}, {"label": ""}, {"length": (3, 2)}):
         with pytest.raises(ArgumentError):
             Choice(**bad)
-    with pytest.raises(ArgumentError, match="only with predictions"):
+    with pytest.raises(ArgumentError, match="'worst' requires predictions"):
         choose(report, 3, Choice(order="worst"))
-    with pytest.raises(ArgumentError, match="there are no such images"):
+    with pytest.raises(ArgumentError, match="no image matches"):
         draw_sheet(report, choice=Choice(label="99999"))
 
 
@@ -101,7 +101,7 @@ def test_sheets_that_cannot_be_made_are_told(report: Report, tmp_path: Path) -> 
     with pytest.raises(ArgumentError, match=r"ending in \.png"):
         write_sheet(report, tmp_path / "a.jpg")
     assert write_sheet(report, tmp_path / "a.png", 1, 1).is_file()
-    with pytest.raises(OutputError, match="exists and is kept"):
+    with pytest.raises(OutputError, match="already exists"):
         write_sheet(report, tmp_path / "a.png", 1, 1)
     write_sheet(report, tmp_path / "a.png", 1, 1, force=True)
 
@@ -129,7 +129,7 @@ def test_two_reports_side_by_side(report: Report, tmp_path: Path) -> None:
     comparison = compare_reports(report, other)
     lines = {line.what: (line.a, line.b) for line in comparison.lines}
     assert lines["images"] == (400, 300)
-    assert lines["labels of 1"] == (report.lengths[1], 0)
+    assert lines["labels of length 1"] == (report.lengths[1], 0)
     common = set(report.table.labels) & set(other.table.labels)
     assert lines["labels in both"] == (len(common), len(common))
     assert {line.what for line in comparison.settings} == {"spacing_range", "length", "count"}
@@ -151,7 +151,7 @@ def test_two_models_side_by_side(written: Path, tmp_path: Path) -> None:
     lines = {line.what: (line.a, line.b) for line in comparison.lines}
     assert lines["deletions"] == (10, 30)
     assert lines["sequence accuracy"] == (170 / 180, 150 / 180)
-    with pytest.raises(ArgumentError, match="one has predictions"):
+    with pytest.raises(ArgumentError, match="only one of the two reports has predictions"):
         compare_reports(reports[0], inspect_dataset(written))
     (tmp_path / "c.csv").write_text("index,prediction\n0,1\n")
     other = inspect_dataset(written, split="test", predictions=tmp_path / "c.csv", partial=True)
@@ -170,13 +170,13 @@ def test_two_models_are_compared_on_what_both_have_read(written: Path) -> None:
     lines = {line.what: (line.a, line.b) for line in comparison.lines}
     assert lines["images"] == (90, 90)
     assert lines["sequence accuracy"] == (89 / 90, 1)
-    assert {what.split(" ")[3] for what in lines if what.startswith("right, digits by ")} == {
+    assert {what.split(" ")[3] for what in lines if what.startswith("accuracy, digits by ")} == {
         "digit", "position", "spacing",
     }  # fmt: skip
-    assert lines["right, images by split test"] == (1, 1)
-    assert comparison.notes == ("compared on the 90 images that both have, of 180 and 90",)
+    assert lines["accuracy, images by split test"] == (1, 1)
+    assert comparison.notes == ("compared on the 90 images with predictions from both models, of 180 and 90",)
     other = [None if text else label for text, label in zip(half, labels, strict=True)]
-    with pytest.raises(ArgumentError, match="no image that both files have a prediction for"):
+    with pytest.raises(ArgumentError, match="no image has a prediction from both models"):
         compare_reports(two, score_predictions(report, other, partial=True))
 
 

@@ -159,7 +159,7 @@ def test_what_is_only_called_like_something_of_ours_is_kept(tmp_path: Path, name
 def test_a_half_written_file_of_ours_is_no_stranger_and_another_of_its_name_is(tmp_path: Path) -> None:
     partial = tmp_path / ".partial-12-0123456789ab"
     partial.write_text("a letter")
-    with pytest.raises(OutputError, match=r"something else \(\.partial-12"):
+    with pytest.raises(OutputError, match=r"not a digitseq dataset \(found \.partial-12"):
         write_dataset(_RECIPE, tmp_path, workers=1)
     assert partial.read_text() == "a letter"
     partial.write_text('{\n "format": "fol')
@@ -180,7 +180,7 @@ def test_notes_that_are_not_ours_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["dataset.json", ".digitseq-unfinished.json"])
 def test_force_keeps_a_file_that_is_no_manifest_of_ours(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('{"name": "other data"}')
-    with pytest.raises(OutputError, match="something else"):
+    with pytest.raises(OutputError, match="not a digitseq dataset"):
         write_dataset(_RECIPE, tmp_path, workers=1, force=True)
     assert (tmp_path / name).read_text() == '{"name": "other data"}'
 
@@ -191,7 +191,7 @@ def test_a_lock_is_an_empty_file_of_its_own(tmp_path: Path, content: str) -> Non
     letter.write_text("dear")
     (tmp_path / "out").mkdir()
     os.link(letter, tmp_path / "out/.digitseq.lock")
-    with pytest.raises(OutputError, match="not a lock of digitseq"):
+    with pytest.raises(OutputError, match="expected an empty lock file"):
         write_dataset(_RECIPE, tmp_path / "out", workers=1)
     assert letter.read_text() == "dear"
 

@@ -142,7 +142,7 @@ def test_a_killed_run_is_finished_by_the_same_command(
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         assert "dataset.json" not in open_storage(bucket).files()
-        with pytest.raises(FormatError, match=r"no finished dataset|not finished"):
+        with pytest.raises(FormatError, match=r"not a finished dataset|not finished"):
             read_dataset(bucket)
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -263,13 +263,13 @@ def test_memory_is_a_place_like_any_other(tmp_path: Path, name: str) -> None:
     )
     open_storage(url).put("notes.txt", b"mine")
     open_storage(url).remove("dataset.json")
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="is not a digitseq dataset"):
         write_dataset(_recipe(count=5), url, workers=1)
 
 
 def test_memory_cannot_be_shared_with_other_processes(tmp_path: Path) -> None:
     library("fsspec")
-    with ThreadPoolExecutor(2) as threads, pytest.raises(OutputError, match="in this process alone"):
+    with ThreadPoolExecutor(2) as threads, pytest.raises(OutputError, match="exists only in this process"):
         write_dataset(_recipe(), f"memory://{tmp_path.name}", executor=threads)
 
 

@@ -74,7 +74,7 @@ def test_a_recipe_is_refused_just_below_the_frames_that_its_hardest_label_needs(
 
 def test_the_error_says_the_stride_that_will_do() -> None:
     recipe = _recipe(length=(6, 6), image_width=160)
-    with pytest.raises(ArgumentError, match="a stride of at most 14 px will do"):
+    with pytest.raises(ArgumentError, match="use a stride of at most 14 px"):
         check_ctc(recipe, 16)
     assert check_ctc(recipe, 14) == 11
 

@@ -1,4 +1,4 @@
-"""The table of formats: a row is a name and the class that writes and reads it, loaded on first use."""
+"""The table of formats: each name and the class that writes and reads it, loaded on first use."""
 
 from functools import cache
 from importlib import import_module
@@ -17,26 +17,26 @@ FORMATS = {
     "npz": "digitseq.dataset.formats.npz.Npz",
     "lmdb": "digitseq.dataset.formats.lmdb.Lmdb",
 }
-"""Name → class, as text: the command line lists the names without loading numpy."""
+"""Name → class, as text, so that the command line can list the names without loading numpy."""
 DEFAULT = next(iter(FORMATS))
 LABEL_FILES = ("paddle", "doctr", "coco", "yolo")
-"""Label files for other readers that a dataset of the format ``folder`` can have."""
+"""Extra label files, for other readers, that a dataset in the format ``folder`` can have."""
 
 
 @cache
 def find_format(name: str) -> "Format":
-    """A format of the table; its library need not be installed."""
+    """Return a format from the table; its library need not be installed."""
     module, _, kind = FORMATS[name].rpartition(".")
     return cast("Format", getattr(import_module(module), kind)())
 
 
 def open_format(name: str) -> "Format":
     """
-    A format that can be used.
+    Return a format, after checking that its library is installed.
 
     Raises:
-        ArgumentError: there is none of this name.
-        ExtraError: it needs a library that is not installed, or cannot be imported.
+        ArgumentError: there is no format of this name.
+        ExtraError: the library is not installed or cannot be imported.
     """
     found = find_format(choice("format", name, tuple(FORMATS)))
     if found.library:

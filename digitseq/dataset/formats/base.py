@@ -1,4 +1,4 @@
-"""What a format of datasets is, and what all formats share: going on after a break, comparing."""
+"""Base classes of the formats, with the code they share: resuming and comparing images."""
 
 import re
 from abc import ABC, abstractmethod
@@ -19,20 +19,20 @@ from digitseq.png import compressor, encode_png
 if TYPE_CHECKING:
     from digitseq.storage.base import Storage
 
-_FEW_SHARDS = 3  # missing in a row: up to this many are still named one by one
-_MOST_DIGITS = 16  # of the number of a shard
+_FEW_SHARDS = 3  # up to this many consecutive missing shards are reported one by one
+_MOST_DIGITS = 16  # of a shard number
 
 
 class Format(ABC):
     """
-    A way to keep a dataset: its writer and its reader.
+    The writer and reader of one dataset format.
 
     Attributes:
-        name: what `write_dataset` calls it.
-        library: a library that it needs beside those of digitseq, and that an extra of the same name as the
-            format installs; or nothing.
-        label_files: names of label files for other readers that it can have.
-        suffix: of the files that hold its images.
+        name: its name, as `write_dataset` takes it.
+        library: a library that it needs in addition to digitseq's dependencies, and that the extra named
+            after the format installs; "" if none.
+        label_files: names of the extra label files that it can have.
+        suffix: suffix of the files that hold its images.
         stands_alone: whether its images and labels can be read without a manifest.
     """
 
@@ -42,31 +42,31 @@ class Format(ABC):
     suffix: str
     stands_alone: bool = False
 
-    # --- Where ---
+    # --- File names ---
 
     def folder(self, split: str, several: bool) -> str:
-        """Where the files of a split are."""
+        """Return the folder of a split, with a trailing "/", or "" for the top folder."""
         return ""
 
     @abstractmethod
     def shard_files(self, place: Place, shard: int) -> list[str]:
-        """Names of the files that hold the images of a shard."""
+        """Return the names of the files that hold the images of a shard."""
 
     @abstractmethod
     def shard_of(self, place: Place, name: str) -> int | None:
-        """Which shard a file belongs to, by its name; None if it is not one of `shard_files`."""
+        """Return the shard that a file name belongs to; None if it is not one of `shard_files`."""
 
     def common_files(self, place: Place) -> list[str]:
-        """Names of the files of a split that hold something of all its images."""
+        """Return the names of the files of a split that cover all its images."""
         return []
 
     def is_passing(self, place: Place, name: str) -> bool:
-        """Whether a file, by its name, is a temporary one."""
+        """Return whether a file name is that of a temporary file."""
         return False
 
     def shards_there(self, storage: "Storage", place: Place, names: Iterable[str]) -> list[int]:
         """
-        The shards of which there is anything, in order.
+        Return the shards that exist at least partly, in order.
 
         Args:
             storage: where the files are.
@@ -77,9 +77,9 @@ class Format(ABC):
 
     def stretches(self, storage: "Storage", place: Place, names: Iterable[str]) -> Iterator[int | range]:
         """
-        All shards in order: each by itself, but a long run of wholly missing shards as one range.
+        Yield all shards in order: one by one, but a long run of completely missing shards as one range.
 
-        A manifest can promise more shards than could be looked for one by one.
+        A manifest can promise more shards than could be checked one by one.
 
         Args:
             storage: where the files are.
@@ -97,15 +97,15 @@ class Format(ABC):
             after = shard + 1
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
-        """Folders, beside that of the split, in which files or folders of a shard are written."""
+        """Return the folders, other than the split's, in which files or folders of a shard are written."""
         return []
 
     def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:
-        """Folders of a split in which a run may have left something half-written."""
+        """Yield the folders of a split in which a run may have left half-written files."""
         yield place.folder
 
     def owns(self, place: Place, name: str) -> bool:
-        """Whether a file, by its name, belongs to a split or is on its way to it."""
+        """Return whether a file name belongs to a split, including temporary files."""
         return (
             self.shard_of(place, name) is not None
             or name in self.common_files(place)
@@ -113,102 +113,102 @@ class Format(ABC):
         )
 
     def file_count(self, place: Place) -> int:
-        """How many files a split has."""
+        """Return the number of files in a split."""
         full, rest = divmod(place.images, SHARD)
         count = full * len(self.shard_files(place, 0)) if full else 0
         count += len(self.shard_files(place, full)) if rest else 0
         return count + len(self.common_files(place))
 
     def whole_files(self, places: list[Place]) -> dict[str, bytes]:
-        """Files that the whole dataset has once."""
+        """Return the files that a dataset has only once: name → content."""
         return {}
 
     def sections(self, place: Place) -> int:
-        """How many sections the lines of a shard have, which are put together at the end."""
+        """Return the number of sections in a shard's lines, which are assembled at the end."""
         return 0
 
     # --- Writing ---
 
     @abstractmethod
     def write(self, shard: Shard) -> Written:
-        """Write what is missing of a shard. What is there is read, and kept if it is right."""
+        """Write what is missing of a shard. Existing files are read, and kept if they are correct."""
 
     def assembling(
         self, storage: "Storage", place: Place
     ) -> AbstractContextManager[Callable[[Written, bytes], None]]:
-        """Make what all shards of a split need: gives a function that takes each in order, with its lines."""
+        """Assemble the common files of a split; yield a function that takes each shard's result and lines."""
         return nullcontext(lambda _done, _lines: None)
 
     def written_bytes(self, storage: "Storage", place: Place, by_shards: int) -> int:
-        """How many bytes were written of a split, if its shards wrote so many."""
+        """Return how many bytes were written for a split, given the bytes that its shards wrote."""
         return by_shards
 
     @abstractmethod
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
-        """Bytes that some images take."""
+        """Return the number of bytes that some images take."""
 
     # --- Reading ---
 
     @abstractmethod
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         """
-        The images of a shard in their order, as they were found.
+        Yield the images of a shard in order, as they were found.
 
         Raises:
-            FormatError: nothing can be read of a file that holds several of them.
+            FormatError: a file that holds several of them cannot be read at all.
         """
 
     def found_one(self, storage: "Storage", place: Place, number: int) -> Found | None:
-        """One image, where it can be had without the rest of its shard; else None."""
+        """Return one image, or None if it cannot be read without the rest of its shard."""
         return None
 
     @abstractmethod
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         """
-        All labels of a split.
+        Return all labels of a split.
 
         Raises:
-            FormatError: they cannot be read, or there are more or fewer than images.
+            FormatError: they cannot be read, or there are more or fewer labels than images.
         """
 
     def checking(self, storage: "Storage", place: Place) -> "Checker":
-        """What checks the files that hold something of all images."""
+        """Return a checker for the files that cover all images of a split."""
         return Checker()
 
 
 class Checker:
-    """Compares what stands about all images in files of their own, while these are drawn in order."""
+    """Compares the common files of a split with its images, which are rendered in order."""
 
     def check(self, sample: Sample) -> Iterator[str]:
-        """What is wrong about an image."""
+        """Yield the problems with the next image."""
         yield from ()
 
     def skip(self, images: int) -> None:
-        """Pass over some images."""
+        """Skip some images."""
 
     def end(self) -> Iterator[str]:
-        """What is wrong after the last one."""
+        """Yield the problems that remain after the last image."""
         yield from ()
 
 
 class FileShards(Format):
-    """A format that keeps each shard in one file."""
+    """A format that stores each shard in one file."""
 
     @abstractmethod
     def shard_file(self, place: Place, shard: int) -> str:
-        """Name of the file of a shard."""
+        """Return the name of a shard's file."""
 
     @abstractmethod
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
-        """The file of a shard."""
+        """Return the contents of a shard's file."""
 
     @abstractmethod
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
         """
-        The images in the file of a shard.
+        Yield the images in a shard's file.
 
         Raises:
-            FormatError: nothing can be read of it; the sentence goes on after the name of the file.
+            FormatError: it cannot be read at all; the message follows the name of the file.
         """
 
     def shard_files(self, place: Place, shard: int) -> list[str]:
@@ -243,7 +243,7 @@ class FileShards(Format):
         try:
             for count, found in enumerate(self.decode(data, place, shard), 1):
                 key = sample_key(shard * SHARD + count - 1)
-                problem = found.problem or ("" if found.where == key else f"expected it to be called {key}")
+                problem = found.problem or ("" if found.where == key else f"expected the key {key}")
                 yield found._replace(where=f"{storage.where(name)}: {found.where}", problem=problem)
                 if count > place.size(shard):
                     break
@@ -251,7 +251,7 @@ class FileShards(Format):
             raise FormatError(f"{storage.where(name)}: {error.problem}") from error
         except MemoryError:
             raise
-        except Exception as error:  # libraries raise whatever damaged bytes lead them to
+        except Exception as error:  # on damaged bytes, libraries can raise anything
             reason = str(error).split("\n", 1)[0][:120] or type(error).__name__
             raise FormatError(f"{storage.where(name)}: damaged ({reason})") from error
         if count != place.size(shard):
@@ -266,7 +266,7 @@ class FileShards(Format):
 
 
 def same(samples: Iterator[Sample], found: Iterator[Found]) -> bool:
-    """Whether what was found is what should be there. All samples are drawn if it is."""
+    """Return whether the images found are the expected ones. If so, all samples have been rendered."""
     try:
         return all(
             sample is not None and there is not None and not there.difference(sample)
@@ -277,6 +277,6 @@ def same(samples: Iterator[Sample], found: Iterator[Found]) -> bool:
 
 
 def png_encoder(level: int) -> Callable[[UInt8Array], bytes]:
-    """Image → PNG file."""
+    """Return a function from an image, uint8 (height, width), to the bytes of a PNG file."""
     compress = compressor(level)
     return lambda image: encode_png(image, compress=compress)

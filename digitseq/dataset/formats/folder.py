@@ -1,4 +1,4 @@
-"""The format ``folder``: 1,000 PNG files a folder, labels as CSV, as JSONL, and for other readers."""
+"""The format ``folder``: PNG files, 1,000 per folder; labels as CSV, as JSONL, and for other readers."""
 
 import csv
 import re
@@ -34,13 +34,13 @@ _SETTINGS = "data.yaml"
 _NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.(?P<end>png|txt)")
 _KINDS = ("images", "labels")
 _SHARD_NAME = re.compile(r"[0-9]{3,}")
-_MOST_DIGITS = 16  # of the number of an image
+_MOST_DIGITS = 16  # of an image number
 _AT_ONCE = 250  # images
 Content = TypeVar("Content")
 
 
 class Folder(Format):
-    """Each image a PNG file, 1,000 a folder."""
+    """One PNG file per image, 1,000 per folder."""
 
     name = "folder"
     label_files = LABEL_FILES
@@ -69,7 +69,7 @@ class Folder(Format):
         return number // SHARD if own else None
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
-        # A folder of a shard is written beside its place, in the folder of its kind, and renamed.
+        # The folder of a shard is written in the folder of its kind under a temporary name, then renamed.
         kinds = [f"{place.folder}{kind}" for kind in _KINDS]
         return [*kinds, *(f"{kind}/{shard:03d}" for kind in kinds)]
 
@@ -90,8 +90,8 @@ class Folder(Format):
         """
         Write what is missing of a shard.
 
-        Files that are there are read and kept if their pixels are right: what a power failure or a curious
-        hand left is mended.
+        Existing files are read, and kept if their pixels are correct. Files that were damaged by a power
+        failure or edited by hand are repaired.
         """
         place, first = shard.place, shard.number * SHARD
         encode, state, lines = png_encoder(shard.png_level), sha256(), Lines(place)
@@ -132,7 +132,7 @@ class Folder(Format):
         names = [place.folder + kind.name for kind in line_files(place)]
         with storage.replacing(*names) as files, ExitStack() as stack:
             hint = "set TMPDIR to another folder for temporary files"
-            with system_errors(OutputError, "a temporary file cannot be made", hint=hint):
+            with system_errors(OutputError, "a temporary file cannot be created", hint=hint):
                 later = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(Assembly.later(place))]
             refusals = f"{storage.where(place.folder + LABELS)} or another label file cannot be written"
 
@@ -200,13 +200,12 @@ class _FolderChecker(LineChecker):
         self._storage = storage
 
     def check(self, sample: Sample) -> Iterator[str]:
-        """What is wrong about an image."""
         yield from super().check(sample)
         if "yolo" in self._place.labels:
             name = self._place.folder + _yolo_name(sample.number)
             data = self._storage.read(name, self._place.most_facts)
             if data is not None and data != yolo_lines(sample):
-                yield f"{self._storage.where(name)}: not the boxes of its image"
+                yield f"{self._storage.where(name)}: boxes differ from the recipe"
 
 
 def _md5(data: bytes) -> str:
@@ -214,7 +213,7 @@ def _md5(data: bytes) -> str:
 
 
 def _yolo_name(number: int) -> str:
-    """Where YOLO looks for the boxes of an image: beside images/, in labels/."""
+    """Return where YOLO looks for the boxes of an image: in labels/, beside images/."""
     return f"labels/{number // SHARD:03d}/{number:06d}.txt"
 
 
@@ -227,18 +226,18 @@ def _put_missing(
     most: int,
 ) -> tuple[int, int]:
     """
-    Write a folder of files, or those that are missing or wrong in it.
+    Write a folder of files, or only those in it that are missing or wrong.
 
     Args:
-        shard: whose files they are.
+        shard: the shard that they belong to.
         folder: their folder.
-        files: name in the split, and what is to be in the file.
-        encode: that → bytes.
-        is_right: whether a file's bytes are that.
-        most: how many bytes a file can have.
+        files: the name of each file in its split, and its content.
+        encode: content → bytes.
+        is_right: whether a file's bytes match the content.
+        most: maximum size of a file, bytes.
 
     Returns:
-        How many files were written, and their bytes.
+        The number of files written, and their total bytes.
     """
     storage, written, size = shard.storage, 0, 0
     if not (there := storage.names(folder)):
@@ -257,7 +256,7 @@ def _put_missing(
         read = storage.reader([path for path, _ in doubtful], most)
         for path, content in doubtful:
             data = None
-            with suppress(FormatError):  # too long, or something else than a file, which cannot be replaced
+            with suppress(FormatError):  # too long, or not a regular file, which cannot be replaced
                 data = read(path)
             if data is None or not is_right(data, content):
                 missing.append((path, encode(content)))

@@ -1,8 +1,8 @@
 """
-The images that a folder lists, in whatever state its files are.
+Read the images that a folder lists, whatever the state of its files.
 
-`folder.py` writes such folders and reads them strictly, by number. This reads what is there, with or without
-a manifest: the lines of metadata.jsonl, the labels in labels.csv, and the PNG files that they name.
+`folder.py` writes such folders and reads them strictly, by number. This module reads whatever exists, with or
+without a manifest: the lines of metadata.jsonl, the labels in labels.csv, and the PNG files that they name.
 """
 
 import csv
@@ -27,7 +27,7 @@ from digitseq.png import decode_png
 if TYPE_CHECKING:
     from digitseq.storage.base import Storage
 
-_AT_ONCE = 250  # images that are fetched together, where that is quicker
+_AT_ONCE = 250  # images that are fetched together if that is faster
 _NUMBER = re.compile(r"(\d{6,})\.png")
 Read = Callable[[str], bytes | None]
 
@@ -37,12 +37,12 @@ class Listed(NamedTuple):
     One line of metadata.jsonl, and the image that it names.
 
     Attributes:
-        line: its number, from 0.
-        name: the file name in it; "" if it cannot be read.
-        number: that of the image.
-        facts: what it says of the image; None if it cannot be read.
-        image: uint8 (height, width); None if there is none.
-        problem: what is wrong with the image, or nothing.
+        line: number of the line, from 0.
+        name: the file name in the line; "" if the line cannot be parsed.
+        number: number of the image.
+        facts: the metadata of the image; None if the line cannot be parsed.
+        image: uint8 (height, width); None if it is missing or damaged.
+        problem: what is wrong with the image; "" if nothing.
     """
 
     line: int
@@ -60,8 +60,8 @@ class FolderListing:
 
     Attributes:
         storage: where it is.
-        folder: its path there, with a "/" behind it, or nothing.
-        place: how long its lines and how wide its images can be.
+        folder: its path there, with a trailing "/", or "".
+        place: limits on the length of its lines and the width of its images.
     """
 
     storage: "Storage"
@@ -70,11 +70,11 @@ class FolderListing:
 
     def images(self, count: int, chosen: Collection[int] | None) -> Iterator[Listed]:
         """
-        The images that metadata.jsonl lists.
+        Yield the images that metadata.jsonl lists.
 
         Args:
-            count: read at most so many lines.
-            chosen: the lines to read, from 0; None reads all.
+            count: maximum number of lines to read.
+            chosen: numbers of the lines to read, from 0; None reads all.
 
         Raises:
             FormatError: metadata.jsonl is missing or cannot be read.
@@ -91,18 +91,19 @@ class FolderListing:
                 yield Listed(line, name, number, facts, *self._image(read, number))
 
     def image(self, number: int) -> UInt8Array | None:
-        """One image, uint8 (height, width); None if it is missing or damaged."""
+        """Return one image, uint8 (height, width); None if it is missing or damaged."""
         return self._image(self.storage.reader([], self.place.most_png), number)[0]
 
     def labels(self, count: int) -> tuple[dict[str, str] | None, list[str]]:
         """
-        What labels.csv says.
+        Read labels.csv.
 
         Args:
-            count: read at most so many rows.
+            count: maximum number of rows to read.
 
         Returns:
-            File name → label, None if there is no such file; and what is wrong with it, after its name.
+            File name → label, or None if there is no labels.csv; and its problems, as texts that follow its
+            name.
         """
         if not self.storage.exists(self.folder + LABELS):
             return None, [": missing"]
@@ -114,7 +115,7 @@ class FolderListing:
             for row in islice(rows, count):
                 if len(row) != 2 or row[0] in labels:
                     found = ",".join(row)[:80]
-                    problems.append(f" line {rows.line_num}: not one label of one image: {found}")
+                    problems.append(f" line {rows.line_num}: expected one label for one image, found {found}")
                 else:
                     labels[row[0]] = row[1]
         except csv.Error as error:
@@ -129,11 +130,11 @@ class FolderListing:
         if data is None:
             return None, "missing"
         image = decode_png(data, self.place.widest_px)
-        if image is None:  # another program may have saved the same pixels anew
+        if image is None:  # another program may have re-encoded the same pixels
             image, problem = _decode_any(data, self.place.widest_px)
             if image is None or problem:
                 return image, problem
-        return (image, "") if len(image) == SIDE else (None, f"{len(image)} px high, not {SIDE}")
+        return (image, "") if len(image) == SIDE else (None, f"expected height {SIDE} px, found {len(image)}")
 
 
 def _parsed(text: str) -> tuple[str, Facts | None]:
@@ -148,13 +149,13 @@ def _decode_any(data: bytes, widest_px: int) -> tuple[UInt8Array | None, str]:
     from PIL import Image
 
     if data.startswith(b"\x89PNG") and b"IEND" not in data[-12:]:
-        return None, "damaged or cut off"  # Pillow would forgive it
+        return None, "damaged or cut off"  # Pillow would accept it
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             if picture.width * picture.height > 4 * SIDE * (widest_px + 1):
-                return None, f"{picture.width} × {picture.height} px, too large"
+                return None, f"too large, {picture.width} × {picture.height} px"
             if picture.mode != "L":
-                return None, f"expected 8-bit greyscale, found the mode {picture.mode}"
+                return None, f"expected 8-bit greyscale, found mode {picture.mode}"
             return np.asarray(picture), ""
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None, "damaged or cut off"

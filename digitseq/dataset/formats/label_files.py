@@ -1,7 +1,7 @@
 """
-Files with one line about each image: labels and boxes as the readers of the field want them.
+Label files with one line per image: labels and boxes in the formats that common readers expect.
 
-A table of them; written from it, and checked from it.
+One table defines them, for writing and for checking.
 """
 
 import json
@@ -21,27 +21,27 @@ from digitseq.json_fields import parse_json
 if TYPE_CHECKING:
     from digitseq.storage.base import Storage
 
-_MOST_LINES = 2  # times what is known of an image: COCO has all its boxes in one line
+_MOST_LINES = 2  # longest line, in multiples of an image's metadata: COCO has all its boxes in one line
 LABELS, METADATA = "labels.csv", "metadata.jsonl"
 
 
 def image_name(number: int) -> str:
-    """Name of an image in its split: images/000/000000.png."""
+    """Return the name of an image in its split: images/000/000000.png."""
     return f"{folder_name(number)}/{number:06d}.png"
 
 
 def folder_name(number: int) -> str:
-    """Folder of an image in its split."""
+    """Return the folder of an image in its split."""
     return f"images/{number // SHARD:03d}"
 
 
 class Section(NamedTuple):
     """
-    Lines of a file, one an image.
+    A section of a label file, with one line per image.
 
     Attributes:
-        start: what stands before the first.
-        line: the line of an image, its end included.
+        start: the text before the first line.
+        line: returns the line of an image, including its line ending.
     """
 
     start: str
@@ -50,12 +50,12 @@ class Section(NamedTuple):
 
 class LineFile(NamedTuple):
     """
-    A file of labels.
+    A label file.
 
     Attributes:
         name: its name.
-        sections: its lines; those of the second section come after all of the first.
-        end: what stands after the last.
+        sections: its sections, one after the other.
+        end: the text after the last line.
     """
 
     name: str
@@ -64,7 +64,7 @@ class LineFile(NamedTuple):
 
 
 def _between(sample: Sample, place: Place) -> str:
-    """What JSON has after an entry."""
+    """Return what follows an entry in JSON."""
     return "\n" if sample.number == place.images - 1 else ",\n"
 
 
@@ -80,8 +80,8 @@ def _coco_image(sample: Sample, place: Place) -> str:
 
 
 def _coco_boxes(sample: Sample, place: Place) -> str:
-    # Numbered by image and place, so that no shard needs to know the others; from 1, as pycocotools takes an
-    # annotation 0 for none.
+    # Ids follow from the image and the position in its label, so that no shard needs to know the others. They
+    # start at 1, because pycocotools takes annotation 0 for none.
     first = sample.number * place.longest + 1
     boxes = (
         f'{{"id": {number}, "image_id": {sample.number}, "category_id": {int(digit) + 1}, '
@@ -109,42 +109,42 @@ LINE_FILES = {
         " ]\n}\n",
     ),
 }
-"""Those of `LABEL_FILES` that have a line an image; `yolo` has a file an image."""
+"""Those of `LABEL_FILES` with one line per image; `yolo` has one file per image."""
 
 
 def line_files(place: Place) -> list[LineFile]:
-    """The files of labels that a split has."""
+    """Return the label files of a split, except those of YOLO."""
     return [*ALWAYS, *(LINE_FILES[name] for name in place.labels if name in LINE_FILES)]
 
 
 class Lines:
-    """Collects the lines of a shard's images."""
+    """Collects the lines of a shard's images, section by section."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._sections = [(section.line, list[str]()) for f in line_files(place) for section in f.sections]
 
     def add(self, sample: Sample) -> None:
-        """Take the next image."""
+        """Add the lines of the next image."""
         for line, lines in self._sections:
             lines.append(line(sample, self._place))
 
     def sections(self) -> list[bytes]:
-        """The lines, section by section."""
+        """Return the lines of each section."""
         return ["".join(lines).encode("ascii") for _, lines in self._sections]
 
 
 class Assembly:
-    """Puts the lines of all shards together, in files that are open."""
+    """Assembles the lines of all shards in open files."""
 
     def __init__(self, place: Place, files: Sequence[IO[bytes]], later: Sequence[IO[bytes]]) -> None:
         """
-        Begin.
+        Write the start of each section.
 
         Args:
             place: the split.
-            files: a file for each of `line_files`.
-            later: an empty file for each section that is not the first of its file.
+            files: one file for each of `line_files`.
+            later: one empty file for each section that is not the first of its label file.
         """
         self._kinds, self._files = line_files(place), files
         remaining = iter(later)
@@ -159,18 +159,18 @@ class Assembly:
 
     @staticmethod
     def later(place: Place) -> int:
-        """How many sections are not the first of their file."""
+        """Return the number of sections that are not the first of their label file."""
         return sum(len(kind.sections) - 1 for kind in line_files(place))
 
     def add(self, data: bytes, sizes: Sequence[int]) -> None:
-        """Take a shard's sections, one behind the other."""
+        """Add a shard's sections, which follow each other in ``data`` with these sizes."""
         start = 0
         for out, size in zip(self._outs, sizes, strict=True):
             out.write(data[start : start + size])
             start += size
 
     def end(self) -> None:
-        """Write the rest."""
+        """Append the later sections and the ends of the files."""
         import shutil
 
         outs = iter(self._outs)
@@ -183,7 +183,7 @@ class Assembly:
 
 
 class LineChecker(Checker):
-    """Compares files of labels with what they must be, line by line; how lines end makes no difference."""
+    """Compares label files with their expected content, line by line, ignoring line endings."""
 
     def __init__(self, storage: "Storage", place: Place) -> None:
         self._place = place
@@ -193,10 +193,10 @@ class LineChecker(Checker):
         for kind in line_files(place):
             name, begin = place.folder + kind.name, 0
             if not storage.exists(name):
-                continue  # told with the files that are missing
+                continue  # reported with the missing files
             where = storage.where(name)
             for section in kind.sections:
-                # Each section is read on its own, so that all are at the same image.
+                # Each section is read separately, so that all are at the same image.
                 texts = storage.lines(name, _MOST_LINES * place.most_facts)
                 lines = islice(enumerate(map(_bare, texts), 1), begin, None)
                 self._expect(where, section.start.splitlines(), lines)
@@ -238,15 +238,15 @@ def _bare(line: str) -> str:
 
 
 def _at(number: int) -> str:
-    return f"line {number}" if number else "at its end"
+    return f"line {number}" if number else "at the end"
 
 
 def _shown(line: str | None) -> str:
-    return "nothing more" if line is None else line.strip()[:80]
+    return "nothing" if line is None else line.strip()[:80]
 
 
 def _difference(found: str | None, expected: str) -> str:
-    """What differs between two lines; by the name of the entry, if they are JSON."""
+    """Describe how two lines differ; if they are JSON, name the first field that differs."""
     try:
         there, wanted = parse_json(found or ""), parse_json(expected)
         name = next(key for key in wanted if there.get(key) != wanted[key])
@@ -256,7 +256,7 @@ def _difference(found: str | None, expected: str) -> str:
 
 
 def yolo_lines(sample: Sample) -> bytes:
-    """The boxes of an image for YOLO: class, centre and size, as parts of the image's width and height."""
+    """Return the boxes of an image for YOLO: class, centre and size, relative to the image's size."""
     width = sample.image.shape[1]
     return "".join(
         f"{digit} {(x + w / 2) / width:.6f} {(y + h / 2) / SIDE:.6f} {w / width:.6f} {h / SIDE:.6f}\n"
@@ -265,7 +265,7 @@ def yolo_lines(sample: Sample) -> bytes:
 
 
 def yolo_settings(places: list[Place]) -> bytes:
-    """The data.yaml that tells YOLO's trainer where the images are."""
+    """Return the data.yaml that tells YOLO's trainer where the images are."""
     folders = {place.split: f"{place.folder}images" for place in places}
     first = next(iter(folders.values()))
     lines = [f"train: {folders.get('train', first)}", f"val: {folders.get('validation', first)}"]

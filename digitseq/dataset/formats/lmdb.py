@@ -1,14 +1,14 @@
 """
-The format ``lmdb``: one LMDB environment a split, with the keys that the CRNN family of recognisers reads.
+The format ``lmdb``: one LMDB environment per split, with the keys that the CRNN family of recognisers reads.
 
 ``image-%09d`` (a PNG file), ``label-%09d`` and ``num-samples``, counted from 1 (github.com/bgshih/crnn,
-github.com/clovaai/deep-text-recognition-benchmark); ``json-%09d`` holds the boxes beside them.
+github.com/clovaai/deep-text-recognition-benchmark); ``json-%09d`` adds the metadata, such as boxes.
 
-Written with the lmdb library but read without it (`lmdb_pages`): the library maps the file into memory,
-and a crafted file can then end the process.
+Environments are written with the lmdb library but read without it (`lmdb_pages`): the library maps the file
+into memory, where a crafted file can crash the process.
 
-An environment has one writer. So the workers leave their shards as tar files beside it, and these are put
-into it in their order when all are there.
+An environment can have only one writer. So workers leave their shards as tar files next to it, which are
+packed into it in order once all exist.
 """
 
 import os
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 _FILE = "data.mdb"
 _COUNT = b"num-samples"
-_START_BYTES = 1 << 24  # of the map; it doubles when it is full
+_START_BYTES = 1 << 24  # initial size of the map, which doubles when it is full
 
 
 class Lmdb(Format):
-    """An LMDB environment a split."""
+    """One LMDB environment per split."""
 
     name = "lmdb"
     suffix = ".mdb"
@@ -77,7 +77,7 @@ class Lmdb(Format):
             if same(shard.drawn(state), self.found(shard.storage, shard.place, shard.number)):
                 shard.storage.remove(
                     self._tars.shard_file(shard.place, shard.number)
-                )  # of a run cut off late
+                )  # left by a run that was killed late
                 return Written(len(shard.recipe), 0, 0, state.digest())
         return self._tars.write(shard)
 
@@ -97,7 +97,7 @@ class Lmdb(Format):
             return os.fstat(file.fileno()).st_size if by_shards and file is not None else 0
 
     def _records(self, storage: "Storage", place: Place, shard: int) -> list[Record]:
-        """A shard from its tar file, or from the environment that is there."""
+        """Return the records of a shard from its tar file, or from the existing environment."""
         if (data := storage.read(self._tars.shard_file(place, shard), place.most_shard)) is not None:
             return list(records_in(data))
         return _records_of(storage, place, shard) or []
@@ -136,19 +136,19 @@ class Lmdb(Format):
         return _CountChecker(lambda: self.wrong_count(storage, place))
 
     def wrong_count(self, storage: "Storage", place: Place) -> str:
-        """What is wrong with the number of samples; nothing if it is right or there is no environment."""
+        """Return the problem with the number of samples; "" if it is correct or there is no environment."""
         where = storage.where(place.folder + _FILE)
         count = self._count(storage, place)
         if count is None or count == place.images:
             return ""
         expected = f"expected {counted(place.images, 'image')} and nothing else"
-        return f"{where}: {expected}, found {_COUNT.decode()} {count}"
+        return f"{where}: {expected}, found {_COUNT.decode()} = {count}"
 
     def _count(self, storage: "Storage", place: Place) -> int | None:
         """
-        How many images the environment says it has; None if there is none that can be read.
+        Return the number of images that an environment states; None if there is none that can be read.
 
-        −1 if it does not say, or holds other things, too.
+        −1 if it states no number, or has other entries too.
         """
         try:
             found = _values(storage, place, [_COUNT])
@@ -162,7 +162,7 @@ class Lmdb(Format):
 
 
 class _Tars(WebDataset):
-    """Shards on their way into an environment."""
+    """Shards that wait to be packed into an environment."""
 
     def shard_file(self, place: Place, shard: int) -> str:
         return f"{place.folder}.digitseq-shard-{shard:06d}.tar"
@@ -178,17 +178,17 @@ class _CountChecker(Checker):
 
 
 def _keys(number: int) -> tuple[bytes, bytes, bytes]:
-    """The keys of an image, of its label and of its facts."""
+    """Return the keys of an image, its label and its metadata."""
     return (b"image-%09d" % (number + 1), b"label-%09d" % (number + 1), b"json-%09d" % (number + 1))
 
 
 def _records_of(storage: "Storage", place: Place, shard: int) -> list[Record] | None:
-    """The images of a shard in an environment; None if there is none."""
+    """Return the records of a shard in an environment; None if there is no environment."""
     return _some_records(storage, place, range(shard * SHARD, shard * SHARD + place.size(shard)))
 
 
 def _some_records(storage: "Storage", place: Place, numbers: range) -> list[Record] | None:
-    """Some images in an environment; None if there is none."""
+    """Return some records in an environment; None if there is no environment."""
     found = _values(storage, place, [key for number in numbers for key in _keys(number)])
     if found is None:
         return None
@@ -198,10 +198,10 @@ def _some_records(storage: "Storage", place: Place, numbers: range) -> list[Reco
 
 def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[bytes | None], int] | None:
     """
-    Values in an environment, and how many entries it has; None if there is none.
+    Return some values in an environment, and its number of entries; None if there is no environment.
 
     Raises:
-        FormatError: it is damaged.
+        FormatError: the environment is damaged.
     """
     name = place.folder + _FILE
     most = max(place.most_png, place.most_facts)
@@ -210,7 +210,7 @@ def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[b
             return None
         try:
             environment = Environment(file)
-            # In the order of the pages, so that each is read once.
+            # In the order of the pages, so that each page is read once.
             found = dict(environment.get_all(sorted(keys), most))
         except LmdbError as error:
             raise FormatError(f"{storage.where(name)}: {error}") from error
@@ -224,8 +224,8 @@ def _pack(path: Path, shards: Iterable[list[Record]]) -> None:
     Write an environment.
 
     Args:
-        path: its file, which is not there yet.
-        shards: the samples, shard by shard. Each becomes a transaction, so that little is held in memory.
+        path: its file, which does not exist yet.
+        shards: the samples, shard by shard. Each shard is one transaction, to limit memory.
     """
     import lmdb
 
@@ -246,7 +246,7 @@ def _pack(path: Path, shards: Iterable[list[Record]]) -> None:
             environment.sync(True)
     except (lmdb.Error, UnicodeError) as error:
         raise OutputError(
-            f"{path.parent / _FILE} cannot be written: {error}", hint="is the disk full?"
+            f"{path.parent / _FILE} cannot be written: {error}", hint="check that the disk is not full"
         ) from error
 
 

@@ -1,9 +1,8 @@
 """
-LMDB environments, read without mapping them into memory.
+Read LMDB environments without mapping them into memory.
 
-The library maps the file and follows what its pages say: a page that is damaged, or made for the purpose,
-ends the process (SIGBUS, SIGSEGV). Here every page is read into a buffer, and every number in it is checked
-before it is used.
+The library maps the file and trusts its pages, so a damaged or crafted page can crash the process (SIGBUS,
+SIGSEGV). Here every page is read into a buffer, and every number in it is checked before it is used.
 
 Format: LMDB 0.9, data version 1, on 64-bit little-endian machines (github.com/LMDB/lmdb, mdb.c in
 libraries/liblmdb: MDB_meta, MDB_page, MDB_node).
@@ -25,14 +24,14 @@ _NODE = struct.Struct("<HHHH")  # low half and high half of the size or page, fl
 _NUMBER = struct.Struct("<Q")
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _BRANCH, _LEAF, _OVERFLOW, _META_PAGE = 0x01, 0x02, 0x04, 0x08
-_BIG, _OTHER = 0x01, 0x06  # flags of a node: its value is in pages of its own; it is not a plain value
+_BIG, _OTHER = 0x01, 0x06  # flags of a node: its value is in overflow pages; it is not a plain value
 _NONE = (1 << 64) - 1
-_DEEPEST = 32  # MDB's own limit
-_KEPT = 64  # branch pages
+_DEEPEST = 32  # LMDB's own limit
+_KEPT = 64  # branch pages in the cache
 
 
 class LmdbError(Exception):
-    """A file is not an environment, or is damaged; the sentence goes on after its name."""
+    """A file is not an LMDB environment, or is damaged; the message follows the name of the file."""
 
 
 class _Page(NamedTuple):
@@ -42,17 +41,17 @@ class _Page(NamedTuple):
 
 
 class Environment:
-    """The values in an environment."""
+    """A reader of the values in an environment."""
 
     def __init__(self, file: IO[bytes]) -> None:
         """
-        Begin.
+        Read the meta pages.
 
         Args:
-            file: open; it must stay open.
+            file: an open file, which must stay open.
 
         Raises:
-            LmdbError: it is not an environment.
+            LmdbError: it is not an environment, or is damaged.
         """
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
@@ -62,7 +61,7 @@ class Environment:
         self._branches: dict[int, tuple[list[bytes], list[int]]] = {}
 
     def _newest(self) -> tuple[int, int, int, int]:
-        """Page size, entries, depth and root of the newer of the two states that an environment keeps."""
+        """Return page size, entries, depth and root from the newer of the two meta pages."""
         page_size = self._meta(0, 0)[1]
         _, page_size, entries, depth, root = max(self._meta(place, page_size) for place in (0, page_size))
         return page_size, entries, depth, root
@@ -75,22 +74,22 @@ class Environment:
         if not flags & _META_PAGE or magic != _MAGIC:
             raise LmdbError("not an LMDB environment of a 64-bit little-endian machine, or damaged")
         if version != _VERSION:
-            raise LmdbError(f"expected version {_VERSION} of LMDB's format, found {version}")
+            raise LmdbError(f"expected LMDB format version {_VERSION}, found {version}")
         place = _PAGE.size + _META.size
         stated, *_ = _DATABASE.unpack_from(data, place)
         _, kind, depth, _, _, _, entries, root = _DATABASE.unpack_from(data, place + _DATABASE.size)
         last, transaction = _LAST.unpack_from(data, place + 2 * _DATABASE.size)
         if not 256 <= stated <= 1 << 16 or stated & (stated - 1) or stated != (page_size or stated):
-            raise LmdbError(f"damaged (a page size of {stated})")
+            raise LmdbError(f"damaged (page size {stated})")
         if (last + 1) * stated > self._size:
             raise LmdbError(f"cut off (expected {(last + 1) * stated:,} bytes, found {self._size:,})")
         if kind & ~0x08 or depth > _DEEPEST:
-            raise LmdbError("damaged (another kind of database)")
+            raise LmdbError("damaged (unexpected kind of database)")
         return transaction, stated, entries, depth, root
 
     def _bytes(self, offset: int, size: int) -> bytes:
         if offset + size > self._size:
-            raise LmdbError("cut off or damaged (a page lies beyond the end of the file)")
+            raise LmdbError("cut off or damaged (a page is beyond the end of the file)")
         self._file.seek(offset)
         data = self._file.read(size)
         if len(data) < size:
@@ -112,22 +111,22 @@ class Environment:
         size = _NODE.unpack_from(page.data, node)[3]
         key = page.data[node + _NODE.size : node + _NODE.size + size]
         if len(key) < size:
-            raise LmdbError("damaged (a key)")
+            raise LmdbError("damaged (a key exceeds its page)")
         return key
 
     def get(self, key: bytes, most: int) -> bytes | None:
         """
-        A value.
+        Return a value.
 
         Args:
             key: its key.
-            most: how many bytes it can have.
+            most: maximum size of the value, bytes.
 
         Returns:
             The value; None if there is no such key.
 
         Raises:
-            LmdbError: the pages on the way to it are damaged, or it is longer.
+            LmdbError: the pages on the way to the value are damaged, or it is too long.
         """
         if self._root == _NONE:
             return None
@@ -141,10 +140,10 @@ class Environment:
 
     def get_all(self, keys: list[bytes], most: int) -> Iterator[tuple[bytes, bytes | None]]:
         """
-        The values of some keys, as `get` gives them; together no more than the file has bytes.
+        Yield each key and its value, as `get` returns it; in total, the values are no longer than the file.
 
         Raises:
-            LmdbError: also if there are more, because several keys share their value.
+            LmdbError: as in `get`, or the values are longer in total, because several keys share one.
         """
         room = self._size
         for key in keys:
@@ -155,7 +154,7 @@ class Environment:
             yield key, value
 
     def _branch(self, number: int) -> tuple[list[bytes], list[int]]:
-        """The keys of a branch page, and the pages that begin with them."""
+        """Return the keys of a branch page, and the pages that begin with them."""
         if number not in self._branches:
             page = self._page(number)
             if not page.flags & _BRANCH:
@@ -173,7 +172,7 @@ class Environment:
     _last: "tuple[int, tuple[_Page, dict[bytes, int]]] | None" = None
 
     def _leaf(self, number: int) -> tuple[_Page, dict[bytes, int]]:
-        """A leaf page, and the node of each of its keys."""
+        """Return a leaf page, and the node of each of its keys."""
         if self._last is None or self._last[0] != number:
             page = self._page(number)
             if not page.flags & _LEAF or page.flags & ~(_LEAF | 0x10):
@@ -185,16 +184,16 @@ class Environment:
         low, high, flags, key_size = _NODE.unpack_from(page.data, node)
         size, start = low | high << 16, node + _NODE.size + key_size
         if flags & _OTHER:
-            raise LmdbError("damaged (a value of another kind)")
+            raise LmdbError("damaged (unexpected kind of value)")
         if size > most:
-            raise LmdbError(f"a value has {size:,} bytes, expected at most {most:,}")
+            raise LmdbError(f"a value is too long: expected at most {most:,}, found {size:,} (bytes)")
         if not flags & _BIG:
             value = page.data[start : start + size]
             if len(value) < size:
-                raise LmdbError("damaged (a value)")
+                raise LmdbError("damaged (a value exceeds its page)")
             return value
         if start + _NUMBER.size > len(page.data):
-            raise LmdbError("damaged (a value)")
+            raise LmdbError("damaged (a value exceeds its page)")
         (number,) = _NUMBER.unpack_from(page.data, start)
         header = self._bytes(number * self._page_size, _PAGE.size)
         stated, _, flags, _, _ = _PAGE.unpack_from(header)

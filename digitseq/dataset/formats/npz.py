@@ -1,5 +1,5 @@
 """
-The format ``npz``: a numpy archive a shard, all its images in one array.
+The format ``npz``: one numpy archive per shard, with all its images in one array.
 
 Format: numpy's NEP 1 (.npy) in a zip file.
 """
@@ -22,11 +22,11 @@ from digitseq.glyphs.tiles import SIDE
 from digitseq.storage.npy import check_members, read_array, read_exactly, read_header
 
 _NOBODY = -1
-"""The writer of a line that not one writer wrote, and what fills up rows of boxes and glyphs."""
+"""The writer of a text line without a single writer; also the padding of boxes and glyphs."""
 
 
 class Npz(FileShards):
-    """A numpy archive a shard."""
+    """One numpy archive per shard."""
 
     name = "npz"
     suffix = ".npz"
@@ -36,9 +36,9 @@ class Npz(FileShards):
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
         """
-        The file of a shard: stored, or from level 1 on compressed.
+        Return the contents of a shard's file, compressed from level 1 on.
 
-        Images of several widths stand at the left of the widest; boxes and glyphs are filled up with −1.
+        Images are padded with 0 on the right, to the width of the widest; boxes and glyphs with −1.
         """
         drawn = list(samples)
         lengths = np.array([len(s.label) for s in drawn], np.int32)
@@ -62,7 +62,7 @@ class Npz(FileShards):
         }
         out = io.BytesIO()
         method = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
-        # As numpy.savez does it, but with the level; a member without a date of its own is of 1980.
+        # Like numpy.savez, but with a compression level; members without a date are dated 1980.
         with zipfile.ZipFile(out, "w", method, compresslevel=level or None) as file:
             for name, array in arrays.items():
                 with file.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -88,7 +88,7 @@ class Npz(FileShards):
                     pixels = read_exactly(images, shape[0] * shape[1])
                     yield _found(columns, row, first + row, np.frombuffer(pixels, np.uint8).reshape(shape))
                 if images.read(1):
-                    raise FormatError("images: data follows the last image")
+                    raise FormatError("images: unexpected data after the last image")
 
 
 _DIGITS = frozenset("0123456789")
@@ -96,21 +96,21 @@ _NAMES = ("images", "labels", "lengths", "widths", "boxes", "glyphs", "writers")
 
 
 def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArray:
-    """One of the arrays beside the images."""
+    """Read one of the arrays other than the images."""
     shape = [size, *{"boxes": (place.longest, 4), "glyphs": (place.longest,)}.get(name, ())]
     kind, width = ("U", 4 * place.longest) if name == "labels" else ("i", 4)
     try:
         with file.open(f"{name}.npy") as member:
             array = read_array(member, kind, shape, width * int(np.prod(shape, dtype=np.int64)))
         if len(array) != size or (kind == "i" and array.dtype != np.int32):
-            raise ValueError(f"an array of the shape {array.shape} and the dtype {array.dtype}")
+            raise ValueError(f"an array of shape {array.shape} and dtype {array.dtype}")
     except ValueError as error:
         raise FormatError(f"{name}: expected {counted(size, 'row')}, found {error}") from error
     return array
 
 
 def _image_shape(file: IO[bytes], place: Place, size: int) -> tuple[int, int]:
-    """Height and width of the images."""
+    """Read the height and width of the images from the header of their array."""
     most = (size, SIDE, place.widest_px)
     try:
         shape = read_header(file, "u", most, size * SIDE * place.widest_px).shape
@@ -122,7 +122,7 @@ def _image_shape(file: IO[bytes], place: Place, size: int) -> tuple[int, int]:
 
 
 def _found(columns: dict[str, list[Any]], row: int, number: int, pixels: UInt8Array) -> Found:
-    """An image, and what stands beside it."""
+    """Return an image with its metadata."""
     label, length, width, writer = (columns[name][row] for name in ("labels", "lengths", "widths", "writers"))
     digits = [int(digit) for digit in label if digit in _DIGITS]
     boxes, glyphs = columns["boxes"][row][:length], columns["glyphs"][row][:length]

@@ -1,7 +1,7 @@
 """
-The format ``parquet``: a row an image, with the features of Hugging Face in the schema.
+The format ``parquet``: one row per image, with Hugging Face features in the schema.
 
-``load_dataset(OUT)`` gives images, labels as text and boxes. Format: Apache Parquet, written by pyarrow.
+``load_dataset(OUT)`` returns images, labels as text, and boxes. Format: Apache Parquet, written by pyarrow.
 """
 
 import io
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Parquet(FileShards):
-    """A Parquet file a shard."""
+    """One Parquet file per shard."""
 
     name = "parquet"
     suffix = ".parquet"
@@ -50,7 +50,7 @@ class Parquet(FileShards):
             columns["glyphs"].append(sample.glyphs)
             columns["writer"].append(sample.writer)
         out = io.BytesIO()
-        # Not compressed: the images are already, and the rest is a tenth of them.
+        # Not compressed: the images already are, and the rest is a tenth of their size.
         pq.write_table(pa.table(columns, _schema()), out, compression="none", use_dictionary=False)
         return out.getvalue()
 
@@ -60,20 +60,20 @@ class Parquet(FileShards):
 
         file = pq.ParquetFile(pa.BufferReader(data))
         if not file.schema_arrow.equals(_schema()):
-            raise FormatError("its columns are not those that digitseq writes")
+            raise FormatError("its columns differ from those that digitseq writes")
         _check_size(file.metadata, data, place, shard)
         table = file.read(use_threads=False)
         for row in table.to_pylist():
             key = str(row["image"]["path"]).removesuffix(".png")
             facts = facts_from(row)
-            yield Found(key, row["image"]["bytes"], facts, "" if facts else "a column has no value")
+            yield Found(key, row["image"]["bytes"], facts, "" if facts else "a value is missing")
 
 
 def _check_size(stated: "pyarrow.parquet.FileMetaData", data: bytes, place: Place, shard: int) -> None:
     """
-    Make sure that a file does not become much larger when it is read.
+    Check that a file cannot become much larger when it is read.
 
-    digitseq uses neither compression nor dictionaries; with those, a few bytes can unpack to any size.
+    digitseq uses neither compression nor dictionaries, with which a few bytes can expand to any size.
 
     Raises:
         FormatError: it could become much larger.
@@ -85,21 +85,21 @@ def _check_size(stated: "pyarrow.parquet.FileMetaData", data: bytes, place: Plac
         for group in range(stated.num_row_groups)
         for number in range(stated.num_columns)
     ]
-    most = place.size(shard) * max(place.longest, 1) * 4  # the numbers of a box
+    most = place.size(shard) * max(place.longest, 1) * 4  # four numbers per box
     size = 0
     for column in columns:
         name = short(column.path_in_schema)
         size += column.total_compressed_size
         try:
             if column.compression != "UNCOMPRESSED" or column.has_dictionary_page:
-                raise ValueError("it is compressed")
+                raise ValueError("compressed, or has a dictionary")
             values = values_in_pages(data, column.data_page_offset, column.total_compressed_size)
             if values != column.num_values or values > most or size > len(data):
-                raise ValueError("it has more values than there can be")
+                raise ValueError("too many values")
         except ValueError as error:
             raise FormatError(
-                f"the column {name} is not kept as digitseq writes it, "
-                f"without compression and dictionary: {error}"
+                f"column {name}: expected data as digitseq writes it, "
+                f"without compression or dictionary ({error})"
             ) from error
 
 
@@ -116,7 +116,7 @@ _FEATURES = {
     "glyphs": {"feature": {"dtype": "int32", "_type": "Value"}, "_type": "Sequence"},
     "writer": {"dtype": "int32", "_type": "Value"},
 }
-"""As Hugging Face writes them; versions from 2 on read "Sequence"."""
+"""As Hugging Face's datasets library writes them; versions from 2 on read "Sequence"."""
 
 
 def _schema() -> "pyarrow.Schema":

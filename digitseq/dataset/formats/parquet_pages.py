@@ -1,7 +1,7 @@
 """
-Page headers of a Parquet file, which say how large its pages become when they are read.
+Read the page headers of a Parquet file, which state how large its pages become when they are read.
 
-The footer of a file says it, too, but a reader believes the pages. Only pages as digitseq writes them are
+The footer of a file states it too, but readers trust the page headers. Only pages as digitseq writes them are
 accepted: they are uncompressed, so they cannot expand. Sources: Apache Parquet's ``parquet.thrift``
 (``PageHeader``) and the compact protocol of Apache Thrift.
 """
@@ -12,26 +12,26 @@ _Struct: TypeAlias = "dict[int, int | _Struct]"
 
 _DATA, _DATA_V2 = 0, 3
 _PLAIN, _RLE = 0, 3
-_BOOLEANS, _INTEGERS, _BINARY, _STRUCT = (1, 2), (4, 5, 6), 8, 12  # types of fields
-_DEPTH = 8  # of structs in structs; a page header has 3
-_MOST_BYTES = 10  # of a 64-bit number
+_BOOLEANS, _INTEGERS, _BINARY, _STRUCT = (1, 2), (4, 5, 6), 8, 12  # field types
+_DEPTH = 8  # of nested structs; a page header has 3
+_MOST_BYTES = 10  # of a 64-bit varint
 
 
 def values_in_pages(data: bytes, start: int, size: int) -> int:
     """
-    How many values the pages of a column have.
+    Return the number of values in the pages of a column.
 
     Args:
-        data: the file.
-        start: where the pages begin.
-        size: bytes of all pages.
+        data: the contents of the file.
+        start: offset of the first page.
+        size: total size of the pages, bytes.
 
     Raises:
         ValueError: a page is compressed, has a dictionary, or is damaged.
     """
     at, end, values = start, start + size, 0
     if not 0 <= start <= end <= len(data):
-        raise ValueError("a column lies outside the file")
+        raise ValueError("a column is outside the file")
     while at < end:
         try:
             header, at = _struct(data, at, _DEPTH)
@@ -51,10 +51,10 @@ def _values(header: _Struct) -> int:
     kind = _integer(header, 1)
     page = header.get({_DATA: 5, _DATA_V2: 8}.get(kind, -1))
     if not isinstance(page, dict):
-        raise ValueError("a page is not of data")
+        raise ValueError("expected a data page, found another kind")
     encodings = [_integer(page, field) for field in ((2, 3, 4) if kind == _DATA else (4,))]
     if encodings[0] != _PLAIN or not set(encodings[1:]) <= {_RLE}:
-        raise ValueError("a page has another encoding than PLAIN")
+        raise ValueError("expected the page encoding PLAIN, found another")
     if (number := _integer(page, 1)) < 0:
         raise ValueError("a page has a negative number of values")
     return number
@@ -68,7 +68,7 @@ def _integer(struct: _Struct, field: int) -> int:
 
 
 def _struct(data: bytes, at: int, depth: int) -> tuple[_Struct, int]:
-    """The integers and structs of a struct, by their numbers, and where it ends."""
+    """Read a struct; return its integers and structs by field number, and its end offset."""
     if depth == 0:
         raise ValueError("a page header is damaged")
     fields: _Struct = {}
@@ -86,8 +86,8 @@ def _struct(data: bytes, at: int, depth: int) -> tuple[_Struct, int]:
 
 
 def _value(data: bytes, at: int, kind: int, depth: int) -> "tuple[int | _Struct | None, int]":
-    """An integer, a struct, or None for what no page header needs; and where it ends."""
-    if kind in _BOOLEANS:  # true and false, which have no bytes in a struct
+    """Read a field; return an integer, a struct, or None for types not needed here, and its end offset."""
+    if kind in _BOOLEANS:  # true and false are field types and take no further bytes
         return None, at
     if kind in _INTEGERS:
         return _zigzag(data, at)
@@ -96,7 +96,7 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> "tuple[int | _Struct 
         return None, at + length
     if kind == _STRUCT:
         return _struct(data, at, depth - 1)
-    raise ValueError("a page header is damaged")  # lists, maps and doubles are in no page header
+    raise ValueError("a page header is damaged")  # page headers contain no lists, maps or doubles
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -104,7 +104,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     for place in range(_MOST_BYTES):
         byte = data[at + place]
         value |= (byte & 127) << 7 * place
-        if byte < 128:  # the highest bit says that there is more
+        if byte < 128:  # the highest bit is set if more bytes follow
             return value, at + place + 1
     raise ValueError("a page header is damaged")
 

@@ -1,4 +1,4 @@
-"""What is found of an image in a dataset, and how it differs from what should be there."""
+"""An image as it is stored in a dataset, and how it differs from the expected one."""
 
 import json
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from digitseq.errors import FormatError
 from digitseq.json_fields import parse_json
 from digitseq.png import decode_png
 
-MORE_PX = 1_000  # an image of the wrong width is reported as such, up to this much extra
+MORE_PX = 1_000  # up to this much extra width, an image is reported as too wide and not as damaged
 
 
 class Facts(NamedTuple):
-    """What a dataset says of an image beside its pixels. Whatever was in the file, of any type."""
+    """The metadata of an image as found in a dataset: unchecked, so values can have any type."""
 
     label: Any
     boxes: Any
@@ -30,10 +30,10 @@ class Found(NamedTuple):
     One image as it was found in a dataset.
 
     Attributes:
-        where: what to call it in a message.
-        data: a PNG file, or pixels; None if there is nothing.
-        facts: what stands beside it; None where that is kept apart.
-        problem: what is wrong with it already, or nothing.
+        where: its name in messages.
+        data: the bytes of a PNG file, or pixels; None if the image is missing.
+        facts: its metadata; None if that is stored in other files.
+        problem: what was wrong when it was read; "" if nothing.
     """
 
     where: str
@@ -42,14 +42,14 @@ class Found(NamedTuple):
     problem: str = ""
 
     def image(self, widest_px: int) -> UInt8Array | None:
-        """uint8 (28, width); None if it is damaged, or much larger than an image of this width."""
+        """Return uint8 (height, width); None if damaged, or much larger than an image of this width."""
         if isinstance(self.data, bytes):
             return decode_png(self.data, widest_px)
         fits = isinstance(self.data, np.ndarray) and self.data.dtype == np.uint8 and self.data.ndim == 2
         return self.data if fits else None
 
     def difference(self, sample: Sample) -> str:
-        """What differs from the image that should be there; nothing if all is right."""
+        """Describe the first difference from the expected image; "" if there is none."""
         if self.problem:
             return self.problem
         if self.facts is not None and self.facts != facts_of(sample):
@@ -66,12 +66,12 @@ class Found(NamedTuple):
             wrong = image != sample.image
             y, x = divmod(int(wrong.argmax()), wrong.shape[1])
             pixels = counted(int(np.count_nonzero(wrong)), "pixel")
-            return f"the image differs from the recipe's in {pixels}, the first at x {x}, y {y}"
+            return f"image differs from the recipe in {pixels}, the first at x {x}, y {y}"
         return ""
 
 
 def facts_of(sample: Sample) -> Facts:
-    """What a dataset says of an image."""
+    """Return the metadata that a dataset should have for an image."""
     categories = list(map(int, sample.label))
     return Facts(sample.label, sample.boxes, categories, sample.glyphs, sample.writer)
 
@@ -80,18 +80,18 @@ def _shown(value: Any) -> str:
     return json.dumps(value, default=str)[:80]
 
 
-# --- JSON, which several formats have beside their images -----------------------------------------------
+# --- Metadata as JSON, which several formats use --------------------------------------------------------
 
 
 def facts_json(sample: Sample, name: str = "") -> str:
     """
-    What is known of an image, as a JSON object.
+    Return the metadata of an image as a JSON object.
 
     >>> sample = Sample(0, "07", np.zeros((28, 30), np.uint8), [[1, 4, 9, 20], [12, 4, 9, 20]], [5, 9], None)
     >>> facts_json(sample)[:46]
     '{"label": "07", "objects": {"bbox": [[1, 4, 9,'
     """
-    # A list of integers is written alike in Python and in JSON.
+    # A list of integers looks the same in Python and in JSON.
     file_name = f'"file_name": "{name}", ' if name else ""
     objects = f'{{"bbox": {sample.boxes}, "categories": {list(map(int, sample.label))}}}'
     hand = "" if sample.writer is None else f', "writer": {sample.writer}'
@@ -99,7 +99,7 @@ def facts_json(sample: Sample, name: str = "") -> str:
 
 
 def facts_in(data: bytes) -> Facts | None:
-    """What `facts_json` wrote; None if it is something else."""
+    """Parse what `facts_json` returned; return None if the data is something else."""
     try:
         return facts_from(parse_json(data))
     except ValueError:
@@ -107,7 +107,7 @@ def facts_in(data: bytes) -> Facts | None:
 
 
 def facts_from(found: Any) -> Facts | None:
-    """What a JSON object says of an image; None if it is another object."""
+    """Return the metadata in a JSON object; None if the object has other fields."""
     try:
         objects = found["objects"]
         return Facts(
@@ -122,16 +122,16 @@ def facts_from(found: Any) -> Facts | None:
 
 
 def sample_key(number: int) -> str:
-    """What an image is called among all of its split, in formats that give it no file of its own."""
+    """Return the key of an image in its split, for formats that store several images per file."""
     return f"{number:09d}"
 
 
 def label_of(found: Found) -> str:
     """
-    The label of an image.
+    Return the label of an image.
 
     Raises:
-        FormatError: there is none.
+        FormatError: the image has no label, or another problem.
     """
     label = "" if found.facts is None else found.facts.label
     if found.problem or not (isinstance(label, str) and label):

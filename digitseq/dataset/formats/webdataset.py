@@ -1,7 +1,7 @@
 """
-The format ``webdataset``: a tar file a shard, of each image a .png, a .txt with its label and a .json.
+The format ``webdataset``: one tar file per shard, with a .png, a .txt (the label) and a .json for each image.
 
-Format: POSIX.1-1988 ustar, as webdataset reads it (files of one sample follow one another and have one key).
+Format: POSIX.1-1988 ustar, as webdataset reads it: the files of a sample are adjacent and share one key.
 """
 
 import io
@@ -18,12 +18,12 @@ from digitseq.dataset.shards import Place
 from digitseq.errors import FormatError
 
 _BLOCK = tarfile.BLOCKSIZE
-_END = bytes(2 * _BLOCK)  # every tar file ends so
+_END = bytes(2 * _BLOCK)  # every tar file ends with this
 _PNG, _TEXT, _JSON = ".png", ".txt", ".json"
 
 
 class WebDataset(FileShards):
-    """A tar file a shard."""
+    """One tar file per shard."""
 
     name = "webdataset"
     suffix = ".tar"
@@ -57,11 +57,11 @@ class Record(NamedTuple):
     The files of a sample.
 
     Attributes:
-        key: what they are called, without their ends.
-        png: its image; None where there is none.
-        text: its label.
-        json: its facts.
-        more: the ends of further files; there should be none.
+        key: their common name, without the suffixes.
+        png: the image; None if missing.
+        text: the label; None if missing.
+        json: the metadata; None if missing.
+        more: the suffixes of unexpected files; "" if there are none.
     """
 
     key: str
@@ -73,10 +73,11 @@ class Record(NamedTuple):
 
 def records_in(data: bytes) -> Iterator[Record]:
     """
-    The samples in a tar file.
+    Yield the samples in a tar file.
 
     Raises:
-        FormatError: it is none, or cut off.
+        FormatError: the file is cut off, or has members that are not regular files.
+        TarError: it is not a tar file.
     """
     for key, files in groupby(_members(data), lambda member: member[0].partition(".")[0]):
         members = {name.removeprefix(key): content for name, content in files}
@@ -87,7 +88,7 @@ def records_in(data: bytes) -> Iterator[Record]:
 
 
 def found_sample(record: Record) -> Found:
-    """An image from its three files."""
+    """Return the image of a sample, from its three files."""
     key, png, text, json, more = record
     facts = facts_in(json or b"")
     problem = ""
@@ -95,16 +96,16 @@ def found_sample(record: Record) -> Found:
         problem = "missing"
     elif png is None or text is None or facts is None:
         missing = {_PNG: png, _TEXT: text, _JSON: facts}
-        problem = f"no {' and no '.join(end for end, there in missing.items() if there is None)} of it"
+        problem = f"no {' and no '.join(end for end, there in missing.items() if there is None)}"
     elif more:
-        problem = f"has {more}, too"
+        problem = f"unexpected {more}"
     elif facts.label != text.decode("ascii", "replace"):
-        problem = f"its label says {text.decode('ascii', 'replace')[:40]}, its JSON {str(facts.label)[:40]}"
+        problem = f"label: {text.decode('ascii', 'replace')[:40]} in .txt, {str(facts.label)[:40]} in .json"
     return Found(key, png, facts, problem)
 
 
 def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Names and contents in a tar file."""
+    """Yield the name and contents of each file in a tar file."""
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as file:
         for member in file:
             # A sparse file can claim any size; digitseq writes no extended headers.
@@ -116,19 +117,19 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
                 start = member.offset_data
                 yield member.name, data[start : start + member.size]
             else:
-                raise FormatError(f"{short(member.name)} is not a plain file")
+                raise FormatError(f"{short(member.name)} is not a regular file")
 
 
 def _header(name: str, size: int) -> bytes:
     """
-    The header of a member; what `tarfile` writes for this name and size, several times as fast.
+    Return the header of a member, as `tarfile` writes it for this name and size but several times faster.
 
     Only the name, the size and the checksum differ between members.
     """
     filled = _TEMPLATE[:]
     filled[: len(name)] = name.encode("ascii")
     filled[124:135] = b"%011o" % size
-    # The sum of all bytes, those of the checksum itself taken as spaces.
+    # The sum of all bytes, with those of the checksum itself counted as spaces.
     filled[148:155] = b"%06o\0" % sum(filled)
     return bytes(filled)
 

@@ -1,8 +1,8 @@
 """
-Ways to write a digit, made ready for the pen: `allographs.txt` → splines.
+Allographs (ways to write a digit): `allographs.txt` → splines.
 
-The text says how it is written. Here its paths become control points and the weights of a Catmull–Rom spline
-(Catmull, Rom: "A class of local interpolating splines", 1974), all in integers.
+The text file describes its own format. This module converts its paths to control points and the weights of a
+Catmull–Rom spline (Catmull, Rom: "A class of local interpolating splines", 1974), all in integers.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ import numpy as np
 from digitseq.arrays import IntArray, repeat
 
 ONE = 1 << 12
-"""Fixed-point 1: half the height of a digit, before it is fitted to its box."""
+"""Fixed-point 1: half the height of a digit, before it is scaled to its box."""
 
 POINTS = 96
-"""Points on the path of every digit, however it is written."""
+"""Points on the path of every digit, the same for all allographs."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Allograph:
     One way to write a digit.
 
     Attributes:
-        name: what is particular about it.
-        weight: how often it is met, compared with the others of its digit.
-        trim: how much of each stroke may be missing at its start and at its end, in 1/ONE.
-        controls: int (variants, 2, control points), x and y, ONE is half a height.
+        name: what distinguishes it from the others.
+        weight: its frequency relative to the other allographs of the digit.
+        trim: maximum share of each stroke that is cut off at its start and at its end, in 1/ONE.
+        controls: int (variants, 2, control points), x and y; ONE is half the height of the digit.
         basis: int (POINTS, control points), point p of a path is basis[p] · controls / ONE. Rows sum to ONE.
-        first: int (POINTS,), the first point of the stroke that a point belongs to.
-        last: int (POINTS,), the last one.
+        first: int (POINTS,), the first point of the stroke that each point belongs to.
+        last: int (POINTS,), the last point of that stroke.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Allograph:
 
 @cache
 def text() -> str:
-    """The file of all allographs."""
+    """Return the text of `allographs.txt`."""
     return Path(__file__).with_name("allographs.txt").read_text("ascii")
 
 
 def weights(digit: int) -> IntArray:
-    """Int (allographs,): the weights of the allographs of a digit."""
+    """Return the weights of the allographs of a digit: int (allographs,)."""
     return np.array([int(head[1]) for head, _ in _entries()[digit]], np.int64)
 
 
 @cache
 def allograph(digit: int, index: int) -> Allograph:
     """
-    An allograph of a digit, by its number in the file; made ready when it is first needed.
+    Return an allograph of a digit by its position in the file, from 0; parsed when first needed.
 
     >>> allograph(7, 0).name, allograph(7, 0).basis.shape
     ('plain', (96, 5))
@@ -90,7 +90,7 @@ def allograph(digit: int, index: int) -> Allograph:
 
 @cache
 def _entries() -> list[list[tuple[list[str], list[str]]]]:
-    """For each digit its allographs: the fields of the first line, and the variants."""
+    """Return the allographs of each digit: the fields of the first line, and the variants."""
     entries: list[list[tuple[list[str], list[str]]]] = [[] for _ in range(10)]
     for block in text().split("\n\n")[1:]:
         head, *variants = block.strip().splitlines()
@@ -101,7 +101,9 @@ def _entries() -> list[list[tuple[list[str], list[str]]]]:
 
 def parse(path: str) -> tuple[list[tuple[int, int]], list[list[list[int]]]]:
     """
-    A path's control points, and its strokes: each the pieces between corners, as numbers of points.
+    Return a path's control points and strokes; a stroke is a list of pieces, each a list of point numbers.
+
+    Pieces end at corners.
 
     >>> parse("0,0 9,0* 9,9 / @1 5,5")
     ([(0, 0), (9, 0), (9, 9), (5, 5)], [[[0, 1], [1, 2]], [[1, 3]]])
@@ -130,7 +132,7 @@ def _lengths(points: IntArray, piece: list[int]) -> list[int]:
 
 
 def _shares(lengths: list[list[int]]) -> list[int]:
-    """How many points each piece of a path gets: by length, one by one to the piece that is worst off."""
+    """Return the number of points per piece; points are added one by one where the spacing is widest."""
     shares = [2] * len(lengths)
     for _ in range(POINTS - sum(shares)):
         shares[max(range(len(shares)), key=lambda k: sum(lengths[k]) * 1000 // (shares[k] - 1))] += 1
@@ -139,12 +141,12 @@ def _shares(lengths: list[list[int]]) -> list[int]:
 
 def _spline(points: IntArray, piece: list[int], share: int) -> IntArray:
     """
-    Weights of a spline through some of the control points.
+    Return the weights of a spline through some of the control points.
 
     Args:
-        points: int (control points, 2), where they are on average, to part the curve evenly.
-        piece: numbers of the points it passes.
-        share: points on the curve, both ends included.
+        points: int (control points, 2), mean positions, used to space the points on the curve evenly.
+        piece: numbers of the control points that the spline passes through.
+        share: number of points on the curve, both ends included.
 
     Returns:
         int (share, control points), rows sum to ONE.
@@ -158,7 +160,7 @@ def _spline(points: IntArray, piece: list[int], share: int) -> IntArray:
         t2, t3 = t * t // ONE, t * t * t // ONE**2
         before, here, after, beyond = (2 * t2 - t - t3) // 2, 0, (t + 4 * t2 - 3 * t3) // 2, (t3 - t2) // 2
         here = ONE - before - after - beyond
-        if segment == 0:  # beyond its ends the curve goes straight on
+        if segment == 0:  # the curve continues straight beyond its ends
             before, here, after = 0, here + 2 * before, after - before
         if segment == len(piece) - 2:
             here, after, beyond = here - beyond, after + 2 * beyond, 0

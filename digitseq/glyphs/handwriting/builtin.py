@@ -1,8 +1,8 @@
 """
-The built-in digits: handwriting drawn by digitseq itself; no files, no network.
+The built-in digits: handwriting drawn by digitseq, without files or network.
 
-A glyph is drawn (`strokes`) when it is first needed. All together are a bank that is drawn once into the
-cache, where all processes share it; the bytes are the same either way.
+A glyph is drawn (`strokes`) when it is first needed. The whole set can also be drawn once into the cache,
+where all processes share it; the bytes are the same either way.
 """
 
 import os
@@ -23,12 +23,12 @@ from digitseq.splits import DISJOINT_SPLITS
 
 NAME = "builtin"
 PER_DIGIT = (5_000, 500, 500)
-"""Glyphs of each digit in train, validation and test: 60,000 in all. Numbers, and so hands, are disjoint."""
+"""Glyphs per digit in train, validation and test: 60,000 in total. Splits share no glyphs and no writers."""
 
-_VERSION = 2  # of the drawing; part of the digest
+_VERSION = 2  # of the drawing code; part of the digest
 _SEED_BITS = 256
-_CHUNK = 512  # glyphs drawn at once: what is worked on stays in the processor's cache
-_WIDEST = 20  # px; what fits must not depend on what has been drawn, so it is the box, not the widest ink
+_CHUNK = 512  # glyphs drawn at once; their data fits into the CPU cache
+_WIDEST = 20  # px; the box, not the widest ink, as what fits must not depend on which glyphs are drawn
 
 
 class BuiltinGlyphs(GlyphSet):
@@ -38,7 +38,7 @@ class BuiltinGlyphs(GlyphSet):
 
     def __init__(self, style_seed: int) -> None:
         """
-        A world of handwriting, nothing of it drawn yet.
+        Create the set for a style seed; no glyph is drawn yet.
 
         Args:
             style_seed: any integer.
@@ -47,7 +47,7 @@ class BuiltinGlyphs(GlyphSet):
         of_digit = np.arange(0, rows, sum(PER_DIGIT), dtype=np.int64)
         identity = f"digitseq strokes {_VERSION} {style_seed} {PER_DIGIT} {strokes.PER_HAND}"
         super().__init__(
-            np.zeros((rows, SIDE + 1, SIDE), np.uint8),  # memory is taken only where glyphs are drawn
+            np.zeros((rows, SIDE + 1, SIDE), np.uint8),  # memory is used only where glyphs are drawn
             np.zeros((4, rows), np.uint8),
             of_digit[:, None] + np.cumsum([0, *PER_DIGIT], dtype=np.int64),
             np.arange(rows, dtype=np.int64),
@@ -61,11 +61,11 @@ class BuiltinGlyphs(GlyphSet):
         self._drawn = np.zeros(rows, np.bool_)
 
     def __reduce__(self) -> Any:
-        """Another process draws its own."""
+        """Pickle the style seed and split; the other process draws its own glyphs."""
         return _split, (self._style_seed, self.split)
 
     def prepare(self, rows: IntArray) -> None:
-        """Draw those of these rows that are not there yet."""
+        """Draw those of these rows that are not drawn yet."""
         missing = np.unique(rows[~self._drawn[rows]]).astype(np.int64)
         for first in range(0, len(missing), _CHUNK):
             chunk = missing[first : first + _CHUNK]
@@ -78,17 +78,17 @@ class BuiltinGlyphs(GlyphSet):
 
 def builtin(style_seed: int = 0) -> GlyphSet:
     """
-    The built-in handwriting: 60,000 glyphs.
+    Return the built-in digits: 60,000 glyphs.
 
     Args:
-        style_seed: another integer is another world of handwriting, with 60,000 glyphs of its own.
+        style_seed: selects the handwriting; each integer gives 60,000 different glyphs.
 
     Returns:
-        The set, its split "all". If its bank is in the cache, the glyphs are mapped from there; else each is
+        The set, with the split "all". If it is cached, the glyphs are memory-mapped; otherwise each glyph is
         drawn when it is first needed.
 
     Raises:
-        ArgumentError: style_seed is not an integer.
+        ArgumentError: style_seed is not an integer, or has more than 256 bits.
 
     >>> builtin().counts.tolist()[:3], builtin(7).name
     ([6000, 6000, 6000], 'builtin:7')
@@ -109,7 +109,7 @@ def _opened(style_seed: int, cache: str) -> GlyphSet:
     glyphs = _drawn(style_seed)
     try:
         return open_glyphs(glyphs_folder(glyphs)) or glyphs
-    except CacheError:  # a damaged bank is no loss: the glyphs are drawn
+    except CacheError:  # damaged glyphs in the cache are not needed: they can be drawn
         return glyphs
 
 
@@ -120,7 +120,7 @@ def _drawn(style_seed: int) -> BuiltinGlyphs:
 
 def source_name(style_seed: int) -> str:
     """
-    The name of a world of handwriting, as `--source` and ``source=`` take it.
+    Return the name of the source with a style seed, for `--source` and ``source=``.
 
     >>> source_name(0), source_name(-3)
     ('builtin', 'builtin:-3')
@@ -130,7 +130,7 @@ def source_name(style_seed: int) -> str:
 
 def style_seed_of(source: str) -> int | None:
     """
-    The style seed in a source's name; None if it is another source.
+    Return the style seed in the name of a source; None if it is not builtin.
 
     >>> style_seed_of("builtin:-3"), style_seed_of("builtin"), style_seed_of("mnist")
     (-3, 0, None)

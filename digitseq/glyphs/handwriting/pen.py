@@ -1,8 +1,8 @@
 """
-The pen: paths → ink, in fixed point. It knows nothing of digits.
+The pen: paths → ink, in fixed-point arithmetic, independent of the digit.
 
-All arrays have the glyph as their last axis: numpy's inner loops then run over hundreds of glyphs instead
-of over twenty pixels. Lengths are in 1/256 px unless a name says otherwise.
+The last axis of all arrays is the glyph, so that numpy's inner loops run over hundreds of glyphs instead of
+twenty pixels. Lengths are in 1/256 px unless a name says otherwise.
 """
 
 from functools import lru_cache
@@ -14,40 +14,40 @@ from digitseq.arrays import IntArray, UInt8Array
 from digitseq.glyphs.tiles import SIDE
 
 PX = 256
-"""Fixed-point units in a pixel."""
+"""Fixed-point units per pixel."""
 
-_BOX = 20  # px: MNIST's digits just fill a 20×20 box, centre of mass in the middle of 28×28
-_FINE = 16  # units a px while distances are squared: the squares then fit in 16 bits
-_REACH = 7 * _FINE  # farther than this from the pen along one axis, a pixel has no ink
+_BOX = 20  # px: MNIST's digits fill a 20×20 box, with their centre of mass in the middle of 28×28
+_FINE = 16  # units per px for squared distances, so that the squares fit in 16 bits
+_REACH = 7 * _FINE  # a pixel farther from the pen than this along one axis has no ink
 
 
 def write(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8Array:
     """
-    Glyphs from the paths of a round pen.
+    Return glyphs written along paths with a round pen.
 
     Args:
         x: int (points, n), to the right, any unit: the digit is scaled to fill its box.
         y: int (points, n), down, the same unit.
-        radius: int (points, n), of the pen at each point, 1/256 px, up to 4 px.
-        core: int (n,), a middle radius of each glyph.
+        radius: int (points, n), radius of the pen at each point, 1/256 px, up to 4 px.
+        core: int (n,), a typical radius of each glyph.
 
     Returns:
-        uint8 (n, 28, 28), 0 no ink to 255: longest side 20 px, centre of mass in the middle.
+        uint8 (n, 28, 28), from 0 (no ink) to 255: longest side 20 px, centre of mass in the middle.
     """
     return _set_down(_cover(*_fit(x, y, radius, core)))
 
 
 def scale(x: IntArray, y: IntArray, room: IntArray) -> tuple[IntArray, IntArray]:
     """
-    Paths scaled so that the longer side is what is asked.
+    Scale paths so that their longer side has a given length.
 
     Args:
         x: int (points, n).
         y: int (points, n).
-        room: int (n,), the longer side of each, in the unit wanted.
+        room: int (n,), wanted length of the longer side of each path, in any unit.
 
     Returns:
-        x and y from 0 on, new arrays.
+        x and y in that unit, starting at 0, new arrays.
     """
     x, y = x - x.min(0), y - y.min(0)
     longer = np.maximum(np.maximum(x.max(0), y.max(0)), 1)
@@ -55,7 +55,7 @@ def scale(x: IntArray, y: IntArray, room: IntArray) -> tuple[IntArray, IntArray]
 
 
 def _fit(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> tuple[IntArray, ...]:
-    """Paths and pens scaled together, so that the ink is as long as the box and in its middle."""
+    """Scale paths and radii together, so that the ink is as long as the box and centred in it."""
     low_x, low_y = (x - radius).min(0), (y - radius).min(0)
     wide, high = (x + radius).max(0) - low_x, (y + radius).max(0) - low_y
     longer, box = np.maximum(wide, high), _BOX * PX
@@ -66,10 +66,10 @@ def _fit(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> tuple[In
 
 def _cover(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8Array:
     """
-    How much of each pixel of the box the pen covers: uint8 (20, 20, n).
+    Return the coverage of each pixel of the box by the pen: uint8 (20, 20, n).
 
-    The distance to a pen of changing width is taken from the power distance d² − radius², whose smallest
-    value over the path needs no root for each point: one root for each pixel is enough.
+    The distance to a pen of varying width follows from the power distance d² − radius². Its minimum over the
+    path needs no square root per point; one square root per pixel is enough.
     """
     points, n = x.shape
     step = PX // _FINE
@@ -86,13 +86,13 @@ def _cover(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8A
         np.minimum(nearest, power, out=nearest)
     square = np.maximum(nearest + (core // step) ** 2, 0)
     outside = _roots()[square] - core // step * step  # distance from the edge of the stroke, 1/256 px
-    coverage = (PX // 2 - outside * 5 // 6).clip(0, PX)  # an edge as soft as that of a scanned stroke
-    ink: UInt8Array = (coverage * 255 // coverage.max((0, 1))).astype(np.uint8)  # full ink somewhere
+    coverage = (PX // 2 - outside * 5 // 6).clip(0, PX)  # edges as soft as in a scan
+    ink: UInt8Array = (coverage * 255 // coverage.max((0, 1))).astype(np.uint8)  # 255 at the darkest pixel
     return ink
 
 
 def _set_down(box: UInt8Array) -> UInt8Array:
-    """Boxes (20, 20, n) set down with their centre of mass in the middle: uint8 (n, 28, 28)."""
+    """Place boxes (20, 20, n) with their centre of mass in the middle: uint8 (n, 28, 28)."""
     n = box.shape[-1]
     glyphs = np.zeros((n, SIDE, SIDE), np.uint8)
     mass = box.sum((0, 1), dtype=np.int64)
@@ -108,6 +108,6 @@ def _set_down(box: UInt8Array) -> UInt8Array:
 
 @lru_cache(maxsize=1)
 def _roots() -> IntArray:
-    """Roots of 0, 1, 2, … in units of 1/_FINE px, as 1/256 px, rounded down."""
+    """Return the square roots of 0, 1, 2, … (in units of 1/_FINE px) in 1/256 px, rounded down."""
     squares = range(np.iinfo(np.int16).max + 5000)
     return np.array([isqrt(square * (PX // _FINE) ** 2) for square in squares], np.int64)

@@ -1,9 +1,10 @@
 """
-Handwriting: a digit and its number → the path of a pen and its width → `pen` → pixels.
+Handwriting: a digit and its number → the path and width of a pen → `pen` → pixels.
 
-Glyph k of digit d is a pure function of (style seed, d, k). Hand number k // PER_HAND writes it: a hand has
-its way to write each digit, its slant, width, pen and neatness; a glyph has a smaller part of its own, in the
-proportions in which people vary (docs/builtin.md). Integers only, so that the pixels are the same everywhere.
+Glyph k of digit d is a pure function of (style seed, d, k); its writer is k // PER_HAND. A writer has
+preferred allographs, a slant, a width, a pen and a neatness. Each glyph adds a smaller variation, in the
+proportions in which people vary (docs/builtin.md). All arithmetic is on integers, so the pixels are the same
+on every platform.
 """
 
 from functools import cache
@@ -16,23 +17,23 @@ from digitseq.glyphs.handwriting import pen
 from digitseq.glyphs.handwriting.allographs import ONE, POINTS, Allograph, allograph, weights
 
 PER_HAND = 10
-"""Glyphs of each digit that one hand writes."""
+"""Glyphs of each digit per writer."""
 
-_NUMBERS = 40  # bits of a glyph's number in its address
+_NUMBERS = 40  # bits of the glyph number in an address
 
-# What is decided, each with words of its own, so that no decision moves another.
-_LIKING, _TASTE = 0, 1  # of a hand
+# Purposes of random words. Each decision has separate words, so that none affects another.
+_LIKING, _TASTE = 0, 1  # of a writer
 _CHOICE, _SHAPE, _PRESSURE, _TREMOR, _JITTER = range(5)  # of a glyph
 
 
 def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
     """
-    Glyphs by their addresses.
+    Draw glyphs, given their digits and numbers.
 
     Args:
-        style_seed: the world of handwriting.
+        style_seed: selects the handwriting.
         digits: int (n,), 0–9.
-        numbers: int (n,), 0 to 2⁴⁰, which glyph of the digit.
+        numbers: int (n,), 0 to 2⁴⁰ − 1, the number of each glyph within its digit.
 
     Returns:
         uint8 (n, 28, 28), in MNIST's form.
@@ -40,7 +41,7 @@ def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
     >>> draw(0, np.array([3, 5]), np.array([0, 4_000_000_000])).shape
     (2, 28, 28)
     """
-    digits, numbers = digits.astype(np.int64), numbers.astype(np.int64)  # a caller's may be of 32 bits
+    digits, numbers = digits.astype(np.int64), numbers.astype(np.int64)  # a caller may pass 32-bit integers
     glyphs = streams.seed_start(style_seed, "digitseq/strokes/2")
     hands = streams.seed_start(style_seed, "digitseq/strokes/2/hands")
     own = streams.image_starts(glyphs, digits << _NUMBERS | numbers)
@@ -54,7 +55,7 @@ def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
 
 
 def _bell(starts: UInt64Array, purpose: int, count: int) -> IntArray:
-    """(count, n): bells around 0, standard deviation ONE."""
+    """Return bell-shaped random values around 0 with standard deviation ONE: int (count, n)."""
     return streams.bells(streams.words(starts, streams.addresses(purpose, count)).T)
 
 
@@ -67,13 +68,13 @@ def _times(value: IntArray, factor: IntArray | int) -> IntArray:
 
 
 def _exp(value: IntArray) -> IntArray:
-    """e^value for |value| up to about 1.2 · ONE: the first terms of its series."""
+    """Return e^value for |value| up to about 1.2 · ONE, from the first terms of its series."""
     square = _times(value, value)
     return ONE + value + square // 2 + _times(square, value) // 6 + _times(square, square) // 24
 
 
 def _smooth(knots: IntArray) -> IntArray:
-    """(knots, n) → straight lines between them, (POINTS, n)."""
+    """Interpolate linearly between knots: (knots, n) → (POINTS, n)."""
     place = np.arange(POINTS, dtype=np.int64) * (len(knots) - 1) * ONE // (POINTS - 1)
     low = np.minimum(place // ONE, len(knots) - 2)
     return knots[low] + _times(knots[low + 1] - knots[low], (place - low * ONE)[:, None])
@@ -83,12 +84,12 @@ def _smooth(knots: IntArray) -> IntArray:
 
 
 def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntArray, IntArray]:
-    """The path of every glyph, x and y, int (POINTS, n); ONE is half a height."""
+    """Return the path of every glyph, x and y, int (POINTS, n); ONE is half the height of a digit."""
     x, y = np.empty((2, POINTS, len(digits)), np.int64)
     choice = streams.words(own, streams.addresses(_CHOICE, 7)).T  # (7, n)
-    taste = streams.words(hand, streams.addresses(_TASTE, 20)).T  # (20, n), two words for each digit
+    taste = streams.words(hand, streams.addresses(_TASTE, 20)).T  # (20, n), two words per digit
     every = np.arange(len(digits), dtype=np.int64)
-    # Four of five glyphs are written in the way that their hand likes.
+    # Four out of five glyphs use the writer's preferred allograph.
     word = np.where(_below(choice[0], 5) > 0, taste[2 * digits, every], choice[1])
     for digit in np.unique(digits).tolist():
         of_digit = np.flatnonzero(digits == digit).astype(np.int64)
@@ -114,16 +115,16 @@ def _edges(digit: int) -> IntArray:
 def _path(
     way: Allograph, taste: UInt64Array, choice: UInt64Array, own: UInt64Array, hand: UInt64Array
 ) -> list[IntArray]:
-    """A mixture of two variants, one of them the hand's, its points moved a little, its ends cut."""
+    """Mix the writer's variant with another one, move the control points a little, and trim the ends."""
     variants, _, count = way.controls.shape
     one, other = _below(taste, variants), _below(choice[0], variants)
-    # The share of the other one at the path's begin and end: the digit may begin as one and end as the other.
+    # Share of the other variant at both ends of the path: a digit may start as one and end as the other.
     share = (_below(choice[1:3], 2 * ONE) - ONE // 2).clip(0, ONE)  # (2, n)
     along = (np.arange(count, dtype=np.int64) * ONE // max(count - 1, 1))[:, None]
     mixed = share[0] + _times(share[1] - share[0], along)  # (control points, n)
     noise = _bell(own, _JITTER, 2 * (count + 2)).reshape(2, count + 2, len(own))
-    moves = (noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]) * 2 // 5  # neighbours move together
-    jitter = _exp(_bell(hand, _LIKING, 1)[0] * 3 // 10) * 3 // 50  # 3 of the 100 units of a height
+    moves = (noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]) * 2 // 5  # neighbouring points move together
+    jitter = _exp(_bell(hand, _LIKING, 1)[0] * 3 // 10) * 3 // 50  # typically 3 % of the height of a digit
     length = (way.last - way.first)[:, None]
     begin = way.first[:, None] + _times(length, _times(_below(choice[3], ONE), way.trim[0]))
     end = way.last[:, None] - _times(length, _times(_below(choice[4], ONE), way.trim[1]))
@@ -140,24 +141,24 @@ def _path(
 
 
 def _varied(thousandths: int, liking: IntArray, own: IntArray) -> IntArray:
-    """A bell of that standard deviation, a little more than half of its variance the hand's."""
+    """Return values with that standard deviation; a little over half of the variance is the writer's."""
     return (liking * 74 + own * 67) * thousandths // 100_000
 
 
 def _bend(
     digits: IntArray, x: IntArray, y: IntArray, shape: IntArray, liking: IntArray
 ) -> tuple[IntArray, IntArray]:
-    """Paths bent, tapered, made narrow or wide, slanted and turned."""
+    """Bend, taper, narrow or widen, slant and rotate the paths."""
     x, y = x - x.sum(0, dtype=np.int64) // POINTS, y - y.sum(0, dtype=np.int64) // POINTS
-    # The middle goes up or down and to a side, while the ends stay: large or small bellies.
+    # Move the middle vertically and sideways while the ends stay: large or small bowls.
     y = y + _times(ONE - _times(y, y), shape[0] * 12 // 100 + _MIDDLE[digits])
     middle = ONE - _times(y, y)
     x = x + _times(middle, shape[1] * 10 // 100)
     x = x + _times(_times(middle, y), shape[2] * 7 // 100)
-    # One end, or one side, is larger than the other.
+    # Make one end, or one side, larger than the other.
     x = x + _times(_times(x, y), shape[3] * 14 // 100)
     y = y + _times(_times(x, y), shape[4] * 12 // 100)
-    # Horizontal lines bend.
+    # Bend horizontal lines.
     square = _times(x, x)
     y = y + _times(square, shape[5] * 6 // 100) + _times(x - _times(square, x), shape[6] * 5 // 100)
     x = _times(x, _exp(_varied(170, liking[1], shape[7])))  # narrow or wide
@@ -167,7 +168,7 @@ def _bend(
     return _times(x, cosine) - _times(y, turn), _times(y, cosine) + _times(x, turn)
 
 
-# Rings of a 6 are small, those of a 9 too.
+# Make the loops of 6 and 9 smaller.
 _MIDDLE = np.array([0, 0, 0, 0, 0, 0, 6, 0, 0, -2], np.int64) * ONE // 100
 
 
@@ -177,17 +178,17 @@ _MIDDLE = np.array([0, 0, 0, 0, 0, 0, 6, 0, 0, -2], np.int64) * ONE // 100
 def _pen(
     digits: IntArray, x: IntArray, y: IntArray, own: UInt64Array, shape: IntArray, liking: IntArray
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """What `pen.write` takes: a pen of this hand, pressed unevenly, held askew, trembling."""
+    """Return the arguments of `pen.write`: the writer's pen with uneven pressure, tilt and tremor."""
     spread = _varied(320, liking[3], shape[10]) + np.where(digits == 1, shape[11] * 22 // 100, 0)
     core = _times(_exp(spread), pen.PX * 120 // 100).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
     x, y = pen.scale(x, y, 20 * pen.PX - 2 * core)
-    # Nobody writes so small that the pen fills the loops.
+    # Limit the width of the pen so that it does not fill the loops.
     narrow = np.minimum(x.max(0), y.max(0)) * 22 // 100
     core = np.where(digits == 1, core, np.minimum(core, np.maximum(narrow, pen.PX * 7 // 10)))
     tremor = _bell(own, _TREMOR, 2 * 12) * pen.PX * 16 // (100 * ONE)
     x, y = x + _smooth(tremor[:12]), y + _smooth(tremor[12:])
     pressure = _bell(own, _PRESSURE, 7 + 2)
-    # A pen held askew writes broader in one direction: a·cos 2θ + b·sin 2θ of the direction of the stroke.
+    # A tilted pen writes broader in one direction: a·cos 2θ + b·sin 2θ for the stroke direction θ.
     right, down = np.zeros_like(x), np.zeros_like(y)
     right[1:-1], down[1:-1] = x[2:] - x[:-2], y[2:] - y[:-2]
     askew = (right * right - down * down) * pressure[7] + 2 * right * down * pressure[8]

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# A built wheel or sdist, installed and used from another folder. Usage: installed.sh PYTHON FILE
+set -euo pipefail
+python=$1 file=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$python" -m venv "$work/user"
+programs=$work/user/bin
+[ -d "$programs" ] || programs=$work/user/Scripts
+"$programs/python" -m pip install --quiet "$file"
+cd "$work"
+export DIGITSEQ_OFFLINE=1 DIGITSEQ_CACHE_DIR=$work/cache
+if [ -n "${DIGITSEQ_TEST_MNIST:-}" ]; then
+    "$programs/digitseq" fetch-mnist --from "$DIGITSEQ_TEST_MNIST"
+fi
+"$programs/digitseq" --version --json
+"$programs/digitseq" generate 0042 --seed 1 --show
+"$programs/digitseq" generate 0042 --seed 1 --style-seed 7 --json
+"$programs/digitseq" batch data -n 50 --length 3-5 --seed 1 --quiet
+"$programs/digitseq" verify data
+"$programs/digitseq" inspect data --html page.html --sheet sheet.png
+"$programs/python" - <<'PYTHON'
+from importlib.resources import files
+
+import digitseq
+
+assert (files("digitseq") / "py.typed").is_file()
+image = digitseq.generate_numbers_sequence("0042", (2, 8), None, seed=1)
+print("digitseq", digitseq.__version__, image.shape, image.dtype)
+PYTHON
