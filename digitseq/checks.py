@@ -11,7 +11,7 @@ from digitseq.errors import ArgumentError
 def integer(argument: str, value: Any, low: int | None = None, high: int | None = None) -> int:
     """Return a value as an integer within bounds; raise an ArgumentError if it is none."""
     number = as_int(value)
-    bounds = "" if low is None else f" from {low} to {high}"
+    bounds = "" if low is None else f" from {low:,} to {high:,}"
     if number is None or (low is not None and number < low) or (high is not None and number > high):
         raise ArgumentError(argument, f"expected an integer{bounds}, got {short(value)}")
     return number

@@ -267,9 +267,7 @@ def save_picture(
         try:
             write_output(output, lambda file: file.write(png), new=not force)
         except FileExistsError:
-            raise OutputError(
-                f"{output} already exists", hint="use --force (force=True) to replace it"
-            ) from None
+            raise OutputError(f"{output} already exists", hint="pass force=True to replace it") from None
         return output
 
 

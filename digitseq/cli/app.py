@@ -84,7 +84,7 @@ def _run() -> int:
     except typer.TyperException as error:
         hint = "" if error.exit_code != 2 else f"see `{_program(error)} --help`"
         if error.format_message():  # empty if help was shown because there were no arguments
-            console.fail(error.format_message(), hint)
+            console.fail(error.format_message().replace("Value error, ", ""), hint)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130

@@ -267,7 +267,8 @@ def _check(out: str, given: dict[str, Any], drawing: Drawing, files: Files) -> N
         choice("format", files.format_, tuple(FORMATS))
     for name in files.labels or ():
         choice("labels", name, LABEL_FILES)
-    if files.recipe_file is None and not given.keys() & {"sequences", "length", "pattern"}:
+    kinds = len(given.keys() & {"sequences", "length", "pattern"})
+    if kinds > 1 or (kinds == 0 and files.recipe_file is None):
         raise typer.BadParameter(_ONE_OF)
     if files.recipe_file is None and not given.keys() & {"sequences", "count", "splits"}:
         raise typer.BadParameter("say how many images: -n N, or --train/--validation/--test N")

@@ -3,6 +3,7 @@
 import codecs
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -96,17 +97,25 @@ def say(kind: str, text: str, colour: str | None = None) -> None:
             typer.echo(f"{typer.style(kind, fg=colour, bold=True)}: {text}", err=True)
 
 
+# Hints are written for Python: pass force=True. On the command line, the same is: pass --force.
+_ARGUMENT = re.compile(r"\b(force|partial|source|split|writer)=(\"?)([\w:./-]+)\2")
+
+
+def _as_options(text: str) -> str:
+    return _ARGUMENT.sub(lambda m: f"--{m[1]}" if m[3] == "True" else f"--{m[1]} {m[3]}", text)
+
+
 def fail(problem: str, hint: str) -> None:
     """Print an error and, if there is one, its hint."""
     say("error", problem, "red")
     if hint:
-        say("hint", hint, "cyan")
+        say("hint", _as_options(hint), "cyan")
 
 
 def show_warning(message: Warning | str, category: type[Warning], *_args: Any, **_more: Any) -> None:
     """Print one of our warnings as a line; ignore others (replaces `warnings.showwarning`)."""
     if issubclass(category, DigitSeqWarning):
-        say("warning", str(message), "yellow")
+        say("warning", _as_options(str(message)), "yellow")
 
 
 def console() -> "Console":

@@ -190,6 +190,8 @@ def inspect(
         raise typer.BadParameter("give a PATH or --compare A B")
     if compare is not None and (scoring.predictions or pictures.html or pictures.sheet):
         raise typer.BadParameter("--compare cannot be combined with --predictions, --html or --sheet")
+    if scoring.partial and scoring.predictions is None and compare is None:
+        raise typer.BadParameter("--partial requires --predictions")
     choice = picking.choice()
     if picking.order == "worst" and scoring.predictions is None:
         from digitseq.inspection.selection import NO_PREDICTIONS
@@ -218,13 +220,13 @@ def inspect(
         _print_comparison(api.compare_reports(first, second), as_json)
         return
     report = look(path or Path(), scoring.predictions)
+    targets = pictures.write(report, choice, force)  # before anything is printed: the reader may be `head`
     if as_json:
         console.out(json.dumps(report.to_dict()))
-    else:
-        _print(report, choice, pictures.strip)
-    for target in pictures.write(report, choice, force):
-        if not as_json:
-            console.out(target)
+        return
+    _print(report, choice, pictures.strip)
+    for target in targets:
+        console.out(target)
 
 
 def _print(report: "Report", choice: "Choice", strip: int | None) -> None:

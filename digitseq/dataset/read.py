@@ -12,6 +12,7 @@ from digitseq.dataset.formats.stored_image import Found, label_of
 from digitseq.dataset.manifest import dataset_storage, finished_manifest
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
+from digitseq.glyphs.tiles import SIDE
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
 
@@ -63,7 +64,7 @@ class DatasetSplit:
         number = range(len(self))[index]
         found = self.found(number)
         image = None if found.problem else found.image(self.place.widest_px)
-        if image is None:
+        if image is None or len(image) != SIDE:
             raise FormatError(f"{found.where}: {found.problem or 'damaged, or not a PNG of digitseq'}")
         # Decoded PNGs are read-only.
         return image.copy(), self.labels[number] if found.facts is None else label_of(found)

@@ -39,7 +39,7 @@ def refuse_others(
     elif not found.is_same(manifest) and not force:
         raise OutputError(
             f"{storage.where()} holds a dataset of {_difference(found, manifest)}",
-            hint="choose another folder, or replace it with --force (force=True)",
+            hint="choose another folder, or pass force=True to replace it",
         )
 
 

@@ -192,7 +192,7 @@ class GlyphSet(Tiles):
         else:
             raise SourceError(
                 f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.splits, ALL))}",
-                hint=f"choose one of these (--split {self.splits[0]}); for your own files, put "
+                hint=f"pass one of these, such as split={self.splits[0]}; for your own files, put "
                 "train, validation or test into the file or folder name",
             )
         chosen = object.__new__(type(self))  # copy.copy would call __reduce__

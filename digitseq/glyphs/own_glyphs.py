@@ -182,7 +182,7 @@ def _image_files(folder: Path) -> Iterator[Path]:
 
 
 def _read_image(file: Path) -> UInt8Array:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     data = read_input(file, MOST_IMAGE)
     try:
@@ -206,7 +206,8 @@ def _read_image(file: Path) -> UInt8Array:
     except (FormatError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise nearly anything on a damaged file
-        raise FormatError(f"{file}: cannot be read as an image ({error})") from error
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
+        raise FormatError(f"{file}: cannot be read as an image ({reason})") from error
     glyph: UInt8Array = as_glyphs(pixels[None], str(file))[0]
     if not glyph.any():
         raise SourceError(f"{file}: the image is blank; every glyph needs ink")

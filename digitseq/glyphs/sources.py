@@ -115,7 +115,7 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
             f"no source {named!r} in the current folder: the recipe uses your own glyphs",
-            hint="give the path of the glyphs (--source PATH)",
+            hint="pass source=PATH, the path of the glyphs",
         )
     return open_source(named, progress)
 
@@ -277,7 +277,7 @@ def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSe
         reason = f"{problem or error.problem}; set {CACHE_VARIABLE} to another folder"
     warnings.warn(
         f"using the built-in digits instead of MNIST: {reason}; run `digitseq fetch-mnist` to get MNIST, "
-        'or choose the built-in digits with `--source builtin` (source="builtin")',
+        'or pass source="builtin" to choose the built-in digits',
         SourceWarning,
         stacklevel=6,
     )
@@ -338,7 +338,7 @@ def load_recorded_glyphs(named: str, digest: str, *, progress: Progress | None =
     if glyphs.digest != digest:
         raise SourceError(
             f"the dataset was made from other glyphs: {glyphs.name!r} has changed or is another source",
-            hint="give the path of the original glyphs (--source PATH)",
+            hint="pass source=PATH, the path of the original glyphs",
         )
     return glyphs
 

@@ -41,8 +41,8 @@ def writers_of(glyphs: GlyphSet) -> Writers:
     """
     if glyphs.writers is None:
         hint = (
-            "use --writer mixed, the built-in digits, or MNIST (`digitseq fetch-mnist` gets its writer ids); "
-            "in Python, GlyphSet.from_arrays(…, writers=…)"
+            "pass writer=mixed, or use the built-in digits or MNIST (`digitseq fetch-mnist` gets writer ids); "
+            "in Python, GlyphSet.from_arrays takes them"
         )
         raise SourceError(f"source {glyphs.name!r} has no writer ids", hint=hint)
     rows = np.concatenate([np.array(glyphs.rows(digit), np.int64) for digit in range(10)])

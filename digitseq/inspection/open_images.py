@@ -21,7 +21,7 @@ from digitseq.dataset.manifest import (
     read_manifest,
 )
 from digitseq.dataset.read import DatasetSplit
-from digitseq.errors import RESUME_BATCH, DigitSeqError, FormatError, system_errors
+from digitseq.errors import RESUME_BATCH, ArgumentError, DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
 from digitseq.inspection.dataset_images import StoredSplit
@@ -248,4 +248,8 @@ def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) 
         if is_stored or any((folder / METADATA).is_file() for folder in folders):
             return _open_folder(path.parent, glyphs_at_hand)
     recipe = data.get("recipe", data) if isinstance(data, dict) else data
-    return open_recipe(Recipe.from_dict(recipe), str(path), open_glyphs)
+    try:
+        made = Recipe.from_dict(recipe)
+    except ArgumentError as error:
+        raise FormatError(f"{path}: not a recipe or dataset.json ({error.problem})") from error
+    return open_recipe(made, str(path), open_glyphs)

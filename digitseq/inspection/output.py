@@ -35,7 +35,7 @@ def check_output(path: str | Path, kind: str, *, force: bool) -> None:
         if path.is_dir():
             raise OutputError(f"{path} cannot be written: it is a folder")
         if os.path.lexists(path) and not is_stream(path) and not force:
-            raise OutputError(f"{path} already exists", hint="use --force (force=True) to replace it")
+            raise OutputError(f"{path} already exists", hint="pass force=True to replace it")
 
 
 def write_beside(report: Report, path: Path, write: Callable[[IO[bytes]], object], force: bool) -> Path:

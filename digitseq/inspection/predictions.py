@@ -201,7 +201,7 @@ def match_predictions(
         first = next((table.name(image) for image in range(len(table)) if not lines[image]), "")
         raise FormatError(
             f"{name}: no prediction for {lacking:,} of {counted(len(table), 'image')}; the first is {first}",
-            hint="use --split to inspect one split only, or --partial to score the images with predictions",
+            hint="pass split=NAME to inspect one split, or partial=True to score the images with predictions",
         )
     return Predictions(name, texts, confidences)
 
@@ -282,7 +282,9 @@ def _entry(where: str, line: int, indexed: bool, key: Any, text: Any, confidence
         hint = 'numbers lose leading zeros; write "0042"' if isinstance(text, int | float) else ""
         raise FormatError(f"{where}: expected the prediction as text, got {short(text)}", hint=hint)
     if len(text) > _LONGEST:
-        raise FormatError(f"{where}: expected a prediction of at most {_LONGEST:,}, got {len(text):,} characters")
+        raise FormatError(
+            f"{where}: expected a prediction of at most {_LONGEST:,}, got {len(text):,} characters"
+        )
     if indexed and isinstance(key, str) and _is_number(key.strip()):
         key = int(key)
     if type(key) is not int and (indexed or not isinstance(key, str)):
@@ -327,7 +329,9 @@ class _Images:
             return found[0]
         if found:
             names = " or ".join(self._table.name(image) for image in found)
-            raise FormatError(f"{where}: {short(key)} is ambiguous: {names}", hint="choose one with --split")
+            raise FormatError(
+                f"{where}: {short(key)} is ambiguous: {names}", hint="pass split=NAME to choose one"
+            )
         if _is_number(key):
             return self.find(where, int(key))
         first = self._table.name(0) if count else "missing"

@@ -45,7 +45,10 @@ class LocalStorage(Storage):
 
     def make(self) -> None:
         with self._told(""):
-            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:
+                raise OutputError(f"{self.root} is a file, not a folder") from None
 
     @contextmanager
     def _folder_of(self, name: str) -> Iterator[tuple[Folder, str]]:

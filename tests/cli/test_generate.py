@@ -191,7 +191,7 @@ def test_nothing_is_overwritten_unless_forced(in_folder: Path) -> None:
     assert Path("7.png").read_bytes() == Path("7-1.png").read_bytes() != first
     done = run(*command, "5", "-o", "7.png")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: 7.png already exists\nhint: use --force (force=True) to replace it\n"
+    assert done.stderr == "error: 7.png already exists\nhint: pass --force to replace it\n"
     assert run(*command, "5", "-o", "7.png", "--force").returncode == 0
     assert sorted(path.name for path in in_folder.iterdir()) == ["7-1.png", "7-2.png", "7.png"]
 
@@ -340,7 +340,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         ("generate 35a2", 2, "error: SEQUENCE: expected digits 0–9, got 'a' at position 3 of '35a2'"),
         ("generate 35 --min 8 --max 2", 2, "error: --min/--max: expected min ≤ max, got min 8 and max 2"),
         ("generate 35 --min x", 2, "error: Invalid value for '--min'"),
-        ("generate 35 --width 0", 2, "error: --width: expected an integer from 1 to 1000000, got 0"),
+        ("generate 35 --width 0", 2, "error: --width: expected an integer from 1 to 1,000,000, got 0"),
         ("generate 35 --width wide", 2, "error: --width: expected an integer or auto, got 'wide'"),
         ("generate 3502 --width 20 --source builtin", 2, "hint: 104 always fits"),
         ("generate 35 --align middle", 2, "'middle' is not one of 'center', 'left', 'right', 'random'"),

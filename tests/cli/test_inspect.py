@@ -126,7 +126,7 @@ def test_sheet_and_page_are_written_where_they_are_asked_for_and_nothing_is_repl
         before = Path(file).read_bytes()
         done = run("inspect", "data", option, file, "--label", "*7*")
         assert (done.returncode, done.stdout) == (1, "")
-        assert f"error: {file} already exists\nhint: use --force (force=True) to replace it" in done.stderr
+        assert f"error: {file} already exists\nhint: pass --force to replace it" in done.stderr
         done = run("inspect", "data", option, file, "--label", "*7*", "--force")
         assert done.returncode == 0
         assert done.stdout.splitlines()[-1] == file
@@ -172,12 +172,12 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
         ("inspect nowhere", 1, "error: nowhere: no such file or folder"),
         ("inspect data --split all", 2, "error: --split: expected one of train, test, got 'all'"),
         ("inspect data --limit 0", 2, "error: --limit: expected an integer ≥ 1, got 0"),
-        ("inspect data --strip -1", 2, "error: --strip: expected an integer from 0 to 1000, got -1"),
-        ("inspect data --images 0", 2, "error: --images: expected an integer from 1 to 100000, got 0"),
+        ("inspect data --strip -1", 2, "error: --strip: expected an integer from 0 to 1,000, got -1"),
+        ("inspect data --images 0", 2, "error: --images: expected an integer from 1 to 100,000, got 0"),
         (
             "inspect data --html x.html --images 999999",
             2,
-            "error: --images: expected an integer from 1 to 100000",
+            "error: --images: expected an integer from 1 to 100,000",
         ),
         (
             "inspect data --order best",
@@ -212,7 +212,7 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
             "error: --label: no image matches",
         ),
         ("inspect data --html -", 2, "error: --html: expected a file name, got -"),
-        ("inspect data --cols 0", 2, "error: --cols: expected an integer from 1 to 1000, got 0"),
+        ("inspect data --cols 0", 2, "error: --cols: expected an integer from 1 to 1,000, got 0"),
         ("inspect data --label x", 2, "error: --label: expected digits, # for any digit"),
         ("inspect data --length 5-4", 2, "error: --length: expected 1 to 65,536 digits"),
         ("inspect data --length x", 2, "error: --length: expected 1 to 65,536 digits"),

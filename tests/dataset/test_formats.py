@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitseq import (
     ArgumentError,
@@ -365,6 +366,31 @@ def test_an_environment_that_the_program_has_open_is_read_all_the_same(tmp_path:
         assert write_dataset(_recipe(count=5), tmp_path, workers=1).written == 0
         assert int(environment.begin().get(b"num-samples")) == 5
     assert _tree(tmp_path) == whole
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut off"])
+def test_an_environment_is_not_packed_from_incomplete_shards(tmp_path: Path, damage: str) -> None:
+    library("lmdb")
+    recipe = _recipe(count=2_500)
+    write_dataset(recipe, tmp_path, format="lmdb", workers=1, part=(1, 3))
+    write_dataset(recipe, tmp_path, format="lmdb", workers=1, part=(2, 3))
+    (tar,) = tmp_path.glob("train/.digitseq-shard-000001.tar")
+    data = tar.read_bytes()
+    tar.unlink()
+    if damage == "cut off":
+        tar.write_bytes(data[: len(data) // 2])
+    with pytest.raises(FormatError, match=r"shard 2 of train is missing or damaged.*again"):
+        write_dataset(recipe, tmp_path, format="lmdb", workers=1, part=(3, 3))
+    assert not (tmp_path / "train/data.mdb").exists()
+    write_dataset(recipe, tmp_path, format="lmdb", workers=1)
+    assert list(verify_dataset(tmp_path)) == []
+
+
+def test_an_image_of_another_height_is_not_given_out(tmp_path: Path) -> None:
+    write_dataset(_recipe(count=3), tmp_path, workers=1)
+    Image.fromarray(np.zeros((20, 60), np.uint8)).save(tmp_path / "images/000/000001.png")
+    with pytest.raises(FormatError, match=r"000001\.png: damaged"):
+        read_dataset(tmp_path).splits["train"][1]
 
 
 def _swap(folder: Path, first: str, second: str) -> None:

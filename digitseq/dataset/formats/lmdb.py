@@ -12,6 +12,7 @@ packed into it in order once all exist.
 """
 
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ from digitseq.dataset.formats.lmdb_pages import Environment, LmdbError
 from digitseq.dataset.formats.stored_image import Found, label_of, sample_key
 from digitseq.dataset.formats.webdataset import Record, WebDataset, found_sample, records_in
 from digitseq.dataset.shards import SHARD, Place, Shard, Written, file_stem
-from digitseq.errors import FormatError, OutputError
+from digitseq.errors import RESUME_BATCH, FormatError, OutputError
 from digitseq.interrupts import check
 
 if TYPE_CHECKING:
@@ -97,10 +98,24 @@ class Lmdb(Format):
             return os.fstat(file.fileno()).st_size if by_shards and file is not None else 0
 
     def _records(self, storage: "Storage", place: Place, shard: int) -> list[Record]:
-        """Return the records of a shard from its tar file, or from the existing environment."""
-        if (data := storage.read(self._tars.shard_file(place, shard), place.most_shard)) is not None:
-            return list(records_in(data))
-        return _records_of(storage, place, shard) or []
+        """
+        Return the records of a shard from its tar file, or from the existing environment.
+
+        Raises:
+            FormatError: they are incomplete, for example because a part's tar file was deleted.
+        """
+        name, records = self._tars.shard_file(place, shard), list[Record]()
+        if (data := storage.read(name, place.most_shard)) is None:
+            records, name = _records_of(storage, place, shard) or [], place.folder + _FILE
+        else:
+            with suppress(FormatError, tarfile.TarError, EOFError):  # cut off
+                records = list(records_in(data))
+        if len(records) != place.size(shard) or None in (value for record in records for value in record):
+            raise FormatError(
+                f"{storage.where(name)}: shard {shard + 1} of {place.split} is missing or damaged",
+                hint=RESUME_BATCH,
+            )
+        return records
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         records = list(records_in(self._tars.encode(iter(samples), place, level)))
@@ -142,7 +157,8 @@ class Lmdb(Format):
         if count is None or count == place.images:
             return ""
         expected = f"expected {counted(place.images, 'image')} and nothing else"
-        return f"{where}: {expected}, found {_COUNT.decode()} = {count}"
+        found = "other entries too" if count < 0 else f"{_COUNT.decode()} = {count}"
+        return f"{where}: {expected}, found {found}"
 
     def _count(self, storage: "Storage", place: Place) -> int | None:
         """
