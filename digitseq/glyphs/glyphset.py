@@ -88,7 +88,9 @@ class GlyphSet(Tiles):
         self.widest_ink = read_only(widest_ink)
         self.split = ALL
         self.starts, self.counts = _ranges(bounds[:, 0], bounds[:, -1])
-        self._choices = {ALL: self}
+        # Results computed from the glyphs, by split; all splits share this. It must not refer to them: in a
+        # cycle, tens of megabytes would stay in memory until the garbage collector runs.
+        self.derived: dict[str, Any] = {}
 
     @classmethod
     def from_arrays(
@@ -182,8 +184,8 @@ class GlyphSet(Tiles):
         Raises:
             SourceError: the source has no such split.
         """
-        if split in self._choices:
-            return self._choices[split]
+        if split == self.split:
+            return self
         if split == ALL:
             low, high = 0, len(self.splits)
         elif split in self.splits:
@@ -199,7 +201,6 @@ class GlyphSet(Tiles):
         vars(chosen).update(vars(self))
         chosen.split = split
         chosen.starts, chosen.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
-        self._choices[split] = chosen  # this dict is shared by all splits of the set
         return chosen
 
     def __reduce__(self) -> Any:

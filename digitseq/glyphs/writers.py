@@ -1,7 +1,6 @@
 """The glyphs of a split by writer, for text lines that one writer wrote."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -31,7 +30,6 @@ class Writers:
     counts: IntArray
 
 
-@lru_cache(maxsize=16)
 def writers_of(glyphs: GlyphSet) -> Writers:
     """
     Return the writers of a split.
@@ -39,10 +37,13 @@ def writers_of(glyphs: GlyphSet) -> Writers:
     Raises:
         SourceError: the source has no writer ids.
     """
+    known = glyphs.derived.get(glyphs.split)
+    if isinstance(known, Writers):
+        return known
     if glyphs.writers is None:
         hint = (
-            "pass writer=mixed, or use the built-in digits or MNIST (`digitseq fetch-mnist` gets writer ids); "
-            "in Python, GlyphSet.from_arrays takes them"
+            "pass writer=mixed, use the built-in digits, or use MNIST with `digitseq fetch-mnist`; "
+            "in Python, GlyphSet.from_arrays takes writer ids"
         )
         raise SourceError(f"source {glyphs.name!r} has no writer ids", hint=hint)
     rows = np.concatenate([np.array(glyphs.rows(digit), np.int64) for digit in range(10)])
@@ -51,7 +52,9 @@ def writers_of(glyphs: GlyphSet) -> Writers:
     key = digits * len(ids) + writer.reshape(-1)
     counts = count_values(key, bins=10 * len(ids)).reshape(10, -1)
     starts = (np.cumsum(counts, dtype=np.int64) - counts.ravel()).reshape(counts.shape)
-    return Writers(ids.astype(np.int64), rows[np.argsort(key, kind="stable")], starts, counts)
+    known = Writers(ids.astype(np.int64), rows[np.argsort(key, kind="stable")], starts, counts)
+    glyphs.derived[glyphs.split] = known
+    return known
 
 
 def check_writers(glyphs: GlyphSet, digits: IntArray) -> None:

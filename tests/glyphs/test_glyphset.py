@@ -1,7 +1,9 @@
 """GlyphSet: sorted by digit and part, measured, checked."""
 
 import copy
+import gc
 import pickle
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitseq import generate_numbers_sequence
+from digitseq import (
+    DigitSequences,
+    draw,
+    generate_numbers_sequence,
+    inspect_dataset,
+    make_recipe,
+    write_dataset,
+)
 from digitseq.errors import CacheError, SourceError
 from digitseq.glyphs.glyph_cache import open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
@@ -145,3 +154,25 @@ def test_storing_sweeps_what_a_killed_process_left_and_touches_nothing_that_is_r
         "manifest.json",
     }
     assert len(open_glyphs(tmp_path) or ()) == len(solid)
+
+
+def test_memory_is_released_as_soon_as_a_set_is_no_longer_used(tmp_path: Path) -> None:
+    """In a cycle of references, each of many sets would keep tens of megabytes until a garbage collection."""
+    gc.disable()
+    try:
+        images = np.zeros((40, 28, 28), np.uint8)
+        images[:, 4:24, 10:14] = 255
+        writers, half = np.zeros(40, np.int64), np.arange(40) // 10 % 2
+        glyphs = GlyphSet.from_arrays(
+            images, np.arange(40) % 10, split_of=half, splits=("train", "test"), writers=writers
+        )
+        recipe = make_recipe(length=2, count=3, writer="same", seed=1, augment="heavy", source=glyphs.name)
+        live = DigitSequences(recipe, glyphs)
+        assert live[0][1] == next(draw(recipe, glyphs)).sequence
+        write_dataset(recipe, tmp_path, source=glyphs, workers=1)
+        assert inspect_dataset(tmp_path, source=glyphs).faults == 0
+        used = [weakref.ref(one) for one in (glyphs, live.glyphs, glyphs.choose("test"), live)]
+        del glyphs, live
+        assert [one() for one in used] == [None] * 4
+    finally:
+        gc.enable()
