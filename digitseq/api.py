@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from digitseq.dataset.read import read_dataset as read_dataset
     from digitseq.dataset.verify import verify_dataset as verify_dataset
     from digitseq.dataset.write import write_dataset as write_dataset
-    from digitseq.environment import environment as environment
+    from digitseq.environment import describe_environment as describe_environment
     from digitseq.errors import ArgumentError as ArgumentError
     from digitseq.errors import CacheError as CacheError
     from digitseq.errors import DigitSeqError as DigitSeqError
@@ -70,7 +70,7 @@ _NAMES = {
     ),
     "digitseq.dataset.verify": ("verify_dataset",),
     "digitseq.dataset.write": ("write_dataset",),
-    "digitseq.environment": ("environment",),
+    "digitseq.environment": ("describe_environment",),
     "digitseq.errors": (
         "ArgumentError",
         "CacheError",

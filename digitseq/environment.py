@@ -11,7 +11,7 @@ from digitseq.errors import CacheError
 from digitseq.version import __version__
 
 
-def environment() -> dict[str, Any]:
+def describe_environment() -> dict[str, Any]:
     """
     Describe the installation. ``digitseq --version --json`` prints this.
 
@@ -20,7 +20,7 @@ def environment() -> dict[str, Any]:
         extras; the sources of glyphs; the cache folder and whether MNIST is in it; whether the network is
         switched off. What cannot be determined is None.
 
-    >>> environment()["digitseq"] == __version__
+    >>> describe_environment()["digitseq"] == __version__
     True
     """
     from digitseq.glyphs.cache_folder import cache_dir

@@ -44,6 +44,25 @@ def processes() -> None:
         pytest.skip("no processes can be started here")
 
 
+# Files and folders whose tests take seconds each; `pytest -m "not slow"` leaves them out.
+_SLOW = (
+    "cli/test_batch.py", "cli/test_generate.py", "cli/test_messages.py", "dataset", "storage", "training",
+    "glyphs/handwriting/test_bank.py", "glyphs/handwriting/test_strokes.py", "glyphs/test_fetch.py",
+    "glyphs/test_mnist.py", "inspection/test_browser.py", "inspection/test_page.py", "test_docs.py",
+    "test_signals.py", "test_unavailable.py", "test_untrusted.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests."""
+    folder = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(folder):
+            name = item.path.relative_to(folder).as_posix()
+            if any(name == slow or name.startswith(f"{slow}/") for slow in _SLOW):
+                item.add_marker(pytest.mark.slow)
+
+
 _CLEAN = (
     *("DIGITSEQ_MNIST_MIRROR", "HF_HUB_OFFLINE", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS"),
     "PYTHONIOENCODING",  # tests/cli/test_messages.py tries many

@@ -174,7 +174,7 @@ def _options(
 
         from digitseq import api
 
-        console.out(json.dumps(api.environment(), indent=1))
+        console.out(json.dumps(api.describe_environment(), indent=1))
     elif version:
         console.out(f"digitseq {__version__}")
     elif as_json:

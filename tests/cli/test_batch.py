@@ -117,7 +117,11 @@ def test_options_become_exactly_this_recipe(
         ),
         ("out --length x -n 3", 2, "error: --length: expected 1 to 65,536 digits, such as 4 or 3-6, got 'x'"),
         ("out --length 6-3 -n 3", 2, "error: --length: expected 1 to 65,536 digits"),
-        ("out --length 3 --pattern 0# -n 3", 2, "got length and pattern"),
+        (
+            "out --length 3 --pattern 0# -n 3",
+            2,
+            "expected exactly one of --sequence, --length, --sequences and --pattern",
+        ),
         ("out --sequence 1 --sequences f", 2, "error: Invalid value: expected exactly one of"),
         ("out --sequence 1x -n 3", 2, "expected digits 0–9, got 'x' at position 2 of '1x'"),
         ("out --pattern 0x# -n 3", 2, "error: --pattern: expected digits 0–9 and #, got 'x' at position 2"),

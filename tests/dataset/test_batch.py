@@ -148,7 +148,10 @@ def bank(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
-def test_killed_at_twenty_moments_and_run_again_it_is_the_same(
+_KILLS = 8
+
+
+def test_killed_at_any_moment_and_run_again_it_is_the_same(
     tmp_path: Path, expected: dict[str, bytes], bank: Path
 ) -> None:
     """SIGKILL of the whole group, at moments all over the run; then the same command to its end."""
@@ -158,19 +161,19 @@ def test_killed_at_twenty_moments_and_run_again_it_is_the_same(
     whole_s = time.monotonic() - start
     assert _tree(tmp_path / "timed") == expected
     cut_off = 0
-    for kill in range(20):
+    for kill in range(_KILLS):
         out, workers = tmp_path / f"out{kill}", chance.choice([1, 2, 5])
         process = _start(out, workers)
-        time.sleep(whole_s * (0.15 + 0.85 * (kill + chance.random()) / 20))
+        time.sleep(whole_s * (0.15 + 0.85 * (kill + chance.random()) / _KILLS))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         cut_off += not (out / "dataset.json").exists()
         again = _start(out, chance.choice([1, 2]))
         output, errors = again.communicate(timeout=120)
         assert (again.returncode, output) == (0, f"{out}\n"), errors
-        assert _tree(out) == expected, f"killed after {kill} twentieths"
+        assert _tree(out) == expected, f"killed after {kill} of {_KILLS} steps"
         shutil.rmtree(out)
-    assert cut_off >= 10, "the kills came too late to mean anything"
+    assert cut_off >= _KILLS // 2, "the kills came too late to mean anything"
 
 
 def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(tmp_path: Path) -> None:

@@ -546,7 +546,7 @@ def test_another_format_in_the_same_folder_is_refused_and_replaced_by_force(
     other = "npz" if name == "folder" else "folder"
     write_dataset(recipe, tmp_path, format=name, workers=1)
     before = _tree(tmp_path)
-    with pytest.raises(OutputError, match=rf"another format \(expected {other}, found {name}\).*--force"):
+    with pytest.raises(OutputError, match=rf"another format \(expected {other}, found {name}\).*force=True"):
         write_dataset(recipe, tmp_path, format=other, workers=1)
     assert _tree(tmp_path) == before
     write_dataset(recipe, tmp_path, format=other, workers=1, force=True)

@@ -119,7 +119,7 @@ def test_the_sample_is_stated_and_faults_come_first(copy: Path, tmp_path: Path) 
     assert again == (tmp_path / "p.html").read_bytes()
     _, data = _page(report, tmp_path / "p.html", images=5, choice=Choice(order="widest", length=(3, 3)))
     assert {len(item["label"]) for item in data["items"]} == {3}
-    assert data["stated"] == "5 of 180 images, in the order 'widest', lengths 3 to 3."
+    assert data["stated"] == "5 of 180 images, in the order 'widest', length 3."
     extents = [item["extent"] for item in data["items"]]
     assert extents == sorted(extents, reverse=True)
 
@@ -130,7 +130,9 @@ def test_a_page_of_large_noisy_images_stays_small(tmp_path: Path) -> None:
     recipe = make_recipe(["1"], (0, 0), 4_000, **settings)  # 22 MB of noise
     _, data = _page(inspect_dataset(recipe), tmp_path / "p.html")
     assert 20 < len(data["items"]) < 200
-    assert data["stated"].endswith(f"To limit the page size, only the first {len(data['items'])} are shown.")
+    assert data["stated"].endswith(
+        f"To limit the page size, only the first {len(data['items'])} appear here."
+    )
     assert (tmp_path / "p.html").stat().st_size < 15e6
 
 
