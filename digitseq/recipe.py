@@ -144,7 +144,7 @@ class Recipe:
                 raise ArgumentError("splits", "expected each split at most once")
             total = sum(count for _, count in splits)
             if self.count not in (None, total):
-                raise ArgumentError("count", f"expected {total}, the sum of the splits, or no count")
+                raise ArgumentError("count", f"expected {total} (the sum of the splits) or no count")
             put(self, "splits", splits)
             put(self, "count", total)
         elif self.count is not None:

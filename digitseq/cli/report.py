@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from digitseq.inspection.compare import Comparison
     from digitseq.inspection.report import Report
     from digitseq.inspection.scores import Mistake, Scores
-    from digitseq.inspection.spacing import Spread
+    from digitseq.inspection.spacing_report import Spread
 
 _BARS = 24  # length of the longest bar in cells
 _ROWS = 12  # of a histogram; more are merged
@@ -178,7 +178,7 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
 
 def _one(report: "Report") -> Iterator[tuple[str, Text]]:
     """Yield the facts shown for a single image."""
-    from digitseq.inspection.measure import Seen
+    from digitseq.inspection.measure_gaps import Seen
 
     table, promised = report.table, report.spacing.promised_px
     yield "label", Text(table.labels[0] or "unknown (no recipe or metadata)")

@@ -119,7 +119,7 @@ class Shard:
     notes: str = ""
 
     def note_of(self, notes: str) -> str:
-        """Return the name of the note about it in a folder."""
+        """Return the path of this shard's note in the folder of notes."""
         return f"{notes}/{self.place.split}-{self.number:06d}"
 
     def drawn(self, state: "HASH") -> Iterator[Sample]:

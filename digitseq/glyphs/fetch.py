@@ -45,7 +45,7 @@ from digitseq.glyphs.download import (
 from digitseq.glyphs.glyph_cache import damage, mnist_dir, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_files
-from digitseq.glyphs.mnist import FILES, QMNIST_URL, WRITER_FILES, SourceFile
+from digitseq.glyphs.mnist import FILES, MIRRORS, QMNIST_URL, WRITER_FILES, SourceFile
 from digitseq.json_fields import parse_json
 from digitseq.progress_protocol import Progress
 from digitseq.storage.locks import LockedError
@@ -54,10 +54,6 @@ from digitseq.storage.tree import Tree
 
 MIRROR_VARIABLE = "DIGITSEQ_MNIST_MIRROR"
 OFFLINE_VARIABLES = ("DIGITSEQ_OFFLINE", "HF_HUB_OFFLINE")
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
 REMEMBER_FAILURE_S = 3600.0
 _FAILURE = "mnist-unreachable.json"
 _MOST_NOTE = 1 << 16  # bytes

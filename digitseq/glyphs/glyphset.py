@@ -5,6 +5,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -88,8 +89,9 @@ class GlyphSet(Tiles):
         self.widest_ink = read_only(widest_ink)
         self.split = ALL
         self.starts, self.counts = _ranges(bounds[:, 0], bounds[:, -1])
-        # Results computed from the glyphs, by split; all splits share this. It must not refer to them: in a
-        # cycle, tens of megabytes would stay in memory until the garbage collector runs.
+        # All splits share these two. Neither keeps a split alive: in a cycle, tens of megabytes would stay in
+        # memory until the garbage collector runs.
+        self._choices = WeakValueDictionary({ALL: self})
         self.derived: dict[str, Any] = {}
 
     @classmethod
@@ -184,8 +186,8 @@ class GlyphSet(Tiles):
         Raises:
             SourceError: the source has no such split.
         """
-        if split == self.split:
-            return self
+        if (known := self._choices.get(split)) is not None:
+            return known
         if split == ALL:
             low, high = 0, len(self.splits)
         elif split in self.splits:
@@ -201,7 +203,17 @@ class GlyphSet(Tiles):
         vars(chosen).update(vars(self))
         chosen.split = split
         chosen.starts, chosen.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
+        self._choices[split] = chosen
         return chosen
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the other splits, which cannot be pickled."""
+        return {name: value for name, value in vars(self).items() if name != "_choices"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start with this split alone."""
+        vars(self).update(state)
+        self._choices = WeakValueDictionary({self.split: self})
 
     def __reduce__(self) -> Any:
         """Pickle a stored set as the name of its folder; the other process maps the same files."""

@@ -65,6 +65,10 @@ TEST_LABELS = SourceFile(
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
 QMNIST_URL = "https://raw.githubusercontent.com/facebookresearch/qmnist/master/"
 TRAIN_WRITERS = SourceFile(
     "qmnist-train-labels-idx2-int",

@@ -9,7 +9,7 @@ from digitseq.checks import counted
 from digitseq.errors import ArgumentError
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Scores, score
-from digitseq.inspection.spacing import Spread
+from digitseq.inspection.spacing_report import Spread
 from digitseq.inspection.table import Table
 
 _NAMED = 50

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from digitseq.arrays import AnyArray, count_values, unique_counts, unique_inverse
-from digitseq.inspection.measure import Seen
-from digitseq.inspection.spacing import different, outside
+from digitseq.inspection.measure_gaps import Seen
+from digitseq.inspection.spacing_report import different, outside
 from digitseq.inspection.table import Table
 
 EXAMPLES = 20

@@ -10,7 +10,7 @@ from digitseq.checks import counted
 from digitseq.inspection.box_fit import misfits
 from digitseq.inspection.image_batch import Lines, is_clean, is_white, lines_of, of_digits, outer_edges, stack
 from digitseq.inspection.images import Row
-from digitseq.inspection.measure import Gaps, Seen, column_gaps, contour_gaps, ink_columns
+from digitseq.inspection.measure_gaps import Gaps, Seen, column_gaps, contour_gaps, ink_columns
 from digitseq.inspection.recipe_promises import Promise, promise
 from digitseq.recipe import Recipe
 
@@ -26,7 +26,7 @@ class Measured:
     Measurements of a batch.
 
     Attributes:
-        labels: one text per image.
+        labels: one string per image.
         columns: column of `Table` → one value per image or per digit; ``image`` counts within the batch.
         sizes: int (images,), digits per image.
         strengths: effect → float (images,).

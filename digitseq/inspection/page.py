@@ -21,7 +21,7 @@ from digitseq.arrays import IntArray, UInt8Array
 from digitseq.checks import counted, home_path, integer
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.findings import faults_of_images
-from digitseq.inspection.measure import Seen
+from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.output import check_output, write_beside
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Mistake

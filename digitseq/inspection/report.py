@@ -10,7 +10,7 @@ import numpy as np
 from digitseq.arrays import AnyArray, unique_counts
 from digitseq.inspection.findings import Finding, digit_counts, find, shared_glyphs
 from digitseq.inspection.scores import Scores
-from digitseq.inspection.spacing import Spacing, Spread, spacing_of
+from digitseq.inspection.spacing_report import Spacing, Spread, spacing_of
 from digitseq.inspection.table import Table
 
 _BINS = 20  # of the histograms of shares

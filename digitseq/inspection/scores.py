@@ -8,7 +8,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, count_values, unique_inverse
 from digitseq.checks import short
-from digitseq.inspection.measure import Seen
+from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.predictions import Predictions
 from digitseq.inspection.table import Table
 

@@ -11,9 +11,9 @@ from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, count_values
 from digitseq.checks import choice, integers, short
 from digitseq.errors import ArgumentError
-from digitseq.inspection.measure import Seen
+from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.report import Report
-from digitseq.inspection.spacing import stated_gaps
+from digitseq.inspection.spacing_report import stated_gaps
 from digitseq.inspection.table import Table
 from digitseq.recipe import ANY_DIGIT
 from digitseq.sequence import MAX_DIGITS

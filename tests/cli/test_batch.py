@@ -134,7 +134,7 @@ def test_options_become_exactly_this_recipe(
         (
             "out --length 3 --train 5 -n 4",
             2,
-            "error: --count: expected 5, the sum of the splits, or no count",
+            "error: --count: expected 5 (the sum of the splits) or no count",
         ),
         ("out --length 3 -n 5 --width 20", 2, "hint: 76 always fits"),
         ("out --length 3 -n 5 --workers 0", 2, "error: --workers: expected an integer from 1"),

@@ -11,8 +11,8 @@ from digitseq.augment.sampler import Sampler
 from digitseq.batches import draw_batches
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
-from digitseq.inspection.measure import Seen, column_gaps, contour_gaps, ink_columns
 from digitseq.inspection.measure_batch import measure_batch
+from digitseq.inspection.measure_gaps import Seen, column_gaps, contour_gaps, ink_columns
 from digitseq.inspection.open_images import open_recipe
 from digitseq.inspection.recipe_promises import promise
 from digitseq.plan import make_plan

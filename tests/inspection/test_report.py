@@ -20,7 +20,7 @@ from digitseq import (
 )
 from digitseq.errors import ArgumentError, FormatError
 from digitseq.inspection.findings import Finding, faults_of_images
-from digitseq.inspection.measure import Seen
+from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.report import Report
 from digitseq.png import decode_png, encode_png
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, unique_counts
 from digitseq.glyphs.tiles import SIDE
-from digitseq.inspection.measure import Seen
+from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.table import Table
 
 
