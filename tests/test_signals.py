@@ -37,7 +37,7 @@ def test_a_signal_at_any_moment_ends_a_command_cleanly_and_the_same_command_fini
         pytest.skip("no processes can be started here")
     chance = random.Random(name)
     first, second = chance.sample([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], 2)
-    stop_often(stage, name, [first, second, second] if name == "folder" else [first, second], chance)
+    stop_often(stage, name, [first, second] if name == "folder" else [first], chance)
 
 
 def test_a_signal_during_the_first_imports_leaves_no_traceback(stage: Stage) -> None:
