@@ -3,14 +3,14 @@
 set -euo pipefail
 python=$1 file=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'cd / && rm -rf "$work" || true' EXIT # Windows removes no current folder
 "$python" -m venv "$work/user"
 programs=$work/user/bin
 [ -d "$programs" ] || programs=$work/user/Scripts
 "$programs/python" -m pip install --quiet "$file"
 cd "$work"
 export DIGITSEQ_OFFLINE=1 DIGITSEQ_CACHE_DIR=$work/cache
-if [ -n "${DIGITSEQ_TEST_MNIST:-}" ]; then
+if [ -d "${DIGITSEQ_TEST_MNIST:-}" ]; then
     "$programs/digitseq" fetch-mnist --from "$DIGITSEQ_TEST_MNIST"
 fi
 "$programs/digitseq" --version --json

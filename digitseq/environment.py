@@ -17,7 +17,8 @@ def describe_environment() -> dict[str, Any]:
 
     Returns:
         Plain JSON types: the versions of digitseq, Python and the libraries; the platform; the installed
-        extras; the sources of glyphs; the cache folder and whether MNIST is in it; whether the network is
+        extras; the sources of glyphs; the cache folder, whether MNIST is
+        in it, and how many other sources; whether the network is
         switched off. What cannot be determined is None.
 
     >>> describe_environment()["digitseq"] == __version__
@@ -28,10 +29,11 @@ def describe_environment() -> dict[str, Any]:
     from digitseq.glyphs.glyph_cache import mnist_dir, open_glyphs
     from digitseq.glyphs.sources import SOURCES
 
-    folder, mnist = None, None
+    folder, mnist, others = None, None, None
     try:
         folder = str(cache_dir())
         mnist = "not cached" if open_glyphs(mnist_dir()) is None else "cached"
+        others = len(list(mnist_dir().parent.glob("glyphs-v*/*/manifest.json")))
     except CacheError as error:
         mnist = str(error)
     libraries, extras = _libraries()
@@ -46,7 +48,7 @@ def describe_environment() -> dict[str, Any]:
         "libraries": libraries,
         "extras": extras,
         "sources": list(SOURCES),
-        "cache": {"folder": folder, "mnist": mnist},
+        "cache": {"folder": folder, "mnist": mnist, "other_sources": others},
         "offline": is_offline(),
     }
 
@@ -55,7 +57,11 @@ def _libraries() -> tuple[dict[str, str | None], list[str]]:
     """Library → its version, None if it is not installed; and the extras that are installed."""
     libraries: dict[str, str | None] = {}
     extras: dict[str, bool] = {}
-    for requirement in requires("digitseq") or ():
+    try:
+        requirements = requires("digitseq") or []
+    except PackageNotFoundError:  # run from a source tree
+        requirements = []
+    for requirement in requirements:
         extra = next(iter(re.findall(r"extra == ['\"]([\w-]+)", requirement)), "")
         name = re.findall(r"[\w.-]+", requirement)[0]
         if extra.startswith(("test", "docs")):

@@ -80,7 +80,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the blocks are for bash")
+@pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="the blocks are for bash")
 @pytest.mark.parametrize("page", [p for p in _PAGES if any(_blocks(p))], ids=_name)
 def test_the_code_on_a_page_runs(page: Path, shell: Path, with_mnist: Path) -> None:
     names: dict[str, Any] = {"__name__": "page"}

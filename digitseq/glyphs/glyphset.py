@@ -196,7 +196,7 @@ class GlyphSet(Tiles):
         else:
             raise SourceError(
                 f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.splits, ALL))}",
-                hint=f"pass one of these, such as split={self.splits[0]}; for your own files, put "
+                hint=f'pass one of these, such as split="{self.splits[0]}"; for your own files, put '
                 "train, validation or test into the file or folder name",
             )
         chosen = object.__new__(type(self))  # copy.copy would call __reduce__
@@ -207,13 +207,13 @@ class GlyphSet(Tiles):
         return chosen
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the other splits, which cannot be pickled."""
-        return {name: value for name, value in vars(self).items() if name != "_choices"}
+        """Leave out the other splits and what can be computed again."""
+        return {name: value for name, value in vars(self).items() if name not in ("_choices", "derived")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start with this split alone."""
         vars(self).update(state)
-        self._choices = WeakValueDictionary({self.split: self})
+        self._choices, self.derived = WeakValueDictionary({self.split: self}), {}
 
     def __reduce__(self) -> Any:
         """Pickle a stored set as the name of its folder; the other process maps the same files."""

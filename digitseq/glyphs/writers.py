@@ -42,7 +42,7 @@ def writers_of(glyphs: GlyphSet) -> Writers:
         return known
     if glyphs.writers is None:
         hint = (
-            "pass writer=mixed, use the built-in digits, or use MNIST with `digitseq fetch-mnist`; "
+            'pass writer="mixed", use the built-in digits, or use MNIST with `digitseq fetch-mnist`; '
             "in Python, GlyphSet.from_arrays takes writer ids"
         )
         raise SourceError(f"source {glyphs.name!r} has no writer ids", hint=hint)

@@ -161,7 +161,7 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 def _evenly(first: int, count: int, images: int) -> BoolArray:
     """Return which images of a batch have their contours measured: `_CONTOURS` in total, spread evenly."""
-    number = np.arange(first, first + count, dtype=np.int64)
+    number, images = np.arange(first, first + count, dtype=np.int64), max(images, 1)
     chosen: BoolArray = number * _CONTOURS // images != (number - 1) * _CONTOURS // images
     return chosen | (images <= _CONTOURS)
 

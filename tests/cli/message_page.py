@@ -53,7 +53,7 @@ def make_files(folder: Path) -> None:
     (folder / "empty.txt").write_text("")
     (folder / "right.csv").write_text("index,prediction\n0,1\n1,2\n2,3\n3,4\n")
     (folder / "short.csv").write_text("index,prediction\n0,1\n")
-    (folder / "columns.csv").write_text("file,text\n0,1\n")
+    (folder / "columns.csv").write_text("a,b\n0,1\n")
     (folder / "taken.png").write_bytes(b"")
     (folder / "recipe.json").write_text("{}")
 

@@ -96,7 +96,7 @@ def test_writers_are_part_of_the_digest() -> None:
 def test_without_writer_ids_the_fix_is_named(solid: GlyphSet) -> None:
     with pytest.raises(SourceError, match="has no writer ids") as caught:
         next(draw(_recipe("34", 1), solid))
-    assert "writer=mixed" in caught.value.hint
+    assert 'writer="mixed"' in caught.value.hint
 
 
 def test_mnist_without_ids_names_fetch_mnist(mnist_files: Path, tmp_path: Path) -> None:
