@@ -12,6 +12,7 @@ exclude_patterns = ["examples", "inspection/*.py", "*.py"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
+autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 default_role = "code"  # single backquotes in docstrings are code, as in Markdown

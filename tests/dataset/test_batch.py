@@ -148,7 +148,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
-_KILLS = 8
+_KILLS = 6
 
 
 def test_killed_at_any_moment_and_run_again_it_is_the_same(

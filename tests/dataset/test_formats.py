@@ -178,7 +178,7 @@ def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
         times[workers] = time.monotonic() - start
         assert (process.returncode, output) == (0, f"{tmp_path}/w{workers}\n"), errors
         assert _tree(tmp_path / f"w{workers}") == expected
-    chance, cut_off, kills = random.Random(1), 0, 3
+    chance, cut_off, kills = random.Random(1), 0, 2
     for kill in range(kills):
         out = tmp_path / f"k{kill}"
         process = _start(bank, out, name, 2)
@@ -257,7 +257,7 @@ def test_files_that_are_cut_off_anywhere_are_told_and_end_nothing(tmp_path: Path
     (file,) = (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "dataset.json")
     whole, chance = file.read_bytes(), random.Random(3)
     lengths = {0, 1, 511, 512, 4_095, 4_096, 4_100, 8_191, 8_192, len(whole) - 1, len(whole) - 4_096}
-    for length in sorted(lengths | {chance.randrange(len(whole)) for _ in range(60)}):
+    for length in sorted(lengths | {chance.randrange(len(whole)) for _ in range(25)}):
         file.write_bytes(whole[:length])
         problems = list(verify_dataset(tmp_path))
         assert any(file.name in problem for problem in problems), length
@@ -271,13 +271,13 @@ def test_changed_bytes_are_never_more_than_a_sentence(tmp_path: Path, name: str)
     write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
     (file,) = (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "dataset.json")
     whole, chance, found = file.read_bytes(), random.Random(4), 0
-    for _ in range(150):
+    for _ in range(60):
         changed = bytearray(whole)
         for _ in range(chance.choice([1, 1, 5, 50])):
             changed[chance.randrange(len(whole))] = chance.randrange(256)
         file.write_bytes(bytes(changed))
         found += bool(list(verify_dataset(tmp_path)))
-    assert found > 75  # what fills up a tar file, or a zip file's dates, may be anything
+    assert found > 30  # what fills up a tar file, or a zip file's dates, may be anything
 
 
 _DAMAGES: list[tuple[str, Callable[[bytes], bytes]]] = [
