@@ -46,10 +46,10 @@ def processes() -> None:
 
 # Files and folders whose tests take seconds each; `pytest -m "not slow"` leaves them out.
 _SLOW = (
-    "cli/test_batch.py", "cli/test_generate.py", "cli/test_messages.py", "dataset", "storage", "training",
+    "cli", "dataset", "storage", "training",
     "glyphs/handwriting/test_bank.py", "glyphs/handwriting/test_strokes.py", "glyphs/test_fetch.py",
-    "glyphs/test_mnist.py", "inspection/test_browser.py", "inspection/test_page.py", "test_docs.py",
-    "test_signals.py", "test_unavailable.py", "test_untrusted.py",
+    "glyphs/test_idx.py", "glyphs/test_mnist.py", "inspection/test_browser.py", "inspection/test_page.py",
+    "test_docs.py", "test_signals.py", "test_unavailable.py", "test_untrusted.py",
 )  # fmt: skip
 
 
