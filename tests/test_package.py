@@ -109,6 +109,8 @@ def test_no_module_outgrows_its_noun() -> None:
 def test_all_public_names_can_be_loaded() -> None:
     names = sorted(api._HOME)
     assert vars(digitseq)["__all__"] == vars(api)["__all__"] == dir(digitseq) == names
+    # Importing a module puts it into the package, in the place of a function of the same name.
+    assert not set(names) & {path.stem for path in _PACKAGE.iterdir()}
     for name in names:
         assert getattr(digitseq, name) is getattr(api, name)
     for module in (digitseq, api):

@@ -148,8 +148,8 @@ class _Stage(NamedTuple):
 
     Attributes:
         title: the work, as a participle.
-        once: formats the amount of work of a stage that is needed only once; a note without a terminal
-            shows it.
+        once: for a stage that is needed only once, the text for its amount of work, which is shown as a note
+            if there is no terminal.
         stopped: what to say about the images done so far if a signal stops the program.
     """
 

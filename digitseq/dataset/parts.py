@@ -14,7 +14,7 @@ from digitseq.dataset.engine import Engine, Job, Shards, ending
 from digitseq.dataset.manifest import MANIFEST, NOTES, read_manifest
 from digitseq.dataset.replace import begin, folders_of, sweep
 from digitseq.dataset.shards import Shard, Written, from_note, is_note
-from digitseq.errors import FormatError, OutputError
+from digitseq.errors import RESUME_BATCH, FormatError, OutputError
 from digitseq.interrupts import check
 from digitseq.progress_protocol import Progress
 from digitseq.storage.base import Storage
@@ -72,6 +72,7 @@ def finish_parts(job: Job, progress: Progress | None) -> Summary:
         )
     with storage.lock(wait=True):
         if not job.is_whole:
+            _check_files(job)
             try:
                 assemble(job, _noted(job), progress)
             except OutputError:
@@ -83,6 +84,18 @@ def finish_parts(job: Job, progress: Progress | None) -> Summary:
         sweep(storage, job.manifest)
         manifest = read_manifest(storage)
         return Summary(storage.where(), len(job.recipe), 0, 0, manifest.pixels if manifest else "")
+
+
+def _check_files(job: Job) -> None:
+    """Check that no shard has been deleted since its note was written."""
+    names = job.storage.files()
+    for place in job.places:
+        if not job.form.shard_files(place, 0):
+            continue  # checked when the shards are packed
+        there = set(job.form.shards_there(job.storage, place, names))
+        if (first := next((shard for shard in range(place.shards) if shard not in there), None)) is not None:
+            problem = f"shard {first + 1} of {place.split} is missing, although its part was written"
+            raise OutputError(f"{job.storage.where()}: {problem}", hint=RESUME_BATCH)
 
 
 def _noted(job: Job) -> Iterator[tuple[Written, bytes]]:

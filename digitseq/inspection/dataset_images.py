@@ -45,9 +45,10 @@ class StoredSplit:
     def image(self, number: int) -> UInt8Array | None:
         """Return the pixels of one image as stored; None if unreadable."""
         try:
-            return self.stored.found(number).image(self.stored.place.widest_px)
+            image = self.stored.found(number).image(self.stored.place.widest_px)
         except (FormatError, IndexError):
             return None
+        return image if image is not None and len(image) == SIDE else None
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """Yield all images, or those with the chosen numbers."""

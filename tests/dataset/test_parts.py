@@ -11,6 +11,7 @@ import pytest
 
 from digitseq import ArgumentError, OutputError, Recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.dataset.formats import FORMATS, find_format
+from digitseq.dataset.shards import Place
 from digitseq.storage.local import LocalStorage
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe
@@ -183,6 +184,21 @@ def test_notes_of_shards_that_were_removed_do_not_count(
     assert list(verify_dataset(out)) == []
     write_dataset(wanted, out, force=True, workers=1)
     assert list(verify_dataset(out)) == []
+
+
+@pytest.mark.parametrize("name", ["folder", "webdataset", "npz"])
+def test_a_dataset_is_not_assembled_without_a_shard_that_was_deleted(tmp_path: Path, name: str) -> None:
+    wanted = _recipe(count=2_500)
+    for part in (1, 2):
+        write_dataset(wanted, tmp_path, format=name, part=(part, 3), workers=1)
+    place = Place("train", "", 2_500, 3)
+    for file in find_format(name).shard_files(place, 1):
+        (tmp_path / file).unlink()
+    with pytest.raises(OutputError, match=r"shard 2 of train is missing.*again to resume"):
+        write_dataset(wanted, tmp_path, format=name, part=(3, 3), workers=1)
+    assert not (tmp_path / "dataset.json").exists()
+    write_dataset(wanted, tmp_path, format=name, part=(2, 3), workers=1)
+    assert list(verify_dataset(tmp_path)) == []
 
 
 def test_parts_with_other_labels_are_not_put_together(tmp_path: Path) -> None:
