@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from digitseq.picture import generate_numbers_sequence as generate_numbers_sequence
     from digitseq.recipe import Recipe as Recipe
     from digitseq.recipe import make_recipe as make_recipe
+    from digitseq.training.collate import decode_digits as decode_digits
+    from digitseq.training.collate import encode_digits as encode_digits
+    from digitseq.training.collate import pad_batch as pad_batch
     from digitseq.training.ctc import check_ctc as check_ctc
     from digitseq.training.ctc import ctc_decode as ctc_decode
     from digitseq.training.ctc import ctc_encode as ctc_encode
@@ -115,6 +118,11 @@ _NAMES = {
     "digitseq.recipe": (
         "Recipe",
         "make_recipe",
+    ),
+    "digitseq.training.collate": (
+        "decode_digits",
+        "encode_digits",
+        "pad_batch",
     ),
     "digitseq.training.ctc": (
         "check_ctc",

@@ -13,7 +13,7 @@ from digitseq.interrupts import check
 from digitseq.labels import label_texts
 from digitseq.plan import make_plan
 from digitseq.recipe import Recipe
-from digitseq.render import render
+from digitseq.render import Renderer
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -33,6 +33,8 @@ class Sample(NamedTuple):
         boxes: x, y, w, h of each digit's ink in px.
         glyphs: index of each glyph in the original order of its source.
         writer: id of the writer of all digits; None if writers are mixed.
+        mask: uint8 (28, width), 0 without ink, k where the ink of the k-th digit is the strongest; None if
+            masks were not asked for.
     """
 
     number: int
@@ -41,6 +43,7 @@ class Sample(NamedTuple):
     boxes: list[list[int]]
     glyphs: list[int]
     writer: int | None
+    mask: UInt8Array | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Batch:
         boxes: int (images, digits, 4), x, y, w, h in px.
         origins: int (images, digits), index of each glyph in the original order of its source.
         writers: int (images,), writer of each line; None if writers are mixed.
+        masks: uint8 (28, width) each; None if they were not asked for.
 
     Values beyond the end of a shorter label are undefined.
     """
@@ -67,20 +71,38 @@ class Batch:
     boxes: IntArray
     origins: IntArray
     writers: IntArray | None
+    masks: list[UInt8Array] | None = None
 
     def samples(self, first: int = 0) -> Iterator[Sample]:
         """Yield the images one by one; the first image rendered has number ``first``."""
         boxes, glyphs = self.boxes.tolist(), self.origins.tolist()
         writers = [None] * len(self.labels) if self.writers is None else self.writers.tolist()
+        masks = [None] * len(self.labels) if self.masks is None else self.masks
         for row, (label, image) in enumerate(zip(self.labels, self.images, strict=True)):
             size = len(label)
             yield Sample(
-                first + self.first + row, label, image, boxes[row][:size], glyphs[row][:size], writers[row]
+                number=first + self.first + row,
+                label=label,
+                image=image,
+                boxes=boxes[row][:size],
+                glyphs=glyphs[row][:size],
+                writer=writers[row],
+                mask=masks[row],
             )
 
 
-def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = None) -> Iterator[Batch]:
-    """Yield the images of a recipe of one split (or only ``indices``) in batches of bounded memory."""
+def draw_batches(
+    recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = None, *, masks: bool = False
+) -> Iterator[Batch]:
+    """
+    Yield the images of a recipe of one split in batches of bounded memory.
+
+    Args:
+        recipe: the recipe.
+        glyphs: its glyphs.
+        indices: int (images,), the images to render; None for all.
+        masks: also render the instance masks.
+    """
     indices = np.arange(len(recipe), dtype=np.int64) if indices is None else indices
     widest_px = recipe.image_width or recipe.longest * (SIDE + max(0, recipe.spacing_range[1]))
     largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes per image: of its pixels or of its glyphs
@@ -88,16 +110,19 @@ def draw_batches(recipe: Recipe, glyphs: GlyphSet, indices: IntArray | None = No
     for start in range(0, len(indices), step):
         check()
         plan = make_plan(recipe, indices[start : start + step], glyphs)
-        drawn = render(plan, invert=recipe.invert)
-        images = [drawn[row, :, :width] for row, width in enumerate(plan.widths_px.tolist())]
+        drawn, mask = Renderer().compose(plan, masks)
+        if recipe.invert:
+            np.subtract(255, drawn, out=drawn)
+        widths = list(enumerate(plan.widths_px.tolist()))
         yield Batch(
             start,
             label_texts(plan.digits),
-            images,
+            [drawn[row, :, :width] for row, width in widths],
             plan.gaps_px,
             plan.boxes(),
             glyphs.origin[plan.rows],
             plan.writers,
+            None if mask is None else [mask[row, :, :width] for row, width in widths],
         )
 
 

@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import IO, Any, SupportsIndex
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from digitseq.glyphs.sources import AUTO, glyphs_for, open_source, split_of
 from digitseq.plan import check_recipe, make_plan
 from digitseq.png import encode_png
 from digitseq.recipe import Recipe, new_seed
-from digitseq.render import render, to_float
+from digitseq.render import MASK_DIGITS, render, to_float
 from digitseq.sequence import sequence_text
 from digitseq.storage.atomic import is_stream, write_output, write_whole
 from digitseq.version import __version__
@@ -46,6 +47,7 @@ class Picture:
         origins: int (digits,), index of each glyph in the original order of the source (MNIST: 0–59,999 are
             MNIST-train, 60,000–69,999 MNIST-test).
         writer: the source's id of the writer of all digits; None if writers are mixed.
+        glyphs: the glyphs that it was rendered from, of its split.
     """
 
     image: UInt8Array
@@ -55,6 +57,23 @@ class Picture:
     boxes: IntArray
     origins: IntArray
     writer: int | None = None
+    glyphs: GlyphSet | None = field(default=None, repr=False)
+
+    @cached_property
+    def mask(self) -> UInt8Array:
+        """
+        Instance mask, uint8 (28, width): 0 without ink, k where the ink of the k-th digit is the strongest.
+
+        Ink is what the boxes measure: occlusion, noise and backgrounds do not change the mask. It is rendered
+        on first access.
+
+        Raises:
+            ArgumentError: the picture has more than 255 digits, or it was not rendered by `draw`.
+        """
+        if self.glyphs is None:
+            raise ArgumentError("mask", "this picture has no glyphs; render it with draw(picture.recipe)")
+        (batch,) = draw_batches(self.recipe, self.glyphs, masks=True)
+        return next(batch.samples()).mask.copy()  # type: ignore[union-attr] # asked for
 
     @property
     def sequence(self) -> str:
@@ -92,7 +111,12 @@ class Picture:
         return encode_png(self.image, text)
 
     def save(
-        self, output: str | Path | None = None, *, force: bool = False, keep: Container[Path] = ()
+        self,
+        output: str | Path | None = None,
+        *,
+        force: bool = False,
+        keep: Container[Path] = (),
+        mask: bool = False,
     ) -> Path:
         """
         Write the picture to a PNG file, atomically.
@@ -102,16 +126,24 @@ class Picture:
                 next free name is used: SEQUENCE.png, SEQUENCE-1.png, ….
             force: replace an existing file.
             keep: files that are never replaced, such as those that the same run wrote.
+            mask: also write the instance mask, beside the picture: NAME.mask.png for NAME.png.
 
         Returns:
-            The path of the file.
+            The path of the picture's file.
 
         Raises:
             OutputError: the file exists or cannot be written.
             ArgumentError: the name does not end in .png.
         """
         path = None if output is None else home_path(output)
-        return save_picture(self.png(), self.sequence, path, force=force, keep=keep)
+        extra = encode_png(self.mask) if mask else None
+        return save_picture(self.png(), self.sequence, path, force=force, keep=keep, mask=extra)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the mask instead of the glyphs."""
+        if self.glyphs is None or len(self.sequence) > MASK_DIGITS:
+            return vars(self) | {"glyphs": None}
+        return vars(self) | {"mask": self.mask, "glyphs": None}
 
 
 def generate_numbers_sequence(
@@ -226,6 +258,7 @@ def _pictures(recipe: Recipe, batch: Batch, glyphs: GlyphSet) -> Iterator[Pictur
             boxes=batch.boxes[row, : len(label)],
             origins=batch.origins[row, : len(label)],
             writer=None if batch.writers is None else int(batch.writers[row]),
+            glyphs=glyphs,
         )
 
 
@@ -236,9 +269,10 @@ def save_picture(
     *,
     force: bool = False,
     keep: Container[Path] = (),
+    mask: bytes | None = None,
 ) -> Path:
     """
-    Write a PNG file, atomically.
+    Write a PNG file, and perhaps a mask beside it, each atomically.
 
     Args:
         png: the bytes of the file.
@@ -247,6 +281,7 @@ def save_picture(
             free name is used: SEQUENCE.png, SEQUENCE-1.png, ….
         force: replace an existing file.
         keep: files that are never replaced.
+        mask: the bytes of the mask's file, or None.
 
     Returns:
         The path of the file.
@@ -258,17 +293,31 @@ def save_picture(
     output = output or Path()
     with system_errors(OutputError, f"{output} cannot be written"):
         if output.is_dir():
-            return _save_in(output, _stem(sequence), png, force, keep)
+            return _save_in(output, _stem(sequence), png, force, keep, mask)
         if output.suffix.lower() != ".png" and not is_stream(output):
             expected = "expected a name ending in .png or an existing folder"
             raise ArgumentError("output", f"{expected}, got {str(output)!r}")
         if not output.parent.is_dir():
             raise OutputError(f"{output} cannot be written: its folder does not exist")
-        try:
-            write_output(output, lambda file: file.write(png), new=not force)
-        except FileExistsError:
-            raise OutputError(f"{output} already exists", hint="pass force=True to replace it") from None
+        files = [(output, png)] if mask is None else [(_mask_path(output), mask), (output, png)]
+        if not force:  # neither file is written if the other exists
+            for path, _ in files:
+                if os.path.lexists(path) and not is_stream(path):
+                    raise OutputError(f"{path} already exists", hint="pass force=True to replace it")
+        for path, data in files:
+            try:
+                write_output(path, partial(_write, data), new=not force)
+            except FileExistsError:
+                raise OutputError(f"{path} already exists", hint="pass force=True to replace it") from None
         return output
+
+
+def _mask_path(path: Path) -> Path:
+    return path.with_suffix(".mask.png")
+
+
+def _write(data: bytes, file: IO[bytes]) -> None:
+    file.write(data)
 
 
 def _stem(sequence: str) -> str:
@@ -276,10 +325,21 @@ def _stem(sequence: str) -> str:
     return f"{sequence[:_LONGEST_STEM]}-{len(sequence)}-digits" if long else sequence
 
 
-def _save_in(folder: Path, stem: str, png: bytes, force: bool, keep: Container[Path]) -> Path:
+def _save_in(
+    folder: Path, stem: str, png: bytes, force: bool, keep: Container[Path], mask: bytes | None
+) -> Path:
     ends = chain([""], (f"-{number}" for number in count(1)))
     paths = (folder / f"{stem}{end}.png" for end in ends)
-    return next(path for path in paths if path not in keep and _written(path, png, force))
+    if mask is None:
+        return next(path for path in paths if path not in keep and _written(path, png, force))
+    return next(
+        path
+        for path in paths
+        if path not in keep
+        and (force or not os.path.lexists(_mask_path(path)))
+        and _written(path, png, force)
+        and _written(_mask_path(path), mask, force)
+    )
 
 
 def _written(path: Path, png: bytes, force: bool) -> bool:

@@ -5,8 +5,12 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import AnyArray, FloatArray, UInt8Array
+from digitseq.errors import ArgumentError
 from digitseq.glyphs.tiles import SIDE
 from digitseq.plan import Plan
+
+MASK_DIGITS = 255
+"""Maximum number of digits of a line with a mask: the greatest value of a pixel."""
 
 
 class Renderer:
@@ -18,6 +22,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._canvas = np.zeros(0, np.uint8)
+        self._inked = np.zeros(0, np.bool_)
 
     def draw(
         self,
@@ -26,20 +31,25 @@ class Renderer:
         *,
         invert: bool = False,
         out: AnyArray | None = None,
-    ) -> AnyArray:
+        masks: bool = False,
+    ) -> tuple[AnyArray, UInt8Array | None]:
         """
-        Render a plan to an array that is independent of the canvas.
+        Render a plan to arrays that are independent of the canvas.
 
         Args:
             plan: the plan.
             dtype: uint8 (0 to 255) or float32 (0.0 to 1.0, exactly k/255 rounded once).
             invert: black digits on white.
             out: array of this dtype to write to, (images, 28, widest).
+            masks: also return instance masks.
 
         Returns:
-            ``out``, or a new array.
+            The images, ``out`` or a new array; and the masks, as `compose` returns them.
+
+        Raises:
+            ArgumentError: a line with a mask has more than 255 digits.
         """
-        canvas = self.compose(plan)
+        canvas, mask = self.compose(plan, masks)
         if out is None:
             out = np.empty(canvas.shape, dtype)
         if dtype == np.float32:
@@ -50,17 +60,23 @@ class Renderer:
             np.subtract(255, canvas, out=out)
         else:
             np.copyto(out, canvas)
-        return out
+        return out, mask
 
-    def compose(self, plan: Plan) -> UInt8Array:
+    def compose(self, plan: Plan, masks: bool = False) -> tuple[UInt8Array, UInt8Array | None]:
         """
         Render a plan on the canvas, white on black.
 
         Args:
             plan: the plan.
+            masks: also return instance masks.
 
         Returns:
-            uint8 (images, 28, widest), a view of the canvas that is valid until the next call.
+            uint8 (images, 28, widest), a view of the canvas that is valid until the next call; and the masks,
+            a new array of the same shape and dtype, or None: 0 without ink, k where the ink of the k-th digit
+            is the strongest (the leftmost of equals), before the effects on whole lines.
+
+        Raises:
+            ArgumentError: a line with a mask has more than 255 digits.
         """
         images, width = len(plan), int(plan.widths_px.max(initial=0))
         # Each glyph is written as 28 columns from its first ink, so the last one needs room on the right.
@@ -71,25 +87,71 @@ class Renderer:
         else:
             self._canvas[:size] = 0
         canvas = self._canvas[:size].reshape(images, SIDE, pitch)
-        # windows[i, x] is a view of the 28×28 window of image i that starts at column x.
-        strides = (SIDE * pitch, 1, pitch, 1)
-        windows = np.ndarray((images, width + 1, SIDE, SIDE), np.uint8, self._canvas.data, 0, strides)
         ink = plan.tiles.at_left_edge(plan.tile_rows)  # (images, digits, 28, 28)
         if plan.inside is not None:
             ink[~plan.inside] = 0
-        every = np.arange(images, dtype=np.int64)
-        for position in range(plan.tile_rows.shape[1]):
-            place = (every, plan.left_px[:, position])
-            # Without overlaps, going from left to right overwrites only blank columns.
-            windows[place] = (
-                np.maximum(ink[:, position], windows[place]) if plan.overlapping else ink[:, position]
-            )
+        if masks and ink.shape[1] > MASK_DIGITS:
+            problem = f"expected lines of at most {MASK_DIGITS} digits, got {ink.shape[1]:,}"
+            raise ArgumentError("masks", problem)
+        mask = None
+        if plan.overlapping:
+            mask = _overlap(plan, ink, canvas, masks)
+        else:
+            _place(plan, ink, canvas)
+            if masks:  # each column belongs to one digit
+                mask = self._is_inked(canvas) * _digit_of_columns(plan, pitch)[:, None]
         drawn = canvas[:, :, :width]
         if plan.augment is not None and plan.augment.has("line"):
             from digitseq.augment.line_effects import rough_lines  # slow to import and rarely needed
 
             rough_lines(drawn, plan.augment, plan.starts, plan.widths_px)
-        return drawn
+        return drawn, None if mask is None else mask[:, :, :width]
+
+    def _is_inked(self, canvas: UInt8Array) -> UInt8Array:
+        """Return 1 where a canvas has ink and 0 elsewhere, valid until the next call."""
+        if canvas.size > len(self._inked):
+            self._inked = np.zeros(canvas.size, np.bool_)
+        inked = self._inked[: canvas.size].reshape(canvas.shape)
+        return np.greater(canvas, 0, out=inked).view(np.uint8)
+
+
+def _place(plan: Plan, ink: UInt8Array, canvas: UInt8Array) -> None:
+    """Write the digits of a plan without overlaps: from left to right, only blank columns are overwritten."""
+    every, windows = np.arange(len(plan), dtype=np.int64), _windows(canvas)
+    for position in range(ink.shape[1]):
+        windows[every, plan.left_px[:, position]] = ink[:, position]
+
+
+def _overlap(plan: Plan, ink: UInt8Array, canvas: UInt8Array, masks: bool) -> UInt8Array | None:
+    """Write the digits of a plan so that the stronger ink wins; return the masks, if asked for."""
+    every, windows = np.arange(len(plan), dtype=np.int64), _windows(canvas)
+    mask = np.zeros(canvas.shape, np.uint8) if masks else None
+    mask_windows = windows if mask is None else _windows(mask)
+    for position in range(ink.shape[1]):
+        place, own = (every, plan.left_px[:, position]), ink[:, position]
+        under = windows[place]
+        windows[place] = np.maximum(own, under)
+        if mask is not None:
+            numbers = mask_windows[place]
+            np.copyto(numbers, np.uint8(position + 1), where=own > under)
+            mask_windows[place] = numbers
+    return mask
+
+
+def _digit_of_columns(plan: Plan, width: int) -> UInt8Array:
+    """Return the number of digits that begin at or before each column: uint8 (images, width)."""
+    columns = np.arange(width, dtype=np.int32)
+    numbers = np.zeros((len(plan), width), np.uint8)
+    for left in plan.left_px.astype(np.int32).T:
+        numbers += columns >= left[:, None]
+    return numbers
+
+
+def _windows(canvas: UInt8Array) -> UInt8Array:
+    """Return a view in which [i, x] is the 28×28 window of image i that starts at column x."""
+    images, _, pitch = canvas.shape
+    strides = (SIDE * pitch, 1, pitch, 1)
+    return np.ndarray((images, pitch - SIDE + 1, SIDE, SIDE), np.uint8, canvas.reshape(-1).data, 0, strides)
 
 
 def render(plan: Plan, *, invert: bool = False) -> UInt8Array:
@@ -111,7 +173,7 @@ def render(plan: Plan, *, invert: bool = False) -> UInt8Array:
     >>> render(make_plan(recipe, np.array([0]), builtin())).shape
     (1, 28, 200)
     """
-    drawn = Renderer().compose(plan)
+    drawn, _ = Renderer().compose(plan)
     return np.subtract(255, drawn, out=drawn) if invert else drawn
 
 

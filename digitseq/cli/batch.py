@@ -11,7 +11,8 @@ from digitseq import api
 from digitseq.checks import choice, counted
 from digitseq.cli import console, values
 from digitseq.cli.options import AsJson, Drawing, Effects, Quiet, with_groups
-from digitseq.dataset.formats import FORMATS, LABEL_FILES
+from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.label_names import LABEL_FILES, MASKS
 from digitseq.errors import RESUME, printable
 from digitseq.recipe import Recipe
 
@@ -133,11 +134,19 @@ class Files:
         list[str] | None,
         typer.Option(
             "--labels",
-            metavar="|".join(LABEL_FILES),
+            metavar="|".join(name for name in LABEL_FILES if name != MASKS),
             help="Also write label files for other tools; repeatable.",
             rich_help_panel=_FILES,
         ),
     ] = None
+    masks: Annotated[
+        bool,
+        typer.Option(
+            "--masks",
+            help="Also write instance masks: 0 without ink, k where the k-th digit is.",
+            rich_help_panel=_FILES,
+        ),
+    ] = False
     png_level: Annotated[
         int,
         typer.Option(
@@ -152,6 +161,10 @@ class Files:
             "--force", help="Replace an existing dataset of another recipe.", rich_help_panel=_FILES
         ),
     ] = False
+
+    def extra_labels(self) -> list[str]:
+        """Return the requested label files and masks, as `write_dataset` takes them."""
+        return [*(self.labels or ()), *((MASKS,) if self.masks else ())]
 
 
 @dataclass(frozen=True)
@@ -220,7 +233,7 @@ def batch(
     with console.progress(quiet) as progress:
         if files.recipe_file is None:
             recipe = _new_recipe(out, given, drawing, effects, running)
-            form, more = files.format_, files.labels
+            form, more = files.format_, files.extra_labels()
             glyphs = api.load_glyphs(recipe.source, "all", progress=progress)
         else:
             base, digest = api.read_recipe(files.recipe_file)
@@ -234,7 +247,7 @@ def batch(
                 glyphs = api.load_glyphs(asked, "all", progress=progress)
         if running.dry_run:
             outline = api.outline(
-                recipe, source=glyphs, out=out, format=form, labels=more or (), png_level=files.png_level
+                recipe, source=glyphs, out=out, format=form, labels=more, png_level=files.png_level
             )
             _print_outline(outline, as_json)
             return
@@ -244,7 +257,7 @@ def batch(
             out,
             source=glyphs,
             format=form,
-            labels=more or (),
+            labels=more,
             workers=running.workers,
             scheduler=running.scheduler,
             part=part,
@@ -289,11 +302,12 @@ def _new_recipe(
     return api.make_recipe(**given, source=drawing.source_name() or "auto")
 
 
-def _layout(files: Files) -> tuple[str | None, list[str] | None]:
+def _layout(files: Files) -> tuple[str | None, list[str]]:
     """Return the format and label files asked for, by default those of the recreated dataset."""
     form, labels = api.read_layout(files.recipe_file or "")
     same = files.format_ in (None, form)
-    return files.format_ or form, files.labels or (list(labels) if same else None)
+    kept = [name for name in labels if same or name == MASKS]
+    return files.format_ or form, files.extra_labels() or kept
 
 
 def _print_summary(

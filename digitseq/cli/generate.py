@@ -42,6 +42,13 @@ def generate(
             help="PNG file, folder, or - for stdout (default: the current folder).",
         ),
     ] = None,
+    mask: Annotated[
+        bool,
+        typer.Option(
+            "--mask",
+            help="Also save the instance mask as NAME.mask.png: 0 without ink, k where the k-th digit is.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: AsJson = False,
     show: Annotated[bool, typer.Option("--show", help="Also show the image in the terminal.")] = False,
@@ -56,6 +63,8 @@ def generate(
         raise ArgumentError("output", "expected a file, a folder or -, got an empty string")
     if output == "-" and as_json:
         raise typer.BadParameter("--json and -o - both write to standard output")
+    if output == "-" and mask:
+        raise typer.BadParameter("--mask writes a second file; -o - writes only one")
     if output == "-" and sys.stdout.isatty():
         raise typer.BadParameter("-o - writes binary data; redirect it to a file or a pipe")
     source = drawing.source_name() or "auto"
@@ -75,10 +84,11 @@ def generate(
             with console.standard_output():
                 sys.stdout.buffer.write(picture.png())
         else:
-            path = picture.save(output, force=force, keep=written)
+            path = picture.save(output, force=force, keep=written, mask=mask)
             written.add(path)
             console.if_stopped(f"{len(written):,} of {counted(len(recipe), 'image')} saved")
-            console.out(json.dumps({"path": str(path)} | picture.facts()) if as_json else path)
+            more = {"mask": str(path.with_suffix(".mask.png"))} if mask else {}
+            console.out(json.dumps({"path": str(path)} | more | picture.facts()) if as_json else path)
         if show:
             _show(picture)
     if drawing.seed is None and not quiet:

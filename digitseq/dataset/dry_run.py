@@ -61,7 +61,8 @@ def outline(
     size = sampled = 0
     widths: list[int] = []
     for own, place in zip(recipes, places, strict=True):
-        batches = draw_batches(own.slice(0, min(len(own), _SAMPLE)), glyphs.choose(own.split))
+        some = own.slice(0, min(len(own), _SAMPLE))
+        batches = draw_batches(some, glyphs.choose(own.split), masks=place.masks)
         samples = [sample for batch in batches for sample in batch.samples()]
         texts += [sample.label for sample in samples]
         size += form.estimate(samples, place, png_level) if samples else 0

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.checks import home_path
-from digitseq.dataset.formats import FORMATS, LABEL_FILES, find_format, open_format
+from digitseq.dataset.formats import FORMATS, find_format, open_format
 from digitseq.dataset.formats.base import Format
+from digitseq.dataset.label_names import LABEL_FILES
 from digitseq.dataset.shards import Place
 from digitseq.errors import RESUME_BATCH, ArgumentError, DigitSeqError, FormatError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
@@ -150,7 +151,10 @@ def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequen
     """Return a manifest without pixel digests, which are known only at the end."""
     wanted = tuple(name for name in LABEL_FILES if name in labels)
     if not set(wanted) <= set(form.label_files):
-        raise ArgumentError("labels", f"only the format folder can have extra label files, not {form.name}")
+        wrong = next(name for name in wanted if name not in form.label_files)
+        raise ArgumentError(
+            "labels", f"only the format folder can have the label files {wrong}, not {form.name}"
+        )
     splits = tuple(
         Entry(form.folder(own.split, bool(recipe.splits)), own.split, len(own)) for own in recipe.by_split()
     )

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.arrays import UInt8Array
+from digitseq.checks import short
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.formats.stored_image import Found, label_of
 from digitseq.dataset.manifest import dataset_storage, finished_manifest
 from digitseq.dataset.shards import SHARD, Place
-from digitseq.errors import FormatError
+from digitseq.errors import ArgumentError, FormatError
 from digitseq.glyphs.tiles import SIDE
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DatasetSplit:
     """
     The images of one split of a dataset on disk.
@@ -27,16 +28,21 @@ class DatasetSplit:
         place: its files.
         format: their format.
         storage: where they are stored.
+        digest: digest of the glyphs that they were rendered from.
     """
 
     recipe: Recipe
     place: Place
     format: Format
     storage: Storage
+    digest: str = field(default="", repr=False)
     _last: dict[int, list[Found]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.place.images
+
+    def __repr__(self) -> str:
+        return f"DatasetSplit({self.storage.where()!r}, {self.place.split}, {len(self):,} images)"
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -69,6 +75,25 @@ class DatasetSplit:
         # Decoded PNGs are read-only.
         return image.copy(), self.labels[number] if found.facts is None else label_of(found)
 
+    def mask(self, index: int) -> UInt8Array:
+        """
+        Return the instance mask of an image.
+
+        Returns:
+            A new uint8 array (28, width): 0 without ink, k where the ink of the k-th digit is the strongest.
+
+        Raises:
+            IndexError: there is no such image.
+            FormatError: the dataset has no masks, or this one is damaged.
+        """
+        if not self.place.masks:
+            raise FormatError(f"{self.storage.where()} has no masks", hint="write it with --masks")
+        found = self.found(range(len(self))[index])
+        mask = None if found.problem else found.mask_image(self.place.widest_px)
+        if mask is None or len(mask) != SIDE:
+            raise FormatError(f"{found.where}: {found.problem or 'its mask is damaged'}")
+        return mask.copy()
+
     def found(self, number: int) -> Found:
         """
         Return one image as it was found, with its problem if it has one.
@@ -87,7 +112,7 @@ class DatasetSplit:
         return deepcopy(self._last[shard][number % SHARD])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """
     A dataset on disk.
@@ -96,7 +121,8 @@ class Dataset:
         path: its folder, or a URL.
         recipe: the recipe it was rendered from.
         manifest: the contents of dataset.json, as JSON types.
-        splits: split → its images; a dataset without splits has one entry, named after its split.
+        splits: split → its images; a dataset without splits has one entry, named after its split. An
+            unknown name is a KeyError that lists the splits.
     """
 
     path: Path | str
@@ -106,6 +132,26 @@ class Dataset:
 
     def __len__(self) -> int:
         return sum(map(len, self.splits.values()))
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
+        return f"Dataset({str(self.path)!r}, {self.manifest['format']}, {splits})"
+
+    @property
+    def digest(self) -> str:
+        """Digest of the glyphs that it was rendered from."""
+        return str(self.manifest["source"]["digest"])
+
+
+class Splits(dict[str, DatasetSplit]):
+    """Split → its images; a missing one is an error that lists them."""
+
+    def __missing__(self, name: object) -> DatasetSplit:
+        raise _UnknownSplitError("splits", f"expected one of {', '.join(self)}, got {short(name)}")
+
+
+class _UnknownSplitError(ArgumentError, KeyError):
+    """A split that a dataset does not have."""
 
 
 def read_dataset(out: str | Path) -> Dataset:
@@ -124,8 +170,8 @@ def read_dataset(out: str | Path) -> Dataset:
     """
     storage = dataset_storage(out)
     manifest = finished_manifest(storage)
-    splits = {
-        own.split: DatasetSplit(own, place, manifest.form, storage)
+    splits = Splits(
+        (own.split, DatasetSplit(own, place, manifest.form, storage, manifest.digest))
         for own, place in zip(manifest.recipe.by_split(), manifest.places, strict=True)
-    }
+    )
     return Dataset(out, manifest.recipe, manifest.to_dict(), splits)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitseq.batches import Sample, draw_batches, pixel_digest
+from digitseq.dataset.label_names import MASKS
 from digitseq.glyphs.glyph_cache import stored_split
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
@@ -28,6 +29,7 @@ SHARD = 1_000
 """Images per shard."""
 _MOST_EXTRA = 1 << 16  # bytes for headers and other overhead
 _MOST_A_DIGIT, _MOST_A_LINE = 256, 1 << 11  # bytes of metadata per digit and per image, in any file
+_MOST_A_MASK = 1 << 10  # bytes of run lengths per digit
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Place:
         folder: the folder of its files, with a trailing "/", or "".
         images: number of images.
         longest: number of digits that its longest label can have.
-        labels: extra label files, for the format ``folder``.
+        labels: extra labels, from `formats.LABEL_FILES`.
         widest_px: upper limit on the width of its images.
     """
 
@@ -65,6 +67,11 @@ class Place:
         """Return the number of images in a shard."""
         return min(SHARD, self.images - shard * SHARD)
 
+    @property
+    def masks(self) -> bool:
+        """Whether images have instance masks."""
+        return MASKS in self.labels
+
     # Upper limits on what is read back: nothing larger is read, whatever a file claims.
 
     @property
@@ -75,12 +82,12 @@ class Place:
     @property
     def most_facts(self) -> int:
         """Maximum size of the metadata of one image in one file, bytes."""
-        return _MOST_A_DIGIT * self.longest + _MOST_A_LINE
+        return (_MOST_A_DIGIT + self.masks * _MOST_A_MASK) * self.longest + _MOST_A_LINE
 
     @property
     def most_shard(self) -> int:
         """Maximum size of a file with the images and metadata of a shard, bytes."""
-        return SHARD * (self.most_png + 2 * self.most_facts) + _MOST_EXTRA
+        return SHARD * ((1 + self.masks) * self.most_png + 2 * self.most_facts) + _MOST_EXTRA
 
     @property
     def most_note(self) -> int:
@@ -127,7 +134,8 @@ class Shard:
         glyphs = self.glyphs
         if isinstance(glyphs, Path):
             glyphs = stored_split(glyphs, self.recipe.split)
-        for batch in draw_batches(self.recipe, glyphs.choose(self.recipe.split)):
+        chosen = glyphs.choose(self.recipe.split)
+        for batch in draw_batches(self.recipe, chosen, masks=self.place.masks):
             for sample in batch.samples(self.number * SHARD):
                 pixel_digest(state, sample.label, sample.image)
                 yield sample

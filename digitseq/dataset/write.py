@@ -16,7 +16,8 @@ from digitseq.checks import choice, short
 from digitseq.dataset.assemble import Summary, assemble, take_lines
 from digitseq.dataset.cpu_count import cores
 from digitseq.dataset.engine import Engine, Job, Shards, ending
-from digitseq.dataset.formats import DEFAULT, LABEL_FILES, open_format
+from digitseq.dataset.formats import DEFAULT, open_format
+from digitseq.dataset.label_names import LABEL_FILES
 from digitseq.dataset.manifest import NOTES, found_manifest, known_manifest, make_manifest
 from digitseq.dataset.parts import LOCK_NAME, finish_parts, forget_notes, part_lock, write_part
 from digitseq.dataset.replace import begin, clear, refuse_others, refuse_to_replace, sweep

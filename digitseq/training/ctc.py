@@ -15,7 +15,7 @@ from digitseq.arrays import AnyArray, IntArray
 from digitseq.checks import counted, integer, short
 from digitseq.errors import ArgumentError
 from digitseq.recipe import ANY_DIGIT, Recipe
-from digitseq.sequence import sequence_text
+from digitseq.training.collate import checked_labels
 
 BLANK = 0
 """The blank class, for no digit."""
@@ -41,7 +41,7 @@ def ctc_encode(labels: Sequence[str]) -> tuple[IntArray, IntArray]:
     >>> targets.tolist(), lengths.tolist()
     ([1, 5, 3, 8], [3, 1])
     """
-    texts = _texts(labels)
+    texts = checked_labels(labels)
     codes = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
     return codes.astype(np.int64) - ord("0") + 1, np.array([len(text) for text in texts], np.int64)
 
@@ -100,7 +100,7 @@ def ctc_frames(label: str) -> int:
     >>> ctc_frames("0042"), ctc_frames("111")
     (5, 5)
     """
-    (text,) = _texts([label])
+    (text,) = checked_labels([label])
     return len(text) + sum(a == b for a, b in pairwise(text))
 
 
@@ -155,9 +155,3 @@ def _hardest(recipe: Recipe) -> Sequence[str]:
         behind = recipe.pattern[place + 1 :].lstrip(ANY_DIGIT)[:1] or "0"
         label += character if character != ANY_DIGIT else label[-1:] or behind
     return [label]
-
-
-def _texts(labels: Sequence[str]) -> list[str]:
-    if isinstance(labels, str):
-        raise ArgumentError("labels", f"expected a list of labels, got one string: {short(labels)}")
-    return [sequence_text(label) for label in labels]

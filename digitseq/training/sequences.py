@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.checks import counted
-from digitseq.errors import ArgumentError
+from digitseq.checks import as_int, choice, short
+from digitseq.dataset.manifest import read_recipe
+from digitseq.dataset.read import Dataset, DatasetSplit
+from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
 from digitseq.glyphs.tiles import SIDE
@@ -16,11 +18,49 @@ from digitseq.labels import label_texts
 from digitseq.plan import check_recipe, make_plan
 from digitseq.recipe import Recipe
 from digitseq.render import Renderer
+from digitseq.training.collate import natural_width
+from digitseq.training.transforms import (
+    INPUTS,
+    apply_to_batch,
+    apply_to_sample,
+    check_probe,
+    checked_image,
+    shape_of,
+)
+
+
+class _Drawn(NamedTuple):
+    """
+    Some rendered images.
+
+    Attributes:
+        images: (n, 28, widest) of the dtype; narrower images are padded on the right.
+        labels: their labels.
+        widths_px: int (n,).
+        boxes: int (n, digits, 4), −1 where a label is shorter; None if not asked for.
+        masks: uint8 (n, 28, widest); None if not asked for.
+    """
+
+    images: Any
+    labels: list[str]
+    widths_px: IntArray
+    boxes: IntArray | None
+    masks: AnyArray | None
+
+    def samples(self) -> Iterator[dict[str, Any]]:
+        """Yield each image at its own width, with its boxes and mask."""
+        for row, (label, width) in enumerate(zip(self.labels, self.widths_px.tolist(), strict=True)):
+            sample = {"image": self.images[row, :, :width], "label": label}
+            if self.boxes is not None:
+                sample["boxes"] = self.boxes[row, : len(label)]
+            if self.masks is not None:
+                sample["mask"] = self.masks[row, :, :width]
+            yield sample
 
 
 class DigitSequences:
     """
-    The images of a recipe as a sequence: ``len()``, ``[i]``, ``[a:b]``, batches.
+    The images of a recipe as a sequence: ``len()``, ``[i]``, ``[a:b]``, ``[[i, j]]``, batches.
 
     PyTorch can use it as a map-style dataset, and Grain as a data source, without an adapter.
 
@@ -39,70 +79,82 @@ class DigitSequences:
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: Recipe | Dataset | DatasetSplit | str | Path,
         source: str | Path | GlyphSet | None = None,
         *,
-        dtype: str = "uint8",
+        dtype: Any = "uint8",
         boxes: bool = False,
-        transform: Callable[[AnyArray], AnyArray] | None = None,
+        masks: bool = False,
+        transform: Callable[..., Any] | None = None,
+        transform_input: str = "batch",
     ) -> None:
         """
         Prepare the images of a recipe.
 
         Args:
-            recipe: recipe of the images. If it has splits, choose one: ``recipe.by_split()``.
+            recipe: recipe of the images, or a dataset to render again: its folder, its dataset.json, or what
+                `read_dataset` returned. If it has splits, choose one: ``recipe.by_split()[0]``, or
+                ``read_dataset(OUT).splits["train"]``.
             source: a GlyphSet, or the name or path of a source; None opens the recipe's own.
-            dtype: "uint8" or "float32".
+            dtype: "uint8" or "float32", or numpy's type of that name.
             boxes: also return the boxes of the digits.
-            transform: function that takes images (n, 28, width) and returns as many. It is called with
-                whatever batches are requested, so it should treat each image independently.
+            masks: also return the instance masks, uint8 (28, width): 0 without ink, k where the ink of the
+                k-th digit is the strongest. Lines can have up to 255 digits.
+            transform: function that changes the images. It may change their shape, channels and dtype, and
+                should treat each image independently.
+            transform_input: what the function is called with. "batch": images (n, 28, width), of which it
+                returns as many, image i at index i of the first axis; a batch of images of different widths
+                is padded on the right. "image": one image (28, width) at a time. "sample": one image at a
+                time with its boxes and mask, as keyword arguments ``image``, ``boxes`` (with ``boxes=True``)
+                and ``mask`` (with ``masks=True``), for transforms that move pixels; it returns a mapping with
+                the same keys.
 
         Raises:
             ArgumentError: the recipe has splits or cannot be rendered, or an argument is invalid.
-            SourceError, FetchError, CacheError: the source cannot be used.
+            FormatError: there is no dataset at the path.
+            SourceError, FetchError, CacheError: the source cannot be used, or its glyphs are not those of the
+                dataset.
         """
-        if recipe.splits:
-            raise ArgumentError(
-                "recipe", "expected a recipe without splits", hint="choose one from recipe.by_split()"
-            )
-        if dtype not in ("uint8", "float32"):
-            raise ArgumentError("dtype", f"expected uint8 or float32, got {dtype!r}")
-        self.recipe, self.glyphs = recipe, glyphs_for(source, recipe.source).choose(recipe.split)
-        check_recipe(recipe, self.glyphs)
-        self.dtype = np.dtype(dtype)
+        self.dtype = _dtype(dtype)
         if transform is not None and not callable(transform):
             raise ArgumentError("transform", f"expected a function, got {transform!r}")
-        self._boxes = boxes
-        self._transform = transform
+        choice("transform_input", transform_input, INPUTS)
+        self.recipe, self.glyphs = _opened(recipe, source)
+        check_recipe(self.recipe, self.glyphs)
+        self._boxes, self._masks = boxes, masks
+        self._transform, self._input, self._probed = transform, transform_input, False
 
     def __len__(self) -> int:
         return len(self.recipe)
 
-    @overload
-    def __getitem__(self, index: int) -> tuple[Any, ...]: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Any, ...]: ...
+    def __repr__(self) -> str:
+        width = "natural" if self.recipe.image_width is None else f"{self.recipe.image_width} px"
+        images = f"{len(self):,} images, width {width}, {self.dtype}"
+        return f"DigitSequences({images}, source {self.glyphs.name!r}, split {self.recipe.split!r})"
 
-    def __getitem__(self, index: int | slice) -> tuple[Any, ...]:
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
         """
-        Return one image, or a slice of images.
+        Return one image, or a batch.
 
         Args:
-            index: an integer, counted from the end if negative; or a slice.
+            index: an integer, counted from the end if negative; a slice or a sequence of integers.
 
         Returns:
-            For an integer: the image (28, width), its label, and with ``boxes`` int (digits, 4). For a slice:
-            images (n, 28, width), labels, and with ``boxes`` int (n, digits, 4), −1 where a label is shorter.
-            Images narrower than the widest are left-aligned.
+            For an integer: the image (28, width), its label, with ``boxes`` int (digits, 4), and with
+            ``masks`` uint8 (28, width). For a batch: images (n, 28, width); int (n,) widths, but only if the
+            recipe has no ``image_width``; labels; with ``boxes`` int (n, digits, 4), −1 where a label is
+            shorter; and with ``masks`` uint8 (n, 28, width). Images narrower than the widest are padded on
+            the right, and so are their masks.
 
         Raises:
             IndexError: the image does not exist.
+            ArgumentError: the transform returned something else than its contract says.
         """
         if isinstance(index, slice):
-            return self._draw(np.arange(*index.indices(len(self)), dtype=np.int64), Renderer())
-        number = range(len(self))[index]
-        images, labels, *boxes = self._draw(np.array([number], np.int64), Renderer())
-        return (images[0], labels[0], *(b[0] for b in boxes))
+            return self._batch(np.arange(*index.indices(len(self)), dtype=np.int64), Renderer())
+        if as_int(index) is not None:
+            return self._items([range(len(self))[index]])[0]
+        return self._batch(self._numbers(index), Renderer())
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
         """
@@ -116,13 +168,9 @@ class DigitSequences:
 
         Raises:
             IndexError: an image does not exist.
+            ArgumentError: the transform returned something else than its contract says.
         """
-        if self.recipe.image_width is None or self._transform is not None:  # widths may differ
-            return [self[index] for index in indices]
-        numbers = [range(len(self))[index] for index in indices]
-        images, labels, *boxes = self._draw(np.array(numbers, np.int64), Renderer())
-        cut = [[b[: len(label)] for b, label in zip(some, labels, strict=True)] for some in boxes]
-        return list(zip(images, labels, *cut, strict=True))
+        return self._items(self._numbers(indices).tolist())
 
     def batches(self, size: int, out: AnyArray | None = None) -> Iterator[tuple[Any, ...]]:
         """
@@ -152,33 +200,131 @@ class DigitSequences:
                 )
         renderer = Renderer()
         for first in range(0, len(self), size):
-            yield self._draw(np.arange(first, min(first + size, len(self)), dtype=np.int64), renderer, out)
+            yield self._batch(np.arange(first, min(first + size, len(self)), dtype=np.int64), renderer, out)
 
-    def _draw(self, indices: IntArray, renderer: Renderer, out: AnyArray | None = None) -> tuple[Any, ...]:
+    def _numbers(self, indices: Any) -> IntArray:
+        numbers = range(len(self))
+        try:
+            wanted = [numbers[as_int(index)] for index in indices]  # type: ignore[index] # None: TypeError
+        except TypeError:
+            raise TypeError(
+                f"expected an integer, a slice or a sequence of integers, got {short(indices)}"
+            ) from None
+        return np.array(wanted, np.int64)
+
+    def _draw(self, indices: IntArray, renderer: Renderer, into: AnyArray | None = None) -> _Drawn:
         plan = make_plan(self.recipe, indices, self.glyphs)
+        images, mask = renderer.draw(plan, self.dtype, invert=self.recipe.invert, out=into, masks=self._masks)
+        boxes = None
+        if self._boxes:
+            boxes = plan.boxes()
+            if plan.inside is not None:
+                boxes[~plan.inside] = -1
+        return _Drawn(images, label_texts(plan.digits), plan.widths_px, boxes, mask)
+
+    def _batch(self, indices: IntArray, renderer: Renderer, out: AnyArray | None = None) -> tuple[Any, ...]:
+        """Return some images as a batch."""
         into = None if out is None else out[: len(indices)]
-        images = renderer.draw(plan, self.dtype, invert=self.recipe.invert, out=into)
-        labels = label_texts(plan.digits)
-        if self._transform is not None:
-            images = self._transform(images)
-            if not hasattr(images, "__len__") or len(images) != len(labels):
-                raise ArgumentError(
-                    "transform", f"expected {counted(len(labels), 'image')} back, got {_shape(images)}"
-                )
+        drawn = self._draw(indices, renderer, into)
+        if self._transform is not None and len(indices):
+            if self._input == "batch":
+                drawn = drawn._replace(images=self._on_batch(drawn.images))
+            else:
+                drawn = _stacked(drawn, [self._on_sample(sample) for sample in drawn.samples()])
             if into is not None:
-                if getattr(images, "shape", None) != into.shape or images.dtype != into.dtype:
+                if shape_of(drawn.images) != shape_of(into):
                     raise ArgumentError(
-                        "out", f"expected {into.dtype} {into.shape} from transform, got {_shape(images)}"
+                        "out", f"expected {shape_of(into)} from transform, got {shape_of(drawn.images)}"
                     )
-                np.copyto(into, images)
-                images = into
-        if not self._boxes:
-            return images, labels
-        boxes = plan.boxes()
-        if plan.inside is not None:
-            boxes[~plan.inside] = -1
-        return images, labels, boxes
+                np.copyto(into, drawn.images)
+                drawn = drawn._replace(images=into)
+        widths = (drawn.widths_px,) if self.recipe.image_width is None else ()
+        more = (given for given in (drawn.boxes, drawn.masks) if given is not None)
+        return (drawn.images, *widths, drawn.labels, *more)
+
+    def _items(self, numbers: list[int]) -> list[tuple[Any, ...]]:
+        """Return some images one by one, but render them as one batch."""
+        drawn = self._draw(np.array(numbers, np.int64), Renderer())
+        if self._transform is not None and self._input == "batch" and numbers:
+            images = self._on_batch(drawn.images)
+            if images.shape == drawn.images.shape:
+                drawn = drawn._replace(images=images)
+            elif self.recipe.image_width is None and len(numbers) > 1:  # its width cannot be told
+                return [self._items([number])[0] for number in numbers]
+            else:
+                pairs = zip(drawn.samples(), images, strict=True)
+                return [tuple((sample | {"image": image}).values()) for sample, image in pairs]
+        samples: Iterator[dict[str, Any]] = drawn.samples()
+        if self._transform is not None and self._input != "batch":
+            samples = map(self._on_sample, samples)
+        if self.recipe.image_width is None:
+            samples = (sample | {"image": natural_width(sample["image"])} for sample in samples)
+        return [tuple(sample.values()) for sample in samples]
+
+    def _on_batch(self, images: AnyArray) -> Any:
+        transform = cast("Callable[..., Any]", self._transform)
+        if not self._probed:
+            check_probe(transform, images)
+            self._probed = True
+        return apply_to_batch(transform, images)
+
+    def _on_sample(self, sample: dict[str, Any]) -> dict[str, Any]:
+        transform = cast("Callable[..., Any]", self._transform)
+        if self._input == "image":
+            return sample | {"image": checked_image(transform(sample["image"]))}
+        given = {name: value for name, value in sample.items() if name != "label"}
+        return sample | apply_to_sample(transform, given)
 
 
-def _shape(value: Any) -> str:
-    return f"{value.dtype} {value.shape}" if hasattr(value, "shape") else type(value).__name__
+def _dtype(dtype: Any) -> "np.dtype[Any]":
+    try:
+        found: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found not in (np.dtype(np.uint8), np.dtype(np.float32)):
+        raise ArgumentError("dtype", f"expected uint8 or float32, got {short(dtype)}")
+    return found
+
+
+def _opened(
+    recipe: Recipe | Dataset | DatasetSplit | str | Path, source: str | Path | GlyphSet | None
+) -> tuple[Recipe, GlyphSet]:
+    """Return a recipe of one split, and its glyphs."""
+    digest, hint = "", "choose one from recipe.by_split()"
+    if isinstance(recipe, str | Path):
+        hint = f'choose one: read_dataset({str(recipe)!r}).splits["train"]'
+        recipe, digest = read_recipe(recipe)
+    elif isinstance(recipe, Dataset | DatasetSplit):
+        hint = 'choose one from its splits, such as splits["train"]'
+        digest, recipe = recipe.digest, recipe.recipe
+    if not isinstance(recipe, Recipe):
+        raise ArgumentError("recipe", f"expected a recipe, a dataset or its path, got {short(recipe)}")
+    if recipe.splits:
+        names = ", ".join(name for name, _ in recipe.splits)
+        raise ArgumentError("recipe", f"expected a recipe without splits, got one with {names}", hint=hint)
+    glyphs = glyphs_for(source, recipe.source)
+    if digest and glyphs.digest != digest:
+        raise SourceError(
+            f"the dataset was made from other glyphs than those of {glyphs.name!r}",
+            hint="pass source=PATH, the path of the original glyphs",
+        )
+    return recipe, glyphs.choose(recipe.split)
+
+
+def _stacked(drawn: _Drawn, samples: list[dict[str, Any]]) -> _Drawn:
+    """Return transformed samples as a batch."""
+    columns = {}
+    for name in ("image", "mask"):
+        arrays = [np.asarray(sample[name]) for sample in samples if name in sample]
+        if len({array.shape for array in arrays}) > 1:
+            raise ArgumentError(
+                "transform", f"returned {name}s of different shapes, which are no batch",
+                hint="use [i], or a DataLoader with collate_fn=pad_batch",
+            )  # fmt: skip
+        columns[name] = np.stack(arrays) if arrays else None
+    boxes = drawn.boxes
+    if boxes is not None:
+        boxes = np.full(boxes.shape, -1, np.int64)
+        for row, sample in enumerate(samples):
+            boxes[row, : len(sample["boxes"])] = sample["boxes"]
+    return drawn._replace(images=columns["image"], boxes=boxes, masks=columns["mask"])

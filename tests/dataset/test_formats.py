@@ -34,8 +34,9 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.batches import Sample
-from digitseq.dataset.formats import FORMATS, LABEL_FILES, find_format
+from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.dataset.formats.base import FileShards
+from digitseq.dataset.label_names import LABEL_FILES
 from digitseq.dataset.shards import Place
 from digitseq.storage.local import LocalStorage
 from tests.dataset.libraries import library
@@ -455,7 +456,7 @@ def test_each_change_is_found_and_named(
         from digitseq.dataset.formats.webdataset import records_in
 
         (tmp_path / "train/data.mdb").unlink()
-        _pack(tmp_path / "train/data.mdb", [list(records_in(_Tars().encode(iter(samples), place, 0)))])
+        _pack(tmp_path / "train/data.mdb", place, [list(records_in(_Tars().encode(iter(samples), place, 0)))])
     else:
         assert hasattr(form, "encode")
         storage.put(form.shard_files(place, 0)[0], form.encode(iter(samples), place, 0))

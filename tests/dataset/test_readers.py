@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from digitseq import DigitSequences, Recipe, make_recipe, write_dataset
-from digitseq.dataset.formats import FORMATS, LABEL_FILES
+from digitseq.dataset.formats import FORMATS
+from digitseq.dataset.label_names import LABEL_FILES
 from tests.dataset.libraries import library
 
 _SPLITS = (("train", 1_030), ("validation", 10), ("test", 20))

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitseq import ArgumentError, DigitSequences, Recipe, draw, make_recipe
+from digitseq import (
+    ArgumentError,
+    DigitSequences,
+    Recipe,
+    SourceError,
+    draw,
+    make_recipe,
+    read_dataset,
+    write_dataset,
+)
 from digitseq.glyphs.glyphset import GlyphSet
 
 
@@ -94,9 +103,11 @@ def test_threads_may_share_one(solid: GlyphSet) -> None:
 
 def test_natural_widths(solid: GlyphSet) -> None:
     live = DigitSequences(_recipe(image_width=None), solid)
-    images, _ = live[:50]
+    images, widths, labels = live[:50]
+    assert (widths.dtype, len(labels)) == (np.int64, 50)
     for number in range(50):
         image = live[number][0]
+        assert widths[number] == image.shape[1]
         assert image.shape[1] <= images.shape[2]
         assert (images[number, :, : image.shape[1]] == image).all()
 
@@ -186,3 +197,176 @@ def test_a_dataset_travels_light_and_draws_the_same_elsewhere(source: str, with_
 def test_glyphs_that_are_stored_nowhere_travel_whole(solid: GlyphSet) -> None:
     live = DigitSequences(_recipe(), solid)
     assert (pickle.loads(pickle.dumps(live))[:][0] == live[:][0]).all()
+
+
+# --- Transforms -------------------------------------------------------------------------------------------
+
+
+def _halved(images: Any) -> Any:
+    return (images // 2).astype(np.float32)
+
+
+@pytest.mark.parametrize("width", [None, 220])
+@pytest.mark.parametrize(
+    ("transform", "kind"),
+    [
+        (_halved, "batch"),
+        (_halved, "image"),
+        (lambda images: images[:, None], "batch"),
+        (lambda image: np.repeat(image, 2, axis=1)[None], "image"),
+        (lambda images: images[:, ::2, ::2], "batch"),
+    ],
+)
+def test_a_transform_gives_the_same_images_at_once_and_alone(
+    solid: GlyphSet, transform: Any, kind: str, width: int | None
+) -> None:
+    recipe = _recipe(image_width=width, count=20)
+    live = DigitSequences(recipe, solid, boxes=True, transform=transform, transform_input=kind)
+    plain = DigitSequences(recipe, solid)
+    wanted = [3, 0, 19, 3]
+    for one, number in zip(live.__getitems__(wanted), wanted, strict=True):
+        image = plain[number][0]
+        expected = transform(image[None])[0] if kind == "batch" else transform(image)
+        for given in (one, live[number]):
+            assert given[0].dtype == expected.dtype
+            assert np.array_equal(given[0], expected)
+            assert len(given[2]) == len(given[1])
+    if width is not None:
+        assert (live[wanted][0] == np.stack([live[number][0] for number in wanted])).all()
+
+
+def test_a_transform_moves_boxes_and_masks_with_the_image(solid: GlyphSet) -> None:
+    def mirrored(*, image: Any, boxes: Any, mask: Any) -> dict[str, Any]:
+        x, y, w, h = boxes.T
+        moved = np.stack([image.shape[1] - x - w, y, w, h], axis=1)
+        return {"image": image[:, ::-1], "boxes": moved, "mask": mask[:, ::-1]}
+
+    plain = DigitSequences(_recipe(), solid, boxes=True, masks=True)
+    live = DigitSequences(
+        _recipe(), solid, boxes=True, masks=True, transform=mirrored, transform_input="sample"
+    )
+    image, label, boxes, mask = live[7]
+    before, _, old_boxes, old_mask = plain[7]
+    assert (image[:, ::-1] == before).all()
+    assert (mask[:, ::-1] == old_mask).all()
+    for position, (x, y, w, h) in enumerate(boxes.tolist(), 1):
+        inked = mask[y : y + h, x : x + w] == position
+        assert inked[:, [0, -1]].any(axis=0).all()
+        assert inked[[0, -1]].any(axis=1).all()
+    assert (boxes[:, 1:] == old_boxes[:, 1:]).all()
+    images, _, all_boxes, masks = live[5:9]
+    assert (images[2] == image).all()
+    assert (masks[2] == mask).all()
+    assert (all_boxes[2, : len(label)] == boxes).all()
+    assert (all_boxes[2, len(label) :] == -1).all()
+
+
+def _to_tensor(image: Any) -> Any:
+    """Like torchvision's ToTensor: takes (height, width, channels), returns (channels, height, width)."""
+    return np.moveaxis(image, 2, 0) if image.ndim == 3 else image[None]
+
+
+@pytest.mark.parametrize("count", [1, 5, 28, 220])
+def test_a_transform_that_swaps_axes_is_an_error_for_any_number_of_images(
+    solid: GlyphSet, count: int
+) -> None:
+    live = DigitSequences(_recipe(count=300), solid, transform=_to_tensor)
+    for ask in (lambda: live[:count], lambda: live.__getitems__(range(count))):
+        with pytest.raises(ArgumentError, match=r'transform: expected .* transform_input="image"'):
+            ask()
+    one_by_one = DigitSequences(_recipe(count=300), solid, transform=_to_tensor, transform_input="image")
+    assert one_by_one[:count][0].shape == (count, 1, 28, 220)
+
+
+@pytest.mark.parametrize(
+    ("transform", "kind", "told"),
+    [
+        (lambda images: images.mean(), "batch", r"expected 50 images back, .* got float64 \(\)"),
+        (lambda images: images.tolist(), "batch", "got list"),
+        (lambda image: image.mean(0).mean(), "image", r"expected an image \(height, width\)"),
+        (lambda image: image, "sample", "expected a mapping with image, boxes back, got uint8"),
+        (lambda **given: {"image": given["image"]}, "sample", "expected a mapping with image, boxes back"),
+        (lambda image, boxes: {"image": image, "boxes": boxes[:0]}, "sample", "one per digit"),
+    ],
+)  # fmt: skip
+def test_what_a_transform_must_not_return_is_told(
+    solid: GlyphSet, transform: Any, kind: str, told: str
+) -> None:
+    if kind == "sample" and told.endswith("uint8"):
+        transform = lambda image, boxes: image  # noqa: E731
+    live = DigitSequences(_recipe(), solid, boxes=True, transform=transform, transform_input=kind)
+    with pytest.raises(ArgumentError, match=f"transform: .*{told}"):
+        live[:]
+
+
+def test_images_of_different_shapes_are_no_batch(solid: GlyphSet) -> None:
+    live = DigitSequences(
+        _recipe(image_width=None), solid, transform=lambda image: image, transform_input="image"
+    )
+    with pytest.raises(ArgumentError, match="images of different shapes"):
+        live[:]
+    assert live[3][0].shape == DigitSequences(_recipe(image_width=None), solid)[3][0].shape
+
+
+# --- What it is made from -----------------------------------------------------------------------------------
+
+
+def test_a_dataset_on_disk_is_rendered_again(tmp_path: Path) -> None:
+    recipe = make_recipe(length=3, count=30, image_width=120, seed=1, source="builtin")
+    write_dataset(recipe, tmp_path / "flat", workers=1)
+    read = read_dataset(tmp_path / "flat")
+    for given in (read, read.splits["train"], tmp_path / "flat", str(tmp_path / "flat/dataset.json")):
+        live = DigitSequences(given)
+        assert (live[7][0] == read.splits["train"][7][0]).all()
+        assert live[7][1] == read.splits["train"][7][1]
+    splits = recipe.changed(splits={"train": 9, "test": 5})
+    write_dataset(splits, tmp_path / "splits", workers=1)
+    read = read_dataset(tmp_path / "splits")
+    assert (DigitSequences(read.splits["test"])[4][0] == read.splits["test"][4][0]).all()
+    for given in (read, tmp_path / "splits"):
+        with pytest.raises(
+            ArgumentError, match=r'without splits, got one with train, test.*splits\["train"\]'
+        ):
+            DigitSequences(given)
+    with pytest.raises(KeyError, match="splits: expected one of train, test, got 'val'"):
+        read.splits["val"]
+    assert read.splits.get("val") is None
+    with pytest.raises(SourceError, match="other glyphs"):
+        DigitSequences(tmp_path / "flat", "builtin:3")
+    with pytest.raises(ArgumentError, match="expected a recipe, a dataset or its path, got 3"):
+        DigitSequences(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["float32", np.float32, np.dtype("float32")])
+def test_numpys_types_are_types(solid: GlyphSet, dtype: Any) -> None:
+    assert DigitSequences(_recipe(), solid, dtype=dtype)[0][0].dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [None, float, "int8", 3])
+def test_other_types_are_refused(solid: GlyphSet, dtype: Any) -> None:
+    with pytest.raises(ArgumentError, match="dtype: expected uint8 or float32"):
+        DigitSequences(_recipe(), solid, dtype=dtype)
+
+
+def test_a_list_asks_for_a_batch(solid: GlyphSet) -> None:
+    live = DigitSequences(_recipe(), solid)
+    images, labels = live[[1, 5, -1]]
+    assert [live[number][1] for number in (1, 5, 49)] == labels
+    assert (images[1] == live[5][0]).all()
+    assert live[[]][0].shape[0] == 0
+    with pytest.raises(IndexError):
+        live[[1, 50]]
+    for wrong in ("ab", [True], [1.5], None, 2.0):
+        with pytest.raises(TypeError, match="expected an integer, a slice or a sequence of integers"):
+            live[wrong]
+
+
+def test_datasets_introduce_themselves_in_two_lines(tmp_path: Path, solid: GlyphSet) -> None:
+    recipe = make_recipe(length=3, splits={"train": 9, "test": 5}, seed=1, source="builtin")
+    write_dataset(recipe, tmp_path / "out", workers=1)
+    read = read_dataset(tmp_path / "out")
+    assert repr(read) == f"Dataset({str(tmp_path / 'out')!r}, folder, train 9, test 5)"
+    assert repr(read.splits["test"]) == f"DatasetSplit({str(tmp_path / 'out')!r}, test, 5 images)"
+    assert repr(DigitSequences(_recipe(), solid)) == (
+        "DigitSequences(50 images, width 220 px, uint8, source 'solid', split 'train')"
+    )

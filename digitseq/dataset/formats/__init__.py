@@ -19,8 +19,6 @@ FORMATS = {
 }
 """Name → class, as text, so that the command line can list the names without loading numpy."""
 DEFAULT = next(iter(FORMATS))
-LABEL_FILES = ("paddle", "doctr", "coco", "yolo")
-"""Extra label files, for other readers, that a dataset in the format ``folder`` can have."""
 
 
 @cache

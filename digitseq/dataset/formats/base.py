@@ -12,6 +12,7 @@ from digitseq.arrays import UInt8Array
 from digitseq.batches import Sample
 from digitseq.checks import counted
 from digitseq.dataset.formats.stored_image import Found, label_of, sample_key
+from digitseq.dataset.label_names import MASKS
 from digitseq.dataset.shards import SHARD, Place, Shard, Written
 from digitseq.errors import FormatError
 from digitseq.png import compressor, encode_png
@@ -31,14 +32,14 @@ class Format(ABC):
         name: its name, as `write_dataset` takes it.
         library: a library that it needs in addition to digitseq's dependencies, and that the extra named
             after the format installs; "" if none.
-        label_files: names of the extra label files that it can have.
+        label_files: names of the extra labels that it can have, from `LABEL_FILES`.
         suffix: suffix of the files that hold its images.
         stands_alone: whether its images and labels can be read without a manifest.
     """
 
     name: str
     library: str = ""
-    label_files: tuple[str, ...] = ()
+    label_files: tuple[str, ...] = (MASKS,)
     suffix: str
     stands_alone: bool = False
 

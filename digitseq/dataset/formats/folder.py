@@ -8,9 +8,9 @@ from hashlib import md5, sha256
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from digitseq.arrays import UInt8Array
 from digitseq.batches import Sample
 from digitseq.checks import counted
-from digitseq.dataset.formats import LABEL_FILES
 from digitseq.dataset.formats.base import Checker, Format, png_encoder
 from digitseq.dataset.formats.label_files import (
     LABELS,
@@ -24,6 +24,7 @@ from digitseq.dataset.formats.label_files import (
     yolo_settings,
 )
 from digitseq.dataset.formats.stored_image import Found
+from digitseq.dataset.label_names import LABEL_FILES
 from digitseq.dataset.shards import SHARD, Place, Shard, Written
 from digitseq.errors import FormatError, OutputError, system_errors
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from digitseq.storage.base import Storage
 
 _SETTINGS = "data.yaml"
-_NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.(?P<end>png|txt)")
-_KINDS = ("images", "labels")
+_NAMES = ("images", "labels", "masks")
+_NUMBERED = re.compile(r"(?P<kind>[a-z]+)/[0-9]+/(?P<number>[0-9]+)\.[a-z]+")
 _SHARD_NAME = re.compile(r"[0-9]{3,}")
 _MOST_DIGITS = 16  # of an image number
 _AT_ONCE = 250  # images
@@ -55,27 +56,24 @@ class Folder(Format):
 
     def shard_files(self, place: Place, shard: int) -> list[str]:
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
-        kinds = (image_name, _yolo_name) if "yolo" in place.labels else (image_name,)
-        return [place.folder + name(number) for number in numbers for name in kinds]
+        return [place.folder + name(number) for number in numbers for name in _kinds(place).values()]
 
     def shard_of(self, place: Place, name: str) -> int | None:
         found = _NUMBERED.fullmatch(name.removeprefix(place.folder))
         if found is None or len(found["number"]) > _MOST_DIGITS:
             return None
-        number = int(found["number"])
-        kind = image_name if found["end"] == "png" else _yolo_name
-        is_kind = kind is image_name or "yolo" in place.labels
-        own = is_kind and number < place.images and place.folder + kind(number) == name
+        number, kind = int(found["number"]), _kinds(place).get(found["kind"])
+        own = kind is not None and number < place.images and place.folder + kind(number) == name
         return number // SHARD if own else None
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
         # The folder of a shard is written in the folder of its kind under a temporary name, then renamed.
-        kinds = [f"{place.folder}{kind}" for kind in _KINDS]
+        kinds = [f"{place.folder}{kind}" for kind in _NAMES]
         return [*kinds, *(f"{kind}/{shard:03d}" for kind in kinds)]
 
     def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:
         yield place.folder
-        for kind in _KINDS:
+        for kind in _NAMES:
             yield f"{place.folder}{kind}"
             for shard in filter(_SHARD_NAME.fullmatch, storage.names(f"{place.folder}{kind}")):
                 yield f"{place.folder}{kind}/{shard}"
@@ -96,12 +94,15 @@ class Folder(Format):
         place, first = shard.place, shard.number * SHARD
         encode, state, lines = png_encoder(shard.png_level), sha256(), Lines(place)
         texts: list[tuple[str, bytes]] = []
+        masks: list[tuple[str, tuple[Sample, UInt8Array]]] = []
 
         def samples() -> Iterator[Sample]:
             for sample in shard.drawn(state):
                 lines.add(sample)
                 if "yolo" in place.labels:
                     texts.append((_yolo_name(sample.number), yolo_lines(sample)))
+                if sample.mask is not None:
+                    masks.append((_mask_name(sample.number), (sample, sample.mask)))
                 yield sample
 
         written, size = _put_missing(
@@ -109,9 +110,18 @@ class Folder(Format):
             place.folder + folder_name(first),
             ((image_name(s.number), s) for s in samples()),
             lambda sample: encode(sample.image),
-            lambda data, sample: not Found("", data).difference(sample),
+            lambda data, sample: not Found("", data).difference(sample._replace(mask=None)),
             place.most_png,
         )
+        if masks:
+            _put_missing(
+                shard,
+                place.folder + masks[0][0].rsplit("/", 1)[0],
+                iter(masks),
+                lambda pair: encode(pair[1]),
+                lambda data, pair: not Found("", pair[0].image, mask=data).difference(pair[0]),
+                place.most_png,
+            )
         if texts:
             _put_missing(
                 shard,
@@ -148,7 +158,8 @@ class Folder(Format):
 
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         encode = png_encoder(level)
-        return sum(len(encode(sample.image)) for sample in samples)
+        pictures = (p for sample in samples for p in (sample.image, sample.mask) if p is not None)
+        return sum(len(encode(picture)) for picture in pictures)
 
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
@@ -164,13 +175,20 @@ class Folder(Format):
         read: Callable[[str], bytes | None] | None = None,
     ) -> Found:
         name = place.folder + image_name(number)
+        mask = None
         try:
             data = storage.read(name, place.most_png) if read is None else read(name)
+            if place.masks and data is not None:
+                name = place.folder + _mask_name(number)
+                mask = storage.read(name, place.most_png) if read is None else read(name)
+                if mask is None:
+                    return Found(storage.where(name), data, None, "missing")
+                name = place.folder + image_name(number)
         except FormatError as error:
             return Found(
                 storage.where(name), None, None, error.problem.removeprefix(storage.where(name)).lstrip(" :")
             )
-        return Found(storage.where(name), data, None, "missing" if data is None else "")
+        return Found(storage.where(name), data, None, "missing" if data is None else "", mask)
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
         where = storage.where(place.folder + LABELS)
@@ -206,6 +224,21 @@ class _FolderChecker(LineChecker):
             data = self._storage.read(name, self._place.most_facts)
             if data is not None and data != yolo_lines(sample):
                 yield f"{self._storage.where(name)}: boxes differ from the recipe"
+
+
+def _mask_name(number: int) -> str:
+    """Return the name of an image's mask in its split: masks/000/000000.png."""
+    return f"masks/{number // SHARD:03d}/{number:06d}.png"
+
+
+def _kinds(place: Place) -> dict[str, Callable[[int], str]]:
+    """Return the kinds of files that each image has: folder → name of a file by the number of its image."""
+    kinds: dict[str, Callable[[int], str]] = {"images": image_name}
+    if "yolo" in place.labels:
+        kinds["labels"] = _yolo_name
+    if place.masks:
+        kinds["masks"] = _mask_name
+    return kinds
 
 
 def _md5(data: bytes) -> str:

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from digitseq.batches import Sample
 from digitseq.checks import counted
 from digitseq.dataset.formats.base import Checker
+from digitseq.dataset.formats.coco_rle import coco_rle
 from digitseq.dataset.formats.stored_image import facts_json
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.glyphs.tiles import SIDE
@@ -84,11 +87,21 @@ def _coco_boxes(sample: Sample, place: Place) -> str:
     # start at 1, because pycocotools takes annotation 0 for none.
     first = sample.number * place.longest + 1
     boxes = (
-        f'{{"id": {number}, "image_id": {sample.number}, "category_id": {int(digit) + 1}, '
-        f'"bbox": {box}, "area": {box[2] * box[3]}, "iscrowd": 0}}'
-        for number, (digit, box) in enumerate(zip(sample.label, sample.boxes, strict=True), first)
+        f'{{"id": {first + position}, "image_id": {sample.number}, "category_id": {int(digit) + 1}, '
+        f'"bbox": {box}, {_coco_area(sample, position)}, "iscrowd": 0}}'
+        for position, (digit, box) in enumerate(zip(sample.label, sample.boxes, strict=True))
     )
     return f"  {', '.join(boxes)}{_between(sample, place)}"
+
+
+def _coco_area(sample: Sample, position: int) -> str:
+    """Return the area of a digit's box; with masks, the area and run lengths of its pixels."""
+    if sample.mask is None:
+        return f'"area": {sample.boxes[position][2] * sample.boxes[position][3]}'
+    own = sample.mask == position + 1
+    size = f"[{SIDE}, {sample.mask.shape[1]}]"
+    counts = json.dumps(coco_rle(own))
+    return f'"area": {np.count_nonzero(own)}, "segmentation": {{"size": {size}, "counts": {counts}}}'
 
 
 _CATEGORIES = ", ".join(f'{{"id": {digit + 1}, "name": "{digit}"}}' for digit in range(10))

@@ -2,7 +2,8 @@
 The format ``lmdb``: one LMDB environment per split, with the keys that the CRNN family of recognisers reads.
 
 ``image-%09d`` (a PNG file), ``label-%09d`` and ``num-samples``, counted from 1 (github.com/bgshih/crnn,
-github.com/clovaai/deep-text-recognition-benchmark); ``json-%09d`` adds the metadata, such as boxes.
+github.com/clovaai/deep-text-recognition-benchmark); ``json-%09d`` adds the metadata, such as boxes, and
+``mask-%09d`` the instance masks, if there are any.
 
 Environments are written with the lmdb library but read without it (`lmdb_pages`): the library maps the file
 into memory, where a crafted file can crash the process.
@@ -62,7 +63,7 @@ class Lmdb(Format):
     def shards_there(self, storage: "Storage", place: Place, names: Iterable[str]) -> list[int]:
         with suppress(FormatError):
             if (found := _values(storage, place, [])) is not None:
-                images = -(-found[1] // len(_keys(0)))
+                images = -(-found[1] // len(_keys(place, 0)))
                 return list(range(min(place.shards, -(-images // SHARD))))
         return [0] if place.shards else []
 
@@ -89,7 +90,8 @@ class Lmdb(Format):
         tars = sorted(name for name in names if self._tars.shard_of(place, name) is not None)
         if tars or self._count(storage, place) != place.images:
             with storage.building(place.folder + _FILE) as path:
-                _pack(path, (self._records(storage, place, shard) for shard in range(place.shards)))
+                shards = (self._records(storage, place, shard) for shard in range(place.shards))
+                _pack(path, place, shards)
         for name in tars:
             storage.remove(name)
 
@@ -110,7 +112,7 @@ class Lmdb(Format):
         else:
             with suppress(FormatError, tarfile.TarError, EOFError):  # cut off
                 records = list(records_in(data))
-        if len(records) != place.size(shard) or None in (value for record in records for value in record):
+        if len(records) != place.size(shard) or any(None in _values_of(place, record) for record in records):
             raise FormatError(
                 f"{storage.where(name)}: shard {shard + 1} of {place.split} is missing or damaged",
                 hint=RESUME_BATCH,
@@ -120,7 +122,7 @@ class Lmdb(Format):
     def estimate(self, samples: list[Sample], place: Place, level: int) -> int:
         records = list(records_in(self._tars.encode(iter(samples), place, level)))
         with tempfile.TemporaryDirectory() as folder:
-            _pack(Path(folder, _FILE), [records])
+            _pack(Path(folder, _FILE), place, [records])
             return Path(folder, _FILE).stat().st_size
 
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
@@ -129,7 +131,7 @@ class Lmdb(Format):
         if records is None:
             raise FormatError(f"{where}: missing")
         for record in records:
-            found = found_sample(record)
+            found = found_sample(record, place)
             yield found._replace(where=f"{where}: {found.where}")
 
     def found_one(self, storage: "Storage", place: Place, number: int) -> Found | None:
@@ -137,7 +139,7 @@ class Lmdb(Format):
         records = _some_records(storage, place, range(number, number + 1))
         if records is None:
             raise FormatError(f"{where}: missing")
-        found = found_sample(records[0])
+        found = found_sample(records[0], place)
         return found._replace(where=f"{where}: {found.where}")
 
     def labels(self, storage: "Storage", place: Place) -> tuple[str, ...]:
@@ -174,7 +176,7 @@ class Lmdb(Format):
             return None
         (text,), entries = found
         count = int(text) if text is not None and text.isdigit() and len(text) < 12 else -1
-        return count if entries == len(_keys(0)) * count + 1 or count != place.images else -1
+        return count if entries == len(_keys(place, 0)) * count + 1 or count != place.images else -1
 
 
 class _Tars(WebDataset):
@@ -193,9 +195,16 @@ class _CountChecker(Checker):
             yield told
 
 
-def _keys(number: int) -> tuple[bytes, bytes, bytes]:
-    """Return the keys of an image, its label and its metadata."""
-    return (b"image-%09d" % (number + 1), b"label-%09d" % (number + 1), b"json-%09d" % (number + 1))
+def _keys(place: Place, number: int) -> list[bytes]:
+    """Return the keys of an image, its label, its metadata and its mask, if it has one."""
+    kinds = (b"image", b"label", b"json", *((b"mask",) if place.masks else ()))
+    return [b"%b-%09d" % (kind, number + 1) for kind in kinds]
+
+
+def _values_of(place: Place, record: Record) -> list[bytes | None]:
+    """Return the values of a record, in the order of its keys."""
+    values = [record.png, record.text, record.json]
+    return [*values, record.mask] if place.masks else values
 
 
 def _records_of(storage: "Storage", place: Place, shard: int) -> list[Record] | None:
@@ -205,11 +214,20 @@ def _records_of(storage: "Storage", place: Place, shard: int) -> list[Record] | 
 
 def _some_records(storage: "Storage", place: Place, numbers: range) -> list[Record] | None:
     """Return some records in an environment; None if there is no environment."""
-    found = _values(storage, place, [key for number in numbers for key in _keys(number)])
+    found = _values(storage, place, [key for number in numbers for key in _keys(place, number)])
     if found is None:
         return None
     values = iter(found[0])
-    return [Record(sample_key(number), next(values), next(values), next(values)) for number in numbers]
+    return [
+        Record(
+            sample_key(number),
+            next(values),
+            next(values),
+            next(values),
+            next(values) if place.masks else None,
+        )
+        for number in numbers
+    ]
 
 
 def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[bytes | None], int] | None:
@@ -235,12 +253,13 @@ def _values(storage: "Storage", place: Place, keys: list[bytes]) -> tuple[list[b
     return [found[key] for key in keys], environment.entries
 
 
-def _pack(path: Path, shards: Iterable[list[Record]]) -> None:
+def _pack(path: Path, place: Place, shards: Iterable[list[Record]]) -> None:
     """
     Write an environment.
 
     Args:
         path: its file, which does not exist yet.
+        place: the split.
         shards: the samples, shard by shard. Each shard is one transaction, to limit memory.
     """
     import lmdb
@@ -254,8 +273,8 @@ def _pack(path: Path, shards: Iterable[list[Record]]) -> None:
                 check()
                 pairs: list[tuple[bytes, bytes]] = []
                 for record in records:
-                    values = (record.png or b"", record.text or b"", record.json or b"")
-                    pairs += zip(_keys(count), values, strict=True)
+                    values = (value or b"" for value in _values_of(place, record))
+                    pairs += zip(_keys(place, count), values, strict=True)
                     count += 1
                 _put(environment, pairs)
             _put(environment, [(_COUNT, b"%d" % count)])

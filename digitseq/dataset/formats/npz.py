@@ -7,6 +7,8 @@ Format: numpy's NEP 1 (.npy) in a zip file.
 import io
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import repeat
 from typing import IO, Any
 
 import numpy as np
@@ -38,16 +40,19 @@ class Npz(FileShards):
         """
         Return the contents of a shard's file, compressed from level 1 on.
 
-        Images are padded with 0 on the right, to the width of the widest; boxes and glyphs with −1.
+        Images and masks are padded with 0 on the right, to the width of the widest; boxes and glyphs with −1.
         """
         drawn = list(samples)
         lengths = np.array([len(s.label) for s in drawn], np.int32)
         widths = np.array([s.image.shape[1] for s in drawn], np.int32)
         images = np.zeros((len(drawn), SIDE, widths.max()), np.uint8)
+        masks = np.zeros_like(images) if place.masks else None
         boxes = np.full((len(drawn), lengths.max(), 4), _NOBODY, np.int32)
         glyphs = np.full((len(drawn), lengths.max()), _NOBODY, np.int32)
         for row, sample in enumerate(drawn):
             images[row, :, : widths[row]] = sample.image
+            if masks is not None and sample.mask is not None:
+                masks[row, :, : widths[row]] = sample.mask
             boxes[row, : lengths[row]] = sample.boxes
             glyphs[row, : lengths[row]] = sample.glyphs
         writers = [_NOBODY if s.writer is None else s.writer for s in drawn]
@@ -59,6 +64,7 @@ class Npz(FileShards):
             "boxes": boxes,
             "glyphs": glyphs,
             "writers": np.array(writers, np.int32),
+            **({} if masks is None else {"masks": masks}),
         }
         out = io.BytesIO()
         method = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
@@ -77,22 +83,22 @@ class Npz(FileShards):
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             check_members(file)
             names = [info.filename for info in file.infolist()]
-            if sorted(names) != sorted(f"{name}.npy" for name in _NAMES):
+            wanted = ("images", *_COLUMNS, *(("masks",) if place.masks else ()))
+            if sorted(names) != sorted(f"{name}.npy" for name in wanted):
                 shown = ", ".join(map(short, names[:10]))
-                raise FormatError(f"expected the arrays {', '.join(_NAMES)}, found {shown}")
-            with file.open("images.npy") as images:
-                shape = _image_shape(images, place, size)
-                others = (name for name in _NAMES if name != "images")
-                columns = {name: _column(file, name, place, size).tolist() for name in others}
-                for row in range(size):
-                    pixels = read_exactly(images, shape[0] * shape[1])
-                    yield _found(columns, row, first + row, np.frombuffer(pixels, np.uint8).reshape(shape))
-                if images.read(1):
-                    raise FormatError("images: unexpected data after the last image")
+                raise FormatError(f"expected the arrays {', '.join(wanted)}, found {shown}")
+            with ExitStack() as stack:
+                images = _stack(stack.enter_context(file.open("images.npy")), "images", place, size)
+                masks: Iterator[UInt8Array | None] = repeat(None, size)
+                if place.masks:
+                    masks = _stack(stack.enter_context(file.open("masks.npy")), "masks", place, size)
+                columns = {name: _column(file, name, place, size).tolist() for name in _COLUMNS}
+                for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
+                    yield _found(columns, row, first + row, image, mask)
 
 
 _DIGITS = frozenset("0123456789")
-_NAMES = ("images", "labels", "lengths", "widths", "boxes", "glyphs", "writers")
+_COLUMNS = ("labels", "lengths", "widths", "boxes", "glyphs", "writers")
 
 
 def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArray:
@@ -109,19 +115,30 @@ def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArr
     return array
 
 
-def _image_shape(file: IO[bytes], place: Place, size: int) -> tuple[int, int]:
+def _stack(file: IO[bytes], name: str, place: Place, size: int) -> Iterator[UInt8Array]:
+    """Yield the images of an array one by one, so that a small file cannot take much memory."""
+    shape = _image_shape(file, name, place, size)
+    for _ in range(size):
+        yield np.frombuffer(read_exactly(file, shape[0] * shape[1]), np.uint8).reshape(shape)
+    if file.read(1):
+        raise FormatError(f"{name}: unexpected data after the last image")
+
+
+def _image_shape(file: IO[bytes], name: str, place: Place, size: int) -> tuple[int, int]:
     """Read the height and width of the images from the header of their array."""
     most = (size, SIDE, place.widest_px)
     try:
         shape = read_header(file, "u", most, size * SIDE * place.widest_px).shape
     except ValueError as error:
-        raise FormatError(f"images: expected {counted(size, 'image')}, found {error}") from error
+        raise FormatError(f"{name}: expected {counted(size, 'image')}, found {error}") from error
     if shape[:2] != most[:2]:
         raise FormatError(f"expected {counted(size, 'image')}, found {shape[0]:,}")
     return shape[1], shape[2]
 
 
-def _found(columns: dict[str, list[Any]], row: int, number: int, pixels: UInt8Array) -> Found:
+def _found(
+    columns: dict[str, list[Any]], row: int, number: int, pixels: UInt8Array, mask: UInt8Array | None
+) -> Found:
     """Return an image with its metadata."""
     label, length, width, writer = (columns[name][row] for name in ("labels", "lengths", "widths", "writers"))
     digits = [int(digit) for digit in label if digit in _DIGITS]
@@ -132,4 +149,5 @@ def _found(columns: dict[str, list[Any]], row: int, number: int, pixels: UInt8Ar
         problem = f"length: expected {len(label)}, found {length}"
     elif not 0 < width <= pixels.shape[1]:
         problem = f"width: expected 1 to {pixels.shape[1]}, found {width}"
-    return Found(sample_key(number), pixels[:, :width], facts, problem)
+    cut = None if mask is None else mask[:, :width]
+    return Found(sample_key(number), pixels[:, :width], facts, problem, cut)

@@ -40,18 +40,19 @@ class Parquet(FileShards):
         import pyarrow.parquet as pq
 
         png = png_encoder(level)
-        columns: dict[str, list[Any]] = {
-            name: [] for name in ("image", "label", "objects", "glyphs", "writer")
-        }
+        columns: dict[str, list[Any]] = {name: [] for name in _fields(place)}
         for sample in samples:
-            columns["image"].append({"bytes": png(sample.image), "path": f"{sample_key(sample.number)}.png"})
+            path = f"{sample_key(sample.number)}.png"
+            columns["image"].append({"bytes": png(sample.image), "path": path})
+            if sample.mask is not None:
+                columns["mask"].append({"bytes": png(sample.mask), "path": path})
             columns["label"].append(sample.label)
             columns["objects"].append({"bbox": sample.boxes, "categories": list(map(int, sample.label))})
             columns["glyphs"].append(sample.glyphs)
             columns["writer"].append(sample.writer)
         out = io.BytesIO()
         # Not compressed: the images already are, and the rest is a tenth of their size.
-        pq.write_table(pa.table(columns, _schema()), out, compression="none", use_dictionary=False)
+        pq.write_table(pa.table(columns, _schema(place)), out, compression="none", use_dictionary=False)
         return out.getvalue()
 
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
@@ -59,14 +60,15 @@ class Parquet(FileShards):
         import pyarrow.parquet as pq
 
         file = pq.ParquetFile(pa.BufferReader(data))
-        if not file.schema_arrow.equals(_schema()):
+        if not file.schema_arrow.equals(_schema(place)):
             raise FormatError("its columns differ from those that digitseq writes")
         _check_size(file.metadata, data, place, shard)
         table = file.read(use_threads=False)
         for row in table.to_pylist():
             key = str(row["image"]["path"]).removesuffix(".png")
             facts = facts_from(row)
-            yield Found(key, row["image"]["bytes"], facts, "" if facts else "a value is missing")
+            mask = row["mask"]["bytes"] if place.masks else None
+            yield Found(key, row["image"]["bytes"], facts, "" if facts else "a value is missing", mask)
 
 
 def _check_size(stated: "pyarrow.parquet.FileMetaData", data: bytes, place: Place, shard: int) -> None:
@@ -115,20 +117,30 @@ _FEATURES = {
     },
     "glyphs": {"feature": {"dtype": "int32", "_type": "Value"}, "_type": "Sequence"},
     "writer": {"dtype": "int32", "_type": "Value"},
+    "mask": {"_type": "Image"},
 }
 """As Hugging Face's datasets library writes them; versions from 2 on read "Sequence"."""
 
 
-def _schema() -> "pyarrow.Schema":
+def _fields(place: Place) -> "dict[str, pyarrow.DataType]":
+    """Return the columns and their types, in order."""
     import pyarrow as pa
 
     integers = pa.list_(pa.int32())
-    fields = {
-        "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
+    picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    return {
+        "image": picture,
         "label": pa.string(),
         "objects": pa.struct({"bbox": pa.list_(pa.list_(pa.int32(), 4)), "categories": integers}),
         "glyphs": integers,
         "writer": pa.int32(),
+        **({"mask": picture} if place.masks else {}),
     }
-    features = json.dumps({"info": {"features": _FEATURES}})
-    return pa.schema(list(fields.items()), metadata={"huggingface": features})
+
+
+def _schema(place: Place) -> "pyarrow.Schema":
+    import pyarrow as pa
+
+    fields = _fields(place)
+    info = {"info": {"features": {name: _FEATURES[name] for name in fields}}}
+    return pa.schema(list(fields.items()), metadata={"huggingface": json.dumps(info)})

@@ -34,19 +34,22 @@ class Found(NamedTuple):
         data: the bytes of a PNG file, or pixels; None if the image is missing.
         facts: its metadata; None if that is stored in other files.
         problem: what was wrong when it was read; "" if nothing.
+        mask: its instance mask, in the same form as ``data``; None if missing or not stored.
     """
 
     where: str
     data: bytes | UInt8Array | None
     facts: Facts | None = None
     problem: str = ""
+    mask: bytes | UInt8Array | None = None
 
     def image(self, widest_px: int) -> UInt8Array | None:
         """Return uint8 (height, width); None if damaged, or much larger than an image of this width."""
-        if isinstance(self.data, bytes):
-            return decode_png(self.data, widest_px)
-        fits = isinstance(self.data, np.ndarray) and self.data.dtype == np.uint8 and self.data.ndim == 2
-        return self.data if fits else None
+        return _pixels(self.data, widest_px)
+
+    def mask_image(self, widest_px: int) -> UInt8Array | None:
+        """Return the mask, uint8 (height, width); None if missing or damaged."""
+        return _pixels(self.mask, widest_px)
 
     def difference(self, sample: Sample) -> str:
         """Describe the first difference from the expected image; "" if there is none."""
@@ -56,18 +59,34 @@ class Found(NamedTuple):
             for name, there, wanted in zip(Facts._fields, self.facts, facts_of(sample), strict=True):
                 if there != wanted or type(there) is not type(wanted):
                     return f"{name}: expected {_shown(wanted)}, found {_shown(there)}"
-        image = self.image(2 * sample.image.shape[1] + MORE_PX)
-        if image is None:
-            return "damaged or cut off, or not written by digitseq"
-        if image.shape != sample.image.shape:
-            (height, width), wanted = image.shape, sample.image.shape
-            return f"expected {wanted[1]} × {wanted[0]} px, found {width} × {height}"
-        if not np.array_equal(image, sample.image):
-            wrong = image != sample.image
-            y, x = divmod(int(wrong.argmax()), wrong.shape[1])
-            pixels = counted(int(np.count_nonzero(wrong)), "pixel")
-            return f"image differs from the recipe in {pixels}, the first at x {x}, y {y}"
+        widest_px = 2 * sample.image.shape[1] + MORE_PX
+        told = _difference("image", self.image(widest_px), sample.image)
+        if not told and sample.mask is not None:
+            told = _difference("mask", self.mask_image(widest_px), sample.mask)
+        return told
+
+
+def _pixels(data: bytes | UInt8Array | None, widest_px: int) -> UInt8Array | None:
+    if isinstance(data, bytes):
+        return decode_png(data, widest_px)
+    fits = isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.ndim == 2
+    return data if fits else None
+
+
+def _difference(kind: str, found: UInt8Array | None, wanted: UInt8Array) -> str:
+    """Describe how an image or a mask differs from the expected one; "" if it does not."""
+    prefix = "" if kind == "image" else f"{kind}: "
+    if found is None:
+        return f"{prefix}damaged or cut off, or not written by digitseq"
+    if found.shape != wanted.shape:
+        (height, width) = found.shape
+        return f"{prefix}expected {wanted.shape[1]} × {wanted.shape[0]} px, found {width} × {height}"
+    if np.array_equal(found, wanted):
         return ""
+    wrong = found != wanted
+    y, x = divmod(int(wrong.argmax()), wrong.shape[1])
+    pixels = counted(int(np.count_nonzero(wrong)), "pixel")
+    return f"{kind} differs from the recipe in {pixels}, the first at x {x}, y {y}"
 
 
 def facts_of(sample: Sample) -> Facts:

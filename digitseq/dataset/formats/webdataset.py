@@ -1,6 +1,8 @@
 """
 The format ``webdataset``: one tar file per shard, with a .png, a .txt (the label) and a .json for each image.
 
+With masks, there is also a .mask.png.
+
 Format: POSIX.1-1988 ustar, as webdataset reads it: the files of a sample are adjacent and share one key.
 """
 
@@ -19,7 +21,7 @@ from digitseq.errors import FormatError
 
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)  # every tar file ends with this
-_PNG, _TEXT, _JSON = ".png", ".txt", ".json"
+_PNG, _TEXT, _JSON, _MASK = ".png", ".txt", ".json", ".mask.png"
 
 
 class WebDataset(FileShards):
@@ -36,11 +38,14 @@ class WebDataset(FileShards):
         out = io.BytesIO()
         for sample in samples:
             key = sample_key(sample.number)
-            for end, data in (
-                (_PNG, png(sample.image)),
-                (_TEXT, sample.label.encode("ascii")),
-                (_JSON, facts_json(sample).encode("ascii")),
-            ):
+            files = {
+                _PNG: png(sample.image),
+                _TEXT: sample.label.encode("ascii"),
+                _JSON: facts_json(sample).encode("ascii"),
+            }
+            if sample.mask is not None:
+                files[_MASK] = png(sample.mask)
+            for end, data in files.items():
                 out.write(_header(key + end, len(data)))
                 out.write(data)
                 out.write(bytes(-len(data) % _BLOCK))
@@ -49,7 +54,7 @@ class WebDataset(FileShards):
         return out.getvalue()
 
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
-        return (found_sample(record) for record in records_in(data))
+        return (found_sample(record, place) for record in records_in(data))
 
 
 class Record(NamedTuple):
@@ -61,6 +66,7 @@ class Record(NamedTuple):
         png: the image; None if missing.
         text: the label; None if missing.
         json: the metadata; None if missing.
+        mask: the instance mask; None if missing.
         more: the suffixes of unexpected files; "" if there are none.
     """
 
@@ -68,6 +74,7 @@ class Record(NamedTuple):
     png: bytes | None
     text: bytes | None
     json: bytes | None
+    mask: bytes | None = None
     more: str = ""
 
 
@@ -81,27 +88,30 @@ def records_in(data: bytes) -> Iterator[Record]:
     """
     for key, files in groupby(_members(data), lambda member: member[0].partition(".")[0]):
         members = {name.removeprefix(key): content for name, content in files}
-        png, text, json = (members.pop(end, None) for end in (_PNG, _TEXT, _JSON))
-        yield Record(key, png, text, json, ", ".join(members))
+        png, text, json, mask = (members.pop(end, None) for end in (_PNG, _TEXT, _JSON, _MASK))
+        yield Record(key, png, text, json, mask, ", ".join(members))
     if not data.endswith(_END) or len(data) % tarfile.RECORDSIZE:
         raise FormatError("cut off (a tar file ends in zero bytes, at a multiple of 10,240)")
 
 
-def found_sample(record: Record) -> Found:
-    """Return the image of a sample, from its three files."""
-    key, png, text, json, more = record
+def found_sample(record: Record, place: Place) -> Found:
+    """Return the image of a sample, from its files."""
+    key, png, text, json, mask, more = record
     facts = facts_in(json or b"")
+    parts = {_PNG: png, _TEXT: text, _JSON: facts, **({_MASK: mask} if place.masks else {})}
+    missing = [end for end, there in parts.items() if there is None]
+    if mask is not None and not place.masks:
+        more = _MASK
     problem = ""
-    if png is text is json is None:
+    if png is text is json is mask is None:
         problem = "missing"
-    elif png is None or text is None or facts is None:
-        missing = {_PNG: png, _TEXT: text, _JSON: facts}
-        problem = f"no {' and no '.join(end for end, there in missing.items() if there is None)}"
+    elif missing:
+        problem = f"no {' and no '.join(missing)}"
     elif more:
         problem = f"unexpected {more}"
-    elif facts.label != text.decode("ascii", "replace"):
+    elif text is not None and facts is not None and facts.label != text.decode("ascii", "replace"):
         problem = f"label: {text.decode('ascii', 'replace')[:40]} in .txt, {str(facts.label)[:40]} in .json"
-    return Found(key, png, facts, problem)
+    return Found(key, png, facts, problem, mask)
 
 
 def _members(data: bytes) -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,6 @@
+"""Names of the extra labels that a dataset can have."""
+
+MASKS = "masks"
+"""Instance masks, in any format."""
+LABEL_FILES = ("paddle", "doctr", "coco", "yolo", MASKS)
+"""Label files for other readers, in the format ``folder``; and masks."""

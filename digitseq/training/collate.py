@@ -1,0 +1,174 @@
+"""Batches of images of different widths, and targets for models with a fixed number of digits."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, IntArray
+from digitseq.checks import as_int, integer, short
+from digitseq.errors import ArgumentError
+from digitseq.labels import digit_matrix, label_texts
+from digitseq.recipe import MAX_WIDTH_PX
+from digitseq.sequence import sequence_text
+
+NO_DIGIT = -1
+"""Padding of targets beyond the end of a shorter label."""
+
+
+def encode_digits(labels: Sequence[str], length: int | None = None) -> IntArray:
+    """
+    Encode labels as one class per position, for models with a fixed number of digits.
+
+    Args:
+        labels: strings of digits.
+        length: number of positions; None for that of the longest label.
+
+    Returns:
+        int64 (labels, length): digits 0 to 9, then −1 beyond the end of a shorter label. Pass
+        ``ignore_index=-1`` to PyTorch's ``cross_entropy``.
+
+    Raises:
+        ArgumentError: a label is empty, longer than ``length``, or contains anything but digits.
+
+    >>> encode_digits(["042", "7"]).tolist()
+    [[0, 4, 2], [7, -1, -1]]
+    """
+    texts = checked_labels(labels)
+    digits, _ = digit_matrix(texts)
+    longest = digits.shape[1]
+    if length is None:
+        return digits
+    if integer("length", length, 1, MAX_WIDTH_PX) < longest:
+        raise ArgumentError("length", f"expected at least {longest}, the longest label, got {length}")
+    padded = np.full((len(texts), length), NO_DIGIT, np.int64)
+    padded[:, :longest] = digits
+    return padded
+
+
+def decode_digits(digits: AnyArray) -> list[str]:
+    """
+    Decode classes per position to labels; the inverse of `encode_digits`.
+
+    Args:
+        digits: integers (labels, length), 0 to 9, or −1 from the end of a label on.
+
+    Returns:
+        One label per row; "" for a row without digits.
+
+    Raises:
+        ArgumentError: a value is out of range, or a digit follows a −1.
+
+    >>> decode_digits(np.array([[0, 4, 2], [7, -1, -1]]))
+    ['042', '7']
+    """
+    given = np.asarray(digits)
+    if given.ndim != 2 or given.dtype.kind not in "iu":
+        raise ArgumentError("digits", f"expected integers (labels, length), got {given.dtype} {given.shape}")
+    values = given.astype(np.int64)
+    ended = np.logical_or.accumulate(values == NO_DIGIT, axis=1)
+    if ((values < NO_DIGIT) | (values > 9) | (ended & (values != NO_DIGIT))).any():
+        raise ArgumentError("digits", "expected 0 to 9, or −1 from the end of a label on")
+    return label_texts(values) if values.shape[1] else [""] * len(values)
+
+
+def checked_labels(labels: Sequence[str]) -> list[str]:
+    """
+    Return labels as a list of strings of digits.
+
+    Raises:
+        ArgumentError: they are not a collection of strings of digits.
+    """
+    if isinstance(labels, str):
+        raise ArgumentError("labels", f"expected a list of labels, got one string: {short(labels)}")
+    return [_label(number, label) for number, label in enumerate(labels)]
+
+
+def _label(number: int, label: Any) -> str:
+    try:
+        return sequence_text(label)
+    except ArgumentError as error:
+        raise ArgumentError("labels", f"label {number + 1}: {error.problem}", hint=error.hint) from None
+
+
+def pad_batch(
+    samples: Sequence[tuple[Any, ...]], *, multiple_of: int = 1, fill: float = 0
+) -> tuple[Any, ...]:
+    """
+    Combine images of different widths into a batch: the ``collate_fn`` of a DataLoader.
+
+    Args:
+        samples: items of a DigitSequences: image (…, height, width), label, and perhaps boxes and mask.
+        multiple_of: round the width of the batch up to a multiple of this, such as a network's stride.
+        fill: value of the padding on the right; for images with black digits on white, pass white: 255 or
+            1.0.
+
+    Returns:
+        Images (n, …, height, widest) in the dtype of the images; int64 (n,) widths; list of labels; then, if
+        the samples have them, boxes int64 (n, digits, 4), −1 where a label is shorter, and masks uint8
+        (n, height, widest). If PyTorch has been imported, arrays are tensors.
+
+    Raises:
+        ArgumentError: there are no samples, or ``multiple_of`` is invalid.
+
+    >>> wide, narrow = np.ones((28, 30), np.uint8), np.ones((28, 21), np.uint8)
+    >>> images, widths, labels = pad_batch([(wide, "07"), (narrow, "1")], multiple_of=8)
+    >>> images.shape, labels
+    ((2, 28, 32), ['07', '1'])
+    """
+    step = as_int(multiple_of)
+    if step is None or not 1 <= step <= MAX_WIDTH_PX:
+        raise ArgumentError("multiple_of", f"expected an integer ≥ 1, got {short(multiple_of)}")
+    if not samples:
+        raise ArgumentError("samples", "expected at least one sample, got none")
+    images = [np.asarray(sample[0]) for sample in samples]
+    widths = np.array([image.shape[-1] for image in images], np.int64)
+    widest = -(-int(widths.max()) // step) * step
+    columns: list[Any] = [_padded(images, widest, fill), widths, [sample[1] for sample in samples]]
+    for place in range(2, len(samples[0])):
+        arrays = [np.asarray(sample[place]) for sample in samples]
+        if arrays[0].dtype == np.uint8:
+            columns.append(_padded(arrays, widest, 0))
+        else:
+            boxes = np.full((len(arrays), max(map(len, arrays)), 4), NO_DIGIT, np.int64)
+            for row, own in enumerate(arrays):
+                boxes[row, : len(own)] = own
+            columns.append(boxes)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        columns = [torch.from_numpy(c) if isinstance(c, np.ndarray) else c for c in columns]
+    return tuple(columns)
+
+
+def _padded(images: list[AnyArray], widest: int, fill: float) -> AnyArray:
+    padded = np.full((len(images), *images[0].shape[:-1], widest), fill, images[0].dtype)
+    for row, image in enumerate(images):
+        padded[row, ..., : image.shape[-1]] = image
+    return padded
+
+
+class NaturalWidthImage(np.ndarray):
+    """
+    An image of a recipe without ``image_width``: an ordinary array in every respect.
+
+    PyTorch's default ``collate_fn`` looks up how to combine samples by their type, so that a batch of these
+    can say what to do instead.
+    """
+
+
+def natural_width(image: Any) -> Any:
+    """Return an image of any width, ready for a DataLoader."""
+    if isinstance(image, np.ndarray) and (torch := sys.modules.get("torch")) is not None:
+        # "In-place modify default_collate_fn_map": documentation of torch.utils.data.default_collate.
+        torch.utils.data._utils.collate.default_collate_fn_map.setdefault(NaturalWidthImage, _collate)
+        return image.view(NaturalWidthImage)
+    return image
+
+
+def _collate(batch: list[AnyArray], *, collate_fn_map: Any = None) -> Any:
+    if len({image.shape for image in batch}) > 1:
+        raise ArgumentError(
+            "collate_fn", "images of different widths need padding", hint="pass collate_fn=digitseq.pad_batch"
+        )
+    return sys.modules["torch"].from_numpy(np.stack(batch).view(np.ndarray))
