@@ -1,5 +1,7 @@
 """Read a dataset on disk: its manifest, labels and images."""
 
+import os
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,6 +39,7 @@ class DatasetSplit:
     storage: Storage
     digest: str = field(default="", repr=False)
     _last: dict[int, list[Found]] = field(default_factory=dict, repr=False, compare=False)
+    _readers: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.place.images
@@ -58,7 +61,8 @@ class DatasetSplit:
         """
         Return an image and its label.
 
-        If shards are single files, the last one read stays in memory until another one is needed.
+        A shard of the format ``parquet``, one at a URL and a compressed one of ``npz`` are read as a whole,
+        and kept in memory until another one is needed.
 
         Returns:
             A new uint8 array (28, width), and the label.
@@ -105,11 +109,37 @@ class DatasetSplit:
         number = range(len(self))[number]
         if (one := self.format.found_one(self.storage, self.place, number)) is not None:
             return one
-        shard = number // SHARD
+        shard, row = divmod(number, SHARD)
         if shard not in self._last:
+            if (one := self._alone(shard, row)) is not None:
+                return one
             self._last.clear()
             self._last[shard] = list(self.format.found(self.storage, self.place, shard))
-        return deepcopy(self._last[shard][number % SHARD])
+        return deepcopy(self._last[shard][row])
+
+    def _alone(self, shard: int, row: int) -> Found | None:
+        """Return one image of a shard without reading the rest; None if that is not possible."""
+        files = self.format.shard_files(self.place, shard)
+        if not self.storage.is_local or len(files) != 1:
+            return None
+        where = self.storage.where(files[0])
+        with self.storage.local(files[0]) as file:
+            if file is None:
+                return None
+            state = os.fstat(file.fileno())
+            stamp = (state.st_ino, state.st_size, state.st_mtime_ns)
+            known, read = self._readers.get(shard, (None, None))
+            if known != stamp:
+                with suppress(Exception):  # damaged: reading the whole shard says how
+                    read = self.format.one_reader(file, self.place, shard)
+                self._readers[shard] = (stamp, read)
+            if read is None:
+                return None
+            try:
+                found: Found = read(file, row)
+            except (ValueError, OSError) as error:
+                raise FormatError(f"{where}: damaged ({error})") from error
+        return found._replace(where=f"{where}: {found.where}")
 
 
 @dataclass(frozen=True, repr=False)

@@ -124,6 +124,9 @@ class Storage(ABC):
         """Return file name → MD5 (hex) for a folder, as far as the storage lists checksums."""
         return {}
 
+    is_local = False
+    """Whether files can be opened at no cost, so that part of a file can be read."""
+
     def reader(self, names: Sequence[str], most: int) -> Callable[[str], bytes | None]:
         """Return a function that reads these files; they are fetched together now if that is faster."""
         return lambda name: self.read(name, most)

@@ -172,6 +172,8 @@ class LocalStorage(Storage):
             raise too_long(self.where(name), most)
         return data
 
+    is_local = True
+
     @contextmanager
     def local(self, name: str) -> Iterator[IO[bytes] | None]:
         file = None

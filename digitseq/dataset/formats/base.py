@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from hashlib import sha256
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from digitseq.arrays import UInt8Array
 from digitseq.batches import Sample
@@ -19,6 +19,9 @@ from digitseq.png import compressor, encode_png
 
 if TYPE_CHECKING:
     from digitseq.storage.base import Storage
+
+ReadOne: TypeAlias = Callable[[IO[bytes], int], Found]
+"""Reads one image from its shard's open file, by its number in the shard."""
 
 _FEW_SHARDS = 3  # up to this many consecutive missing shards are reported one by one
 _MOST_DIGITS = 16  # of a shard number
@@ -161,6 +164,20 @@ class Format(ABC):
 
     def found_one(self, storage: "Storage", place: Place, number: int) -> Found | None:
         """Return one image, or None if it cannot be read without the rest of its shard."""
+        return None
+
+    def one_reader(self, file: IO[bytes], place: Place, shard: int) -> "ReadOne | None":
+        """
+        Return a function that reads one image of a shard without the rest.
+
+        Args:
+            file: the shard's file, open at its start.
+            place: the split.
+            shard: the number of the shard.
+
+        Returns:
+            The function; None if the shard must be read as a whole, or is not as digitseq writes it.
+        """
         return None
 
     @abstractmethod

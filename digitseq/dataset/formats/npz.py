@@ -5,24 +5,28 @@ Format: numpy's NEP 1 (.npy) in a zip file.
 """
 
 import io
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import repeat
-from typing import IO, Any
+from math import prod
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, UInt8Array
 from digitseq.batches import Sample
 from digitseq.checks import counted, short
-from digitseq.dataset.formats.base import FileShards
+from digitseq.dataset.formats.base import FileShards, ReadOne
 from digitseq.dataset.formats.stored_image import Facts, Found, sample_key
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.tiles import SIDE
 from digitseq.storage.npy import check_members, read_array, read_exactly, read_header
 
+_LOCAL_HEADER = 30
+"""Size of a member's header in a zip file; it ends in the sizes of the name and of the extra field."""
 _NOBODY = -1
 """The writer of a text line without a single writer; also the padding of boxes and glyphs."""
 
@@ -78,6 +82,21 @@ class Npz(FileShards):
                     member.write(array.reshape(-1).view(np.uint8).data)  # in one piece, not copied
         return out.getvalue()
 
+    def one_reader(self, file: IO[bytes], place: Place, shard: int) -> ReadOne | None:
+        names = ("images", *_COLUMNS, *(("masks",) if place.masks else ()))
+        with zipfile.ZipFile(file) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                return None
+            places = {name: _rows_of(file, archive, name, place.size(shard)) for name in names}
+        rest = {name: at for name, at in places.items() if name not in ("images", "masks")}
+
+        def read(file: IO[bytes], row: int) -> Found:
+            columns = {name: [at.read(file, row).tolist()] for name, at in rest.items()}
+            mask = places["masks"].read(file, row) if place.masks else None
+            return _found(columns, 0, shard * SHARD + row, places["images"].read(file, row), mask)
+
+        return read
+
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
         first, size = shard * SHARD, place.size(shard)
         with zipfile.ZipFile(io.BytesIO(data)) as file:
@@ -99,6 +118,42 @@ class Npz(FileShards):
 
 _DIGITS = frozenset("0123456789")
 _COLUMNS = ("labels", "lengths", "widths", "boxes", "glyphs", "writers")
+
+
+class _Rows(NamedTuple):
+    """
+    The rows of an array in a file.
+
+    Attributes:
+        start: where the first one begins in the file.
+        shape: shape of a row.
+        dtype: its dtype.
+    """
+
+    start: int
+    shape: tuple[int, ...]
+    dtype: "np.dtype[Any]"
+
+    def read(self, file: IO[bytes], row: int) -> AnyArray:
+        """Read one row."""
+        size = self.dtype.itemsize * prod(self.shape)
+        file.seek(self.start + row * size)
+        return np.frombuffer(read_exactly(file, size), self.dtype).reshape(self.shape)
+
+
+def _rows_of(file: IO[bytes], archive: zipfile.ZipFile, name: str, size: int) -> _Rows:
+    """Find an array that is stored without compression, after checking its CRC."""
+    info = archive.getinfo(f"{name}.npy")
+    archive.read(info)  # raises BadZipFile if its CRC is wrong
+    with archive.open(info) as member:
+        header = read_header(member, "uUi", None, info.file_size)
+        offset = member.tell()
+    if header.shape[0] != size or header.is_fortran:
+        raise ValueError(f"an array of shape {header.shape}")
+    file.seek(info.header_offset)
+    name_size, extra_size = struct.unpack_from("<HH", read_exactly(file, _LOCAL_HEADER), _LOCAL_HEADER - 4)
+    start = info.header_offset + _LOCAL_HEADER + name_size + extra_size + offset
+    return _Rows(start, header.shape[1:], header.dtype)
 
 
 def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArray:

@@ -7,16 +7,19 @@ Format: POSIX.1-1988 ustar, as webdataset reads it: the files of a sample are ad
 """
 
 import io
+import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import NamedTuple
+from typing import IO, NamedTuple
+
+import numpy as np
 
 from digitseq.batches import Sample
 from digitseq.checks import short
-from digitseq.dataset.formats.base import FileShards, png_encoder
+from digitseq.dataset.formats.base import FileShards, ReadOne, png_encoder
 from digitseq.dataset.formats.stored_image import Found, facts_in, facts_json, sample_key
-from digitseq.dataset.shards import Place
+from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -53,8 +56,43 @@ class WebDataset(FileShards):
         out.write(bytes(-out.tell() % tarfile.RECORDSIZE))
         return out.getvalue()
 
+    def one_reader(self, file: IO[bytes], place: Place, shard: int) -> ReadOne:
+        sizes = np.fromiter(_sizes(file, place, shard), np.int64)
+        starts = np.concatenate([[np.int64(0)], np.cumsum(sizes, dtype=np.int64)])
+
+        def read(file: IO[bytes], row: int) -> Found:
+            file.seek(int(starts[row]))
+            data = file.read(int(starts[row + 1] - starts[row]))
+            (record,) = _records(_plain_members(data))
+            return found_sample(record, place)
+
+        return read
+
     def decode(self, data: bytes, place: Place, shard: int) -> Iterator[Found]:
         return (found_sample(record, place) for record in records_in(data))
+
+
+def _sizes(file: IO[bytes], place: Place, shard: int) -> Iterator[int]:
+    """
+    Yield the size of each sample in a tar file, in bytes, if it is as digitseq writes it.
+
+    Raises:
+        ValueError: it is not.
+    """
+    ends = [_PNG, _TEXT, _JSON, *([_MASK] if place.masks else [])]
+    for number in range(shard * SHARD, shard * SHARD + place.size(shard)):
+        sample = 0
+        for end in ends:
+            header = file.read(_BLOCK)
+            size = int(header[124:135], 8)
+            if header != _header(sample_key(number) + end, size):
+                raise ValueError("not as digitseq writes it")
+            size += -size % _BLOCK
+            file.seek(size, os.SEEK_CUR)
+            sample += _BLOCK + size
+        yield sample
+    if file.read(len(_END)) != _END:
+        raise ValueError("more than its images")
 
 
 class Record(NamedTuple):
@@ -86,12 +124,26 @@ def records_in(data: bytes) -> Iterator[Record]:
         FormatError: the file is cut off, or has members that are not regular files.
         TarError: it is not a tar file.
     """
-    for key, files in groupby(_members(data), lambda member: member[0].partition(".")[0]):
-        members = {name.removeprefix(key): content for name, content in files}
-        png, text, json, mask = (members.pop(end, None) for end in (_PNG, _TEXT, _JSON, _MASK))
-        yield Record(key, png, text, json, mask, ", ".join(members))
+    yield from _records(_members(data))
     if not data.endswith(_END) or len(data) % tarfile.RECORDSIZE:
         raise FormatError("cut off (a tar file ends in zero bytes, at a multiple of 10,240)")
+
+
+def _records(members: Iterable[tuple[str, bytes]]) -> Iterator[Record]:
+    """Yield the samples that some files make up."""
+    for key, files in groupby(members, lambda member: member[0].partition(".")[0]):
+        named = {name.removeprefix(key): content for name, content in files}
+        png, text, json, mask = (named.pop(end, None) for end in (_PNG, _TEXT, _JSON, _MASK))
+        yield Record(key, png, text, json, mask, ", ".join(named))
+
+
+def _plain_members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and contents of files whose headers have been checked."""
+    at = 0
+    while at < len(data):
+        name, size = data[at : data.index(0, at)].decode("ascii"), int(data[at + 124 : at + 135], 8)
+        yield name, data[at + _BLOCK : at + _BLOCK + size]
+        at += _BLOCK + size + -size % _BLOCK
 
 
 def found_sample(record: Record, place: Place) -> Found:
