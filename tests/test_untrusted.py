@@ -33,7 +33,7 @@ from digitseq import (
 from digitseq.dataset.formats.lmdb_pages import Environment, LmdbError
 from digitseq.dataset.formats.parquet_pages import values_in_pages
 from digitseq.errors import DigitSeqError, FormatError, OutputError, SourceError, printable
-from tests import fuzz
+from tests import fuzz, program
 from tests.dataset.libraries import library
 
 _RECIPE = fuzz.RECIPE
@@ -441,14 +441,7 @@ def test_a_named_pipe_is_no_source(tmp_path: Path, name: str) -> None:
 )
 def test_a_device_is_no_input(tmp_path: Path, argv: str) -> None:
     write_dataset(_RECIPE, tmp_path / "data", workers=1)
-    done = subprocess.run(
-        [sys.executable, "-m", "digitseq", *argv.split()],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = program.as_text(program.run(*argv.split(), cwd=tmp_path))
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith("error: /dev/zero")
     assert "Traceback" not in done.stderr
@@ -648,14 +641,7 @@ def test_nothing_foreign_reaches_the_terminal_as_it_is(tmp_path: Path) -> None:
         f"batch out --length {_EVIL} -n 1",
         f"inspect {_EVIL}", f"batch out -n 1 --length 1 --{_EVIL}",
     ):  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-m", "digitseq", *argv.split(" ")],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            check=False,
-        )
+        done = program.as_text(program.run(*argv.split(" "), cwd=tmp_path), errors="surrogateescape")
         said = done.stdout + done.stderr
         wrong = {character for character in said if not character.isprintable() and character != "\n"}
         assert not wrong, (argv, wrong, said)

@@ -151,10 +151,7 @@ def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequen
     """Return a manifest without pixel digests, which are known only at the end."""
     wanted = tuple(name for name in LABEL_FILES if name in labels)
     if not set(wanted) <= set(form.label_files):
-        wrong = next(name for name in wanted if name not in form.label_files)
-        raise ArgumentError(
-            "labels", f"only the format folder can have the label files {wrong}, not {form.name}"
-        )
+        raise ArgumentError("labels", f"only the format folder can have extra label files, not {form.name}")
     splits = tuple(
         Entry(form.folder(own.split, bool(recipe.splits)), own.split, len(own)) for own in recipe.by_split()
     )

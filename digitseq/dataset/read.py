@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.arrays import UInt8Array
-from digitseq.checks import short
+from digitseq.checks import counted, short
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.formats.stored_image import Found, label_of
 from digitseq.dataset.manifest import dataset_storage, finished_manifest
@@ -45,7 +45,7 @@ class DatasetSplit:
         return self.place.images
 
     def __repr__(self) -> str:
-        return f"DatasetSplit({self.storage.where()!r}, {self.place.split}, {len(self):,} images)"
+        return f"DatasetSplit({self.storage.where()!r}, {self.place.split}, {counted(len(self), 'image')})"
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.checks import as_int, choice, short
+from digitseq.checks import as_int, choice, counted, short
 from digitseq.dataset.manifest import read_recipe
 from digitseq.dataset.read import Dataset, DatasetSplit
 from digitseq.errors import ArgumentError, SourceError
@@ -129,7 +129,7 @@ class DigitSequences:
 
     def __repr__(self) -> str:
         width = "natural" if self.recipe.image_width is None else f"{self.recipe.image_width} px"
-        images = f"{len(self):,} images, width {width}, {self.dtype}"
+        images = f"{counted(len(self), 'image')}, width {width}, {self.dtype}"
         return f"DigitSequences({images}, source {self.glyphs.name!r}, split {self.recipe.split!r})"
 
     def __getitem__(self, index: Any) -> tuple[Any, ...]:

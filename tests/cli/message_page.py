@@ -8,14 +8,14 @@ that begins with "$ " is a command; "# " begins a comment; the rest is what the 
 code. Messages that Typer words itself are left out, as they differ between its versions.
 """
 
-import io
 import os
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests import program
 
 PAGE = Path(__file__).with_name("messages.txt")
 
@@ -59,34 +59,11 @@ def make_files(folder: Path) -> None:
 
 
 def run(command: str, folder: Path) -> str:
-    """What a command prints on both streams, and its exit code, run in a copy of this process."""
+    """What a command prints on both streams, and its exit code."""
     command, _, given = command.partition(" < ")
-    output = folder.parent / "output"
-    child = os.fork()
-    if child:
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        text = output.read_text(encoding="utf-8").replace(str(folder), "FOLDER")
-        return f"{text}[exit {code}]\n"
-    try:
-        os.chdir(folder)
-        os.dup2(os.open(given or os.devnull, os.O_RDONLY), 0)
-        target = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(target, 1)
-        os.dup2(target, 2)
-        sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
-        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8")
-        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8")
-        sys.argv = shlex.split(command)
-        from digitseq.cli.app import main
-
-        try:
-            main()
-        except SystemExit as stop:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(stop.code if isinstance(stop.code, int) else 0)
-    finally:
-        os._exit(99)  # never back into the test
+    stdin = Path(folder, given).read_bytes() if given else b""
+    done = program.run(*shlex.split(command)[1:], cwd=folder, stdin=stdin, merged=True)
+    return f"{done.stdout.decode().replace(str(folder), 'FOLDER')}[exit {done.returncode}]\n"
 
 
 def written(page: str, folder: Path) -> str:

@@ -24,6 +24,7 @@ from digitseq.arrays import UInt8Array
 from digitseq.augment.effects import EFFECTS, PRESETS
 from digitseq.cli import app as cli
 from digitseq.recipe import Recipe
+from tests import program
 
 
 def run(
@@ -31,15 +32,19 @@ def run(
 ) -> "subprocess.CompletedProcess[str]":
     """The program as a user runs it."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run(
-        [sys.executable, "-m", "digitseq", *arguments],
-        input=data,
-        capture_output=True,
-        env=os.environ | (env or {}),
-        check=False,
-        timeout=60,
-        **more,
-    )
+    if more:  # what only a new process can be given
+        command = [sys.executable, "-m", "digitseq", *arguments]
+        done = subprocess.run(
+            command,
+            input=data,
+            capture_output=True,
+            env=os.environ | (env or {}),
+            check=False,
+            timeout=60,
+            **more,
+        )
+    else:
+        done = program.run(*arguments, stdin=data, env=os.environ | (env or {}))
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode("latin-1"), done.stderr.decode()

@@ -19,20 +19,15 @@ from digitseq.errors import ArgumentError, FormatError
 from digitseq.glyphs.fetch import fetch
 from digitseq.glyphs.own_glyphs import load
 from digitseq.inspection.selection import Choice
+from tests import program
 from tests.glyphs.idx_files import write_idx
 
 
 def _run(
     *command: str, cwd: Path, environment: dict[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "digitseq", *command],
-        cwd=cwd,
-        env=os.environ | {"TERM": "dumb", "COLUMNS": "100"} | (environment or {}),
-        capture_output=True,
-        encoding="latin-1",
-        check=False,
-    )
+    whole = os.environ | {"TERM": "dumb", "COLUMNS": "100"} | (environment or {})
+    return program.as_text(program.run(*command, cwd=cwd, env=whole), "latin-1")
 
 
 # --- Encodings ------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from digitseq.dataset.formats.base import FileShards
 from digitseq.dataset.label_names import LABEL_FILES
 from digitseq.dataset.shards import Place
 from digitseq.storage.local import LocalStorage
+from tests import program
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
@@ -721,8 +722,7 @@ def test_files_of_labels_can_be_added_later(tmp_path: Path) -> None:
 
 def test_the_commands_take_formats_and_label_files(tmp_path: Path) -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "digitseq", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        return program.as_text(program.run(*arguments, cwd=tmp_path))
 
     common = ("--length", "4", "--source", "builtin", "-n", "12", "--seed", "1", "-q")
     done = run("batch", "a", *common, "--labels", "doctr", "--labels", "yolo")

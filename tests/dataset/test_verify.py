@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from digitseq import FormatError, Recipe, verify_dataset, write_dataset
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.png import decode_png, encode_png
+from tests import program
 
 
 @pytest.fixture
@@ -114,8 +114,7 @@ def test_each_fault_is_found_and_named(
 
 def test_the_command_prints_what_is_wrong_and_batch_mends_it(out: Path, tmp_path: Path) -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "digitseq", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        return program.as_text(program.run(*arguments, cwd=tmp_path))
 
     good = run("verify", "out")
     assert (good.returncode, good.stdout) == (0, "")
