@@ -32,7 +32,7 @@ def _run(
 
 # --- Encodings ------------------------------------------------------------------------------------------
 
-_ENCODINGS = ("ascii", "latin-1", "cp437", "cp1252", "koi8-r", "shift_jis", "gb18030", "utf-8", "utf-16")
+_ENCODINGS = ("ascii", "cp437", "cp1252", "shift_jis", "utf-8", "utf-16")
 _COMMANDS: dict[str, tuple[Sequence[str], int]] = {
     "an error": (("generate", "3x"), 2),
     "an error about a full-width digit": (("generate", "３"), 2),
