@@ -359,7 +359,8 @@ def make_recipe(
         spacing_range: as in Recipe.
         image_width: as in Recipe.
         seed: any integer, or None for a random seed from the operating system.
-        **settings: other fields of Recipe.
+        **settings: other fields of Recipe. The default source is "auto": MNIST if it is available, else the
+            built-in digits.
 
     Returns:
         The recipe.
@@ -367,7 +368,8 @@ def make_recipe(
     Raises:
         ArgumentError: a value is invalid.
     """
-    if isinstance(settings.get("source"), Path):
+    settings.setdefault("source", "auto")
+    if isinstance(settings["source"], Path):
         settings["source"] = os.path.join(".", settings["source"])  # noqa: PTH118 - a Path would drop the "."
     return Recipe(
         sequences=sequences if isinstance(sequences, str) else tuple(sequences),  # type: ignore[arg-type]

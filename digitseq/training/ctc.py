@@ -32,7 +32,7 @@ def ctc_encode(labels: Sequence[str]) -> tuple[IntArray, IntArray]:
 
     Returns:
         Targets int64 (digits of all labels,), concatenated, classes 1 to 10; and their lengths
-        int64 (labels,). PyTorch's ``CTCLoss`` takes both unchanged.
+        int64 (labels,): numpy arrays, which ``torch.from_numpy`` converts for PyTorch's ``CTCLoss``.
 
     Raises:
         ArgumentError: a label contains anything but digits, or is empty.

@@ -1,6 +1,7 @@
 """The images of a dataset, rendered on demand instead of read from files."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -308,7 +309,7 @@ def _opened(
             f"the dataset was made from other glyphs than those of {glyphs.name!r}",
             hint="pass source=PATH, the path of the original glyphs",
         )
-    return recipe, glyphs.choose(recipe.split)
+    return replace(recipe, source=glyphs.name), glyphs.choose(recipe.split)
 
 
 def _stacked(drawn: _Drawn, samples: list[dict[str, Any]]) -> _Drawn:

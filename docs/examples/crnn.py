@@ -57,7 +57,7 @@ def main() -> None:
     """Train, read, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=90_000)
-    parser.add_argument("--source", default="mnist")
+    parser.add_argument("--source", default="auto")
     parser.add_argument("--page", default="")
     wanted = parser.parse_args()
 

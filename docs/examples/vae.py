@@ -76,7 +76,7 @@ def main() -> None:
     """Train both, draw, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=120_000)
-    parser.add_argument("--source", default="mnist")
+    parser.add_argument("--source", default="auto")
     parser.add_argument("--sheet", default="")
     wanted = parser.parse_args()
     torch.manual_seed(0)
