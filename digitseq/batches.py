@@ -104,8 +104,9 @@ def draw_batches(
         masks: also render the instance masks.
     """
     indices = np.arange(len(recipe), dtype=np.int64) if indices is None else indices
-    widest_px = recipe.image_width or recipe.longest * (SIDE + max(0, recipe.spacing_range[1]))
-    largest = SIDE * max(widest_px, SIDE * recipe.longest)  # bytes per image: of its pixels or of its glyphs
+    largest = SIDE * max(
+        recipe.widest_px, SIDE * recipe.longest
+    )  # bytes per image: of its pixels or of its glyphs
     step = max(1, min(_BATCH, _BATCH_BYTES // largest))
     for start in range(0, len(indices), step):
         check()

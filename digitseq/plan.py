@@ -18,7 +18,7 @@ from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
 from digitseq.glyphs.writers import check_writers, draw_in_one_hand
 from digitseq.labels import digit_matrix, draw_labels
 from digitseq.random_purposes import Purpose
-from digitseq.recipe import ANY_DIGIT, MAX_WIDTH_PX, Recipe
+from digitseq.recipe import MAX_WIDTH_PX, Recipe
 
 _CHECKED = 256  # sequences checked at a time, to bound memory
 
@@ -113,7 +113,8 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     else:
         left, extent = line_up(tiles.ink_width[seen], gaps, inside, _reaches(tiles, seen))
     if recipe.image_width is None:
-        widths = extent
+        widths = extent + 2 * recipe.margin
+        left += recipe.margin
     else:
         widths = np.full(len(digits), recipe.image_width, np.int64)
         left += _margin(recipe.align, widths - extent, words[:, -1])[:, None]
@@ -226,13 +227,13 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
         for first in range(0, len(lines), _CHECKED):
             check_lines(recipe, *digit_matrix(lines[first : first + _CHECKED]), glyphs)
         return
-    widest = str(int(glyphs.widest_ink.argmax()))
-    pattern = recipe.pattern or ANY_DIGIT * recipe.longest
-    if ANY_DIGIT in pattern:
-        need_digits(glyphs, np.arange(10, dtype=np.int64))
-        if recipe.writer == "same":  # a label may contain any digits
-            check_writers(glyphs, np.arange(10, dtype=np.int64)[None])
-    check_lines(recipe, *digit_matrix([pattern.replace(ANY_DIGIT, widest)]), glyphs)
+    space = recipe.label_space
+    possible = np.array(list(map(int, space.digits)), np.int64)
+    need_digits(glyphs, possible)
+    if recipe.writer == "same":  # a label may contain any of them
+        check_writers(glyphs, possible[None])
+    for label in space.widest(glyphs.widest_ink):
+        check_lines(recipe, *digit_matrix([label]), glyphs)
 
 
 def line_up(

@@ -8,13 +8,17 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from digitseq.augment.effects import Augment, preset
 from digitseq.checks import as_int, choice, counted, integer, integers, short
 from digitseq.errors import ArgumentError
+from digitseq.label_templates import parse_lengths, parse_patterns
 from digitseq.sequence import MAX_DIGITS, sequence_text
 from digitseq.splits import SPLITS
+
+if TYPE_CHECKING:
+    from digitseq.label_space import LabelSpace
 
 SIDE_PX = 28
 MAX_WIDTH_PX = 1_000_000
@@ -22,7 +26,6 @@ MAX_WIDTH_PX = 1_000_000
 
 MAX_IMAGES = 10**15
 """Maximum number of images of a recipe, and maximum index."""
-ANY_DIGIT = "#"
 
 SpacingFrom: TypeAlias = Literal["ink", "tile", "contour"]
 Writer: TypeAlias = Literal["mixed", "same"]
@@ -48,10 +51,11 @@ class Recipe:
         seed: any integer.
         sequences: strings of digits 0–9; leading zeros are kept. Image i shows sequence i; the sequences are
             repeated if there are more images.
-        length: (min, max) digits, inclusive, or one number. The length and each digit are uniformly random.
-        pattern: fixed digits, and # for each random digit: "0#0########".
-        unique: never repeat a label, not even across splits. Up to 18 digits, all possible labels are then
-            equally likely.
+        length: (min, max) digits, inclusive, or one number; the length and each digit are uniformly random. A
+            text such as "3,8" or "3-5,8" stands for patterns of these lengths.
+        pattern: fixed digits, # for any digit, and brackets for some digits: "0#[1-9]####". Several patterns
+            are equally likely, unless they end in a weight: ("####:3", "[13579]##").
+        unique: never repeat a label, not even across splits. Up to 10¹⁸ possible labels are equally likely.
         count: number of images; by default, one per sequence.
         splits: split → count, for a dataset of several splits, which share no glyphs; images are numbered
             across splits.
@@ -65,6 +69,7 @@ class Recipe:
         augment: an Augment, the name of a preset, or None for no augmentation.
         align: position of the line in a wider image: "center", "left", "right" or "random".
         invert: black digits on white.
+        margin: blank px at both ends of each line, if there is no image_width.
 
     Raises:
         ArgumentError: a value is invalid; the ``argument`` attribute names it.
@@ -78,8 +83,8 @@ class Recipe:
     image_width: int | None
     seed: int
     sequences: tuple[str, ...] = ()
-    length: tuple[int, int] | int | None = None
-    pattern: str | None = None
+    length: tuple[int, int] | int | str | None = None
+    pattern: str | tuple[str, ...] | None = None
     unique: bool = False
     count: int | None = None
     splits: tuple[tuple[str, int], ...] = ()
@@ -91,6 +96,7 @@ class Recipe:
     invert: bool = False
     writer: str = "mixed"
     augment: Augment | str | None = None
+    margin: int = 0
 
     def __post_init__(self) -> None:
         # A frozen dataclass can normalise its fields only through object.__setattr__.
@@ -101,6 +107,11 @@ class Recipe:
         put(self, "spacing_range", _spacing_range(self.spacing_range))
         if self.image_width is not None:
             put(self, "image_width", integer("image_width", self.image_width, 1, MAX_WIDTH_PX))
+        put(self, "margin", integer("margin", self.margin, 0, MAX_WIDTH_PX))
+        if self.margin and self.image_width is not None:
+            raise ArgumentError(
+                "margin", "only lines of natural width have a margin; use align with an image_width"
+            )
         put(self, "seed", integer("seed", self.seed))
         if self.seed.bit_length() > _SEED_BITS:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
@@ -128,10 +139,17 @@ class Recipe:
                 kinds[-1] if kinds else "sequences",
                 f"expected one of sequences, length and pattern, got {' and '.join(kinds) or 'none of them'}",
             )
+        put = object.__setattr__
+        if isinstance(self.length, str) and not self.length.isdigit():
+            ranges = parse_lengths(self.length)
+            put(self, "length", ranges[0] if len(ranges) == 1 else None)
+            if len(ranges) > 1:
+                put(self, "pattern", tuple("#" * n for low, high in ranges for n in range(low, high + 1)))
         if self.length is not None:
-            object.__setattr__(self, "length", integers("length", self.length, 1, MAX_DIGITS))
+            put(self, "length", integers("length", self.length, 1, MAX_DIGITS))
         if self.pattern is not None:
-            _check_pattern(self.pattern)
+            put(self, "pattern", parse_patterns(self.pattern))
+            self.label_space  # noqa: B018 - checks the patterns
 
     def _check_count(self) -> None:
         put = object.__setattr__
@@ -170,12 +188,15 @@ class Recipe:
         >>> Recipe(length=(1, 3), count=5, spacing_range=(0, 0), image_width=None, seed=1).label_count()
         1110
         """
-        if self.lengths is not None:
-            low, high = self.lengths
-            return int((10 ** (high + 1) - 10**low) // 9)  # sum of a geometric series
-        if self.pattern is not None:
-            return int(10 ** self.pattern.count(ANY_DIGIT))
-        return len(set(self.sequences))
+        return len(set(self.sequences)) if self.sequences else self.label_space.label_count
+
+    @property
+    def label_space(self) -> "LabelSpace":
+        """The labels that are sampled, if there are no sequences."""
+        from digitseq.label_space import label_space  # slow to import, because of numpy
+
+        patterns = (self.pattern,) if isinstance(self.pattern, str) else self.pattern or ("#",)
+        return label_space(self.lengths, patterns, self.unique)
 
     @property
     def settings(self) -> Augment | None:
@@ -190,16 +211,17 @@ class Recipe:
     @property
     def longest(self) -> int:
         """Maximum number of digits of a label."""
-        if self.lengths is not None:
-            return self.lengths[1]
-        return len(self.pattern) if self.pattern is not None else max(map(len, self.sequences))
+        if self.sequences:
+            return max(map(len, self.sequences))
+        return self.lengths[1] if self.lengths is not None else int(self.label_space.lengths.max())
 
     @property
     def widest_px(self) -> int:
         """Upper bound of the image width in px: ``image_width``, or the longest label in whole tiles."""
         if self.image_width is not None:
             return self.image_width
-        return SIDE_PX * self.longest + max(self.spacing_range[1], 0) * (self.longest - 1)
+        line_px = SIDE_PX * self.longest + max(self.spacing_range[1], 0) * (self.longest - 1)
+        return line_px + 2 * self.margin
 
     def changed(self, **changes: Any) -> "Recipe":
         """
@@ -254,13 +276,17 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON types; `from_dict` restores it."""
+        stated = asdict(self)
+        if not self.margin:  # datasets without a margin have the same manifest as ever
+            del stated["margin"]
         return (
             {"format": RECIPE_FORMAT}
-            | asdict(self)
+            | stated
             | {
                 "spacing_range": list(self.spacing_range),
                 "sequences": list(self.sequences),
                 "length": None if self.lengths is None else list(self.lengths),
+                "pattern": list(self.pattern) if isinstance(self.pattern, tuple) else self.pattern,
                 "splits": dict(self.splits),
                 "augment": None if self.settings is None else self.settings.to_dict(),
             }
@@ -324,18 +350,6 @@ def _spacing_range(value: Any) -> tuple[int, int]:
             "spacing_range", f"expected at most {MAX_WIDTH_PX} px in either direction, got {short(value)}"
         )
     return minimum, maximum
-
-
-def _check_pattern(pattern: Any) -> None:
-    allowed = "0123456789" + ANY_DIGIT
-    wrong = [p for p in range(len(pattern)) if pattern[p] not in allowed] if isinstance(pattern, str) else [0]
-    if pattern == "":
-        raise ArgumentError("pattern", "expected digits 0–9 and #, got an empty string")
-    if wrong:
-        where = f"{pattern[wrong[0]]!r} at position {wrong[0] + 1} of " if isinstance(pattern, str) else ""
-        raise ArgumentError("pattern", f"expected digits 0–9 and #, got {where}{short(pattern)}")
-    if len(pattern) > MAX_DIGITS:
-        raise ArgumentError("pattern", f"expected at most {MAX_DIGITS} digits, got {len(pattern)}")
 
 
 def _count(argument: str, value: Any) -> int:

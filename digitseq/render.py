@@ -31,7 +31,7 @@ class Renderer:
         *,
         invert: bool = False,
         out: AnyArray | None = None,
-        masks: bool = False,
+        masks: bool | UInt8Array = False,
     ) -> tuple[AnyArray, UInt8Array | None]:
         """
         Render a plan to arrays that are independent of the canvas.
@@ -41,7 +41,7 @@ class Renderer:
             dtype: uint8 (0 to 255) or float32 (0.0 to 1.0, exactly k/255 rounded once).
             invert: black digits on white.
             out: array of this dtype to write to, (images, 28, widest).
-            masks: also return instance masks.
+            masks: also return instance masks, in a new array or in this one, (images, 28, widest).
 
         Returns:
             The images, ``out`` or a new array; and the masks, as `compose` returns them.
@@ -62,17 +62,17 @@ class Renderer:
             np.copyto(out, canvas)
         return out, mask
 
-    def compose(self, plan: Plan, masks: bool = False) -> tuple[UInt8Array, UInt8Array | None]:
+    def compose(self, plan: Plan, masks: bool | UInt8Array = False) -> tuple[UInt8Array, UInt8Array | None]:
         """
         Render a plan on the canvas, white on black.
 
         Args:
             plan: the plan.
-            masks: also return instance masks.
+            masks: also return instance masks, in a new array or in this one, (images, 28, widest).
 
         Returns:
             uint8 (images, 28, widest), a view of the canvas that is valid until the next call; and the masks,
-            a new array of the same shape and dtype, or None: 0 without ink, k where the ink of the k-th digit
+            an array of the same shape and dtype, or None: 0 without ink, k where the ink of the k-th digit
             is the strongest (the leftmost of equals), before the effects on whole lines.
 
         Raises:
@@ -90,22 +90,25 @@ class Renderer:
         ink = plan.tiles.at_left_edge(plan.tile_rows)  # (images, digits, 28, 28)
         if plan.inside is not None:
             ink[~plan.inside] = 0
-        if masks and ink.shape[1] > MASK_DIGITS:
-            problem = f"expected lines of at most {MASK_DIGITS} digits, got {ink.shape[1]:,}"
-            raise ArgumentError("masks", problem)
         mask = None
+        if masks is not False:
+            if ink.shape[1] > MASK_DIGITS:
+                problem = f"expected lines of at most {MASK_DIGITS} digits, got {ink.shape[1]:,}"
+                raise ArgumentError("masks", problem)
+            mask = np.empty((images, SIDE, width), np.uint8) if masks is True else masks
         if plan.overlapping:
-            mask = _overlap(plan, ink, canvas, masks)
+            _overlap(plan, ink, canvas, mask)
         else:
             _place(plan, ink, canvas)
-            if masks:  # each column belongs to one digit
-                mask = self._is_inked(canvas) * _digit_of_columns(plan, pitch)[:, None]
+            if mask is not None:  # each column belongs to one digit
+                inked, numbers = self._is_inked(canvas)[:, :, :width], _digit_of_columns(plan, width)
+                np.multiply(inked, numbers[:, None], out=mask)
         drawn = canvas[:, :, :width]
         if plan.augment is not None and plan.augment.has("line"):
             from digitseq.augment.line_effects import rough_lines  # slow to import and rarely needed
 
             rough_lines(drawn, plan.augment, plan.starts, plan.widths_px)
-        return drawn, None if mask is None else mask[:, :, :width]
+        return drawn, mask
 
     def _is_inked(self, canvas: UInt8Array) -> UInt8Array:
         """Return 1 where a canvas has ink and 0 elsewhere, valid until the next call."""
@@ -122,28 +125,30 @@ def _place(plan: Plan, ink: UInt8Array, canvas: UInt8Array) -> None:
         windows[every, plan.left_px[:, position]] = ink[:, position]
 
 
-def _overlap(plan: Plan, ink: UInt8Array, canvas: UInt8Array, masks: bool) -> UInt8Array | None:
-    """Write the digits of a plan so that the stronger ink wins; return the masks, if asked for."""
+def _overlap(plan: Plan, ink: UInt8Array, canvas: UInt8Array, mask: UInt8Array | None) -> None:
+    """Write the digits of a plan so that the stronger ink wins; write the masks, if asked for."""
     every, windows = np.arange(len(plan), dtype=np.int64), _windows(canvas)
-    mask = np.zeros(canvas.shape, np.uint8) if masks else None
-    mask_windows = windows if mask is None else _windows(mask)
+    numbers = np.zeros(canvas.shape if mask is not None else (0, SIDE, SIDE), np.uint8)
+    number_windows = _windows(numbers)
     for position in range(ink.shape[1]):
         place, own = (every, plan.left_px[:, position]), ink[:, position]
         under = windows[place]
         windows[place] = np.maximum(own, under)
         if mask is not None:
-            numbers = mask_windows[place]
-            np.copyto(numbers, np.uint8(position + 1), where=own > under)
-            mask_windows[place] = numbers
-    return mask
+            before = number_windows[place]
+            np.copyto(before, np.uint8(position + 1), where=own > under)
+            number_windows[place] = before
+    if mask is not None:
+        np.copyto(mask, numbers[:, :, : mask.shape[2]])
 
 
 def _digit_of_columns(plan: Plan, width: int) -> UInt8Array:
     """Return the number of digits that begin at or before each column: uint8 (images, width)."""
-    columns = np.arange(width, dtype=np.int32)
+    kind = np.dtype(np.int16 if width < 1 << 15 else np.int32)  # narrow integers are compared faster
+    columns = np.arange(width, dtype=kind)
     numbers = np.zeros((len(plan), width), np.uint8)
-    for left in plan.left_px.astype(np.int32).T:
-        numbers += columns >= left[:, None]
+    for left in plan.left_px.astype(kind).T:
+        numbers += (columns >= left[:, None]).view(np.uint8)
     return numbers
 
 

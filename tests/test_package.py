@@ -22,9 +22,9 @@ _PACKAGE = _ROOT / "digitseq"
 # From the top down: a room may import from the rooms below it, and from its own.
 _ROOMS = (
     "__main__", "cli", "__init__", "api", "inspection", "training", "dataset", "picture", "png", "batches",
-    "render", "plan", "labels", "recipe", "augment", "environment", "glyphs", "splits", "sequence", "streams",
-    "random_purposes", "storage", "json_fields", "progress_protocol", "interrupts", "extras", "checks",
-    "arrays", "errors", "version",
+    "render", "plan", "labels", "recipe", "label_space", "label_templates", "augment", "environment",
+    "glyphs", "splits", "sequence", "streams", "random_purposes", "storage", "json_fields",
+    "progress_protocol", "interrupts", "extras", "checks", "arrays", "errors", "version",
 )  # fmt: skip
 
 

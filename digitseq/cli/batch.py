@@ -38,7 +38,10 @@ class Labels:
     ] = None
     length: Annotated[
         str | None,
-        typer.Option(help="Random digits per label: 4, or a range such as 3-6.", rich_help_panel=_LABELS),
+        typer.Option(
+            help="Random digits per label: 4, a range such as 3-6, or a list such as 3,8.",
+            rich_help_panel=_LABELS,
+        ),
     ] = None
     sequences: Annotated[
         str | None,
@@ -49,9 +52,11 @@ class Labels:
         ),
     ] = None
     pattern: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help='Fixed digits, and # for each random digit, such as "0#0########".', rich_help_panel=_LABELS
+            help='Fixed digits, # for any digit and brackets for some, such as "0#[1-9]####"; repeatable, '
+            '":3" at the end makes one three times as likely.',
+            rich_help_panel=_LABELS,
         ),
     ] = None
     unique: Annotated[
@@ -68,8 +73,8 @@ class Labels:
         if self.sequence is not None and self.sequences is not None:
             raise typer.BadParameter(_ONE_OF)
         given: dict[str, Any] = {
-            "length": None if self.length is None else values.length_range(self.length),
-            "pattern": self.pattern,
+            "length": None if self.length is None else values.lengths(self.length),
+            "pattern": tuple(self.pattern) if self.pattern else None,
             "unique": self.unique,
             "sequences": None if self.sequence is None else (self.sequence,),
         }
@@ -100,6 +105,16 @@ class Counts:
     test: Annotated[int | None, typer.Option(help="Images in the test split.", rich_help_panel=_HOW_MANY)] = (
         None
     )
+
+    def given(self) -> dict[str, int]:
+        """Return option → count for the options given."""
+        counts = {
+            "-n": self.count,
+            "--train": self.train,
+            "--validation": self.validation,
+            "--test": self.test,
+        }
+        return {option: count for option, count in counts.items() if count is not None}
 
     def for_recipe(self) -> dict[str, Any]:
         """Return the given options as fields of a recipe."""
@@ -227,7 +242,7 @@ def batch(
     """
     part = None if running.part is None else values.part(running.part)
     given = what.for_recipe() | counts.for_recipe()
-    _check(out, given, drawing, files)
+    _check(out, given, counts, drawing, files)
     if not running.dry_run:
         console.if_stopped(f"no new shard was finished; {RESUME}")
     with console.progress(quiet) as progress:
@@ -271,13 +286,15 @@ def batch(
     _print_summary(summary, recipe, glyphs, time.monotonic() - start, as_json, quiet, running.finish)
 
 
-def _check(out: str, given: dict[str, Any], drawing: Drawing, files: Files) -> None:
+def _check(out: str, given: dict[str, Any], counts: Counts, drawing: Drawing, files: Files) -> None:
     if out == "":
         raise typer.BadParameter("OUT: expected a folder, got an empty string; use . for the current folder")
     if drawing.split is not None and given.get("splits"):
         raise typer.BadParameter("--split cannot be combined with --train, --validation or --test")
     if files.format_ is not None:
         choice("format", files.format_, tuple(FORMATS))
+    if (numbers := counts.given()) and not any(numbers.values()):
+        raise typer.BadParameter(f"{next(iter(numbers))}: expected at least 1 image, got 0")
     for name in files.labels or ():
         choice("labels", name, LABEL_FILES)
     kinds = len(given.keys() & {"sequences", "length", "pattern"})

@@ -109,6 +109,12 @@ class Drawing:
             rich_help_panel=_LAYOUT,
         ),
     ] = None
+    margin: Annotated[
+        int | None,
+        typer.Option(
+            help="Blank px at both ends of the line, with --width auto (default: 0).", rich_help_panel=_LAYOUT
+        ),
+    ] = None
     align: Annotated[
         Align | None,
         typer.Option(
@@ -158,7 +164,7 @@ class Drawing:
         """
         given = {
             name: getattr(self, name)
-            for name in ("seed", "split", "spacing_from", "align", "invert", "writer")
+            for name in ("seed", "split", "spacing_from", "margin", "align", "invert", "writer")
             if getattr(self, name) is not None
         }
         if self.width is not None:

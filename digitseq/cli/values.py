@@ -56,6 +56,11 @@ def length_range(text: str) -> tuple[int, int]:
     raise ArgumentError("length", f"expected 1 to {MAX_DIGITS:,} digits, such as 4 or 3-6, got {text!r}")
 
 
+def lengths(text: str) -> tuple[int, int] | str:
+    """Parse a number of digits or a range; a list of them stays a text, as a Recipe takes it."""
+    return text if "," in text else length_range(text)
+
+
 def part(text: str) -> tuple[int, int]:
     """Parse a part, such as 3/16."""
     number, _, of = text.partition("/")

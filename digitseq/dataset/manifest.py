@@ -97,8 +97,14 @@ class Manifest:
         ]
 
     def is_of(self, recipe: Recipe, glyphs: GlyphSet) -> bool:
-        """Return whether it describes a recipe and its glyphs."""
-        return self.recipe == recipe and self.digest == glyphs.digest
+        """Return whether it describes a recipe and its glyphs, or the first images of such a recipe."""
+        return self.digest == glyphs.digest and (self.recipe == recipe or self._begins(recipe))
+
+    def _begins(self, recipe: Recipe) -> bool:
+        """Return whether a recipe has the same images and more of them."""
+        if self.recipe.splits or recipe.splits or len(recipe) <= len(self.recipe):
+            return False
+        return replace(recipe, count=len(self.recipe)) == self.recipe
 
     def is_same(self, other: "Manifest") -> bool:
         """Return whether another manifest describes the same images in the same format."""
@@ -108,6 +114,10 @@ class Manifest:
             other.digest,
             other.format,
         )
+
+    def grows_to(self, other: "Manifest") -> bool:
+        """Return whether another manifest describes the same images and more of them."""
+        return self._begins(other.recipe) and replace(self, recipe=other.recipe).is_same(other)
 
     def owns(self, name: str) -> bool:
         """Return whether a file name belongs to the dataset, including temporary files."""

@@ -36,9 +36,15 @@ def refuse_others(
                 "nothing was written",
                 hint="choose an empty folder",
             )
-    elif not found.is_same(manifest) and not force:
+    elif not found.is_same(manifest) and not found.grows_to(manifest) and not force:
+        reason = ""
+        if found.recipe.splits and manifest.recipe.splits:
+            same = found.recipe.changed(count=1) == manifest.recipe.changed(count=1)
+            reason = (
+                "; images are numbered across splits, so a dataset with splits cannot grow" if same else ""
+            )
         raise OutputError(
-            f"{storage.where()} holds a dataset of {_difference(found, manifest)}",
+            f"{storage.where()} holds a dataset of {_difference(found, manifest)}{reason}",
             hint="choose another folder, or pass force=True to replace it",
         )
 
@@ -73,6 +79,13 @@ def _difference(found: Manifest, manifest: Manifest) -> str:
 def begin(job: Job) -> None:
     """Write the unfinished manifest, so that a run of another recipe is refused."""
     found = known_manifest(job.storage)
+    if found is not None and found.grows_to(job.manifest):
+        job.storage.put(UNFINISHED, job.manifest.to_json())
+        job.storage.remove(MANIFEST)  # from now on, the images are not those that it describes
+        for name in sorted(filter(found.owns, job.storage.files())):
+            if not job.manifest.owns(name):  # the names of a format can depend on the number of shards
+                job.storage.remove(name)
+        return
     if found is None or not found.is_same(job.manifest) or found.labels != job.manifest.labels:
         job.storage.put(UNFINISHED, job.manifest.to_json())
 

@@ -15,7 +15,7 @@ from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.report import Report
 from digitseq.inspection.spacing_report import stated_gaps
 from digitseq.inspection.table import Table
-from digitseq.recipe import ANY_DIGIT
+from digitseq.label_templates import ANY_DIGIT
 from digitseq.sequence import MAX_DIGITS
 
 Order: TypeAlias = Literal["random", "first", "widest", "touching", "worst"]

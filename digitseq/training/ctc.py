@@ -14,7 +14,7 @@ import numpy as np
 from digitseq.arrays import AnyArray, IntArray
 from digitseq.checks import counted, integer, short
 from digitseq.errors import ArgumentError
-from digitseq.recipe import ANY_DIGIT, Recipe
+from digitseq.recipe import Recipe
 from digitseq.training.collate import checked_labels
 
 BLANK = 0
@@ -148,10 +148,4 @@ def _hardest(recipe: Recipe) -> Sequence[str]:
     """Return labels, one of which needs as many frames as any label of the recipe."""
     if recipe.sequences:
         return recipe.sequences
-    if recipe.pattern is None:
-        return ["0" * recipe.longest]
-    label = ""
-    for place, character in enumerate(recipe.pattern):  # a free digit repeats the one before it
-        behind = recipe.pattern[place + 1 :].lstrip(ANY_DIGIT)[:1] or "0"
-        label += character if character != ANY_DIGIT else label[-1:] or behind
-    return [label]
+    return list(recipe.label_space.hardest())

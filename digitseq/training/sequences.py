@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, IntArray
+from digitseq.arrays import AnyArray, IntArray, UInt8Array
 from digitseq.checks import as_int, choice, counted, short
 from digitseq.dataset.manifest import read_recipe
 from digitseq.dataset.read import Dataset, DatasetSplit
@@ -180,7 +180,8 @@ class DigitSequences:
         Args:
             size: images per batch; the last batch may have fewer.
             out: (size, 28, width) of the dtype, C-contiguous. Each batch overwrites it, and the images
-                yielded are a view of it. Allocating new memory costs more than rendering.
+                yielded are a view of it; masks are overwritten too. Allocating new memory costs more than
+                rendering.
 
         Yields:
             The same as a slice.
@@ -200,8 +201,10 @@ class DigitSequences:
                     "out", f"expected a C-contiguous {self.dtype} array {shape}, got {out.dtype} {out.shape}"
                 )
         renderer = Renderer()
+        masks = None if out is None or not self._masks else np.empty(out.shape, np.uint8)
         for first in range(0, len(self), size):
-            yield self._batch(np.arange(first, min(first + size, len(self)), dtype=np.int64), renderer, out)
+            indices = np.arange(first, min(first + size, len(self)), dtype=np.int64)
+            yield self._batch(indices, renderer, out, masks)
 
     def _numbers(self, indices: Any) -> IntArray:
         numbers = range(len(self))
@@ -213,9 +216,21 @@ class DigitSequences:
             ) from None
         return np.array(wanted, np.int64)
 
-    def _draw(self, indices: IntArray, renderer: Renderer, into: AnyArray | None = None) -> _Drawn:
+    def _draw(
+        self,
+        indices: IntArray,
+        renderer: Renderer,
+        into: AnyArray | None = None,
+        masks: UInt8Array | None = None,
+    ) -> _Drawn:
         plan = make_plan(self.recipe, indices, self.glyphs)
-        images, mask = renderer.draw(plan, self.dtype, invert=self.recipe.invert, out=into, masks=self._masks)
+        images, mask = renderer.draw(
+            plan,
+            self.dtype,
+            invert=self.recipe.invert,
+            out=into,
+            masks=self._masks if masks is None else masks,
+        )
         boxes = None
         if self._boxes:
             boxes = plan.boxes()
@@ -223,10 +238,16 @@ class DigitSequences:
                 boxes[~plan.inside] = -1
         return _Drawn(images, label_texts(plan.digits), plan.widths_px, boxes, mask)
 
-    def _batch(self, indices: IntArray, renderer: Renderer, out: AnyArray | None = None) -> tuple[Any, ...]:
+    def _batch(
+        self,
+        indices: IntArray,
+        renderer: Renderer,
+        out: AnyArray | None = None,
+        masks: UInt8Array | None = None,
+    ) -> tuple[Any, ...]:
         """Return some images as a batch."""
         into = None if out is None else out[: len(indices)]
-        drawn = self._draw(indices, renderer, into)
+        drawn = self._draw(indices, renderer, into, None if masks is None else masks[: len(indices)])
         if self._transform is not None and len(indices):
             if self._input == "batch":
                 drawn = drawn._replace(images=self._on_batch(drawn.images))

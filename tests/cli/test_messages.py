@@ -343,7 +343,7 @@ def test_one_thing_is_not_counted_as_several(tmp_path: Path) -> None:
     command = ("batch", "out", "-n", "1", "--length", "2", "--seed", "1", "--source", "builtin")
     assert "note: 1 image written" in _run(*command, cwd=tmp_path).stderr
     assert "; 1 already written" in _run(*command, cwd=tmp_path).stderr
-    (tmp_path / "out/labels.csv").write_text("filename,label\r\n")
+    (tmp_path / "out/labels.csv").write_text("filename,label\n")
     done = _run("verify", "out", cwd=tmp_path)
     assert "error: out: 1 problem found" in done.stderr
 

@@ -36,7 +36,8 @@ def test_a_flat_dataset_is_laid_out_as_promised(tmp_path: Path) -> None:
     assert sorted(tree) == sorted([*images, "labels.csv", "metadata.jsonl", "dataset.json"])
     live = DigitSequences(recipe, boxes=True)
 
-    assert tree["labels.csv"].endswith(b"\r\n")
+    assert tree["labels.csv"].endswith(b"\n")
+    assert b"\r" not in tree["labels.csv"]
     with (tmp_path / "out" / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     facts = [json.loads(line) for line in tree["metadata.jsonl"].decode().splitlines()]
@@ -196,7 +197,7 @@ def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(tmp_
     (images / "000" / "000008.png").write_bytes(b"")
     (images / "000" / "000009.png").write_bytes((images / "000" / "000010.png").read_bytes())
     shutil.rmtree(images / "001")
-    (tmp_path / "labels.csv").write_text("filename,label\r\n")
+    (tmp_path / "labels.csv").write_text("filename,label\n")
     (tmp_path / "dataset.json").unlink()
     with pytest.raises(OutputError, match="is not a digitseq dataset"):
         write_dataset(recipe, tmp_path, workers=1)  # without a manifest it could be anybody's

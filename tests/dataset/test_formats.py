@@ -634,7 +634,8 @@ def test_force_sweeps_what_a_kill_left_in_folders_of_the_old_format(tmp_path: Pa
 def test_a_dry_run_says_the_format_of_what_is_there(tmp_path: Path) -> None:
     write_dataset(_recipe(count=5), tmp_path, format="npz", workers=1)
     assert outline(_recipe(count=5), out=tmp_path)["format"] == "npz"
-    assert outline(_recipe(count=6), out=tmp_path)["format"] == "folder"
+    assert outline(_recipe(count=6), out=tmp_path)["format"] == "npz"  # it would grow
+    assert outline(_recipe(count=4), out=tmp_path)["format"] == "folder"
     assert outline(_recipe(count=5), out=tmp_path, format="webdataset")["format"] == "webdataset"
 
 
@@ -758,3 +759,67 @@ def test_all_folders_that_files_of_a_shard_go_through_are_swept(name: str) -> No
             while folder != top:
                 assert folder in swept, file
                 folder = folder.rpartition("/")[0]
+
+
+# --- Growing ----------------------------------------------------------------------------------------------
+
+
+@_ALL
+@pytest.mark.parametrize("sizes", [(20, 50), (950, 1_100), (1_000, 1_040)])
+def test_a_flat_dataset_grows(tmp_path: Path, name: str, sizes: tuple[int, int]) -> None:
+    few, many = (_recipe(count=size, unique=True) for size in sizes)
+    labels = ["masks"] if name != "folder" else ["masks", "coco", "yolo"]
+    write_dataset(few, tmp_path / "out", format=name, labels=labels, workers=1)
+    summary = write_dataset(many, tmp_path / "out", workers=1)  # the format and the labels stay
+    write_dataset(many, tmp_path / "direct", format=name, labels=labels, workers=1)
+    assert _tree(tmp_path / "out") == _tree(tmp_path / "direct")
+    assert summary.images == sizes[1]
+    assert list(verify_dataset(tmp_path / "out")) == []
+    with pytest.raises(
+        OutputError, match=rf"another recipe \(count: expected {sizes[0]}, found {sizes[1]}\)"
+    ):
+        write_dataset(few, tmp_path / "out", workers=1)
+
+
+@_ALL
+def test_a_dataset_that_was_growing_when_it_was_killed_is_finished(tmp_path: Path, name: str) -> None:
+    few, many, out = _recipe(count=1_020), _recipe(count=2_100), tmp_path / "out"
+    write_dataset(few, out, format=name, workers=1)
+    with pytest.raises(RuntimeError, match="killed"):
+        write_dataset(many, out, workers=1, progress=_killed)
+    assert not (out / "dataset.json").exists()
+    with pytest.raises(FormatError, match="not a finished dataset"):
+        read_dataset(out)
+    write_dataset(many, out, workers=1)
+    write_dataset(many, tmp_path / "direct", format=name, workers=1)
+    assert _tree(out) == _tree(tmp_path / "direct")
+
+
+def _killed(stage: str, done: int, total: int, size: int) -> None:
+    if stage == "write" and done >= 1_000:
+        raise RuntimeError("killed")
+
+
+def test_parts_grow_a_dataset_too(tmp_path: Path) -> None:
+    few, many, out = _recipe(count=900), _recipe(count=2_500), tmp_path / "out"
+    write_dataset(few, out, format="npz", workers=1)
+    for part in (2, 1):
+        write_dataset(many, out, part=(part, 2), workers=1)
+    write_dataset(many, tmp_path / "direct", format="npz", workers=1)
+    assert _tree(out) == _tree(tmp_path / "direct")
+
+
+def test_what_does_not_grow_is_told(tmp_path: Path) -> None:
+    write_dataset(_recipe(splits={"train": 20, "test": 5}), tmp_path / "splits", workers=1)
+    with pytest.raises(
+        OutputError, match="images are numbered across splits, so a dataset with splits cannot grow"
+    ):
+        write_dataset(_recipe(splits={"train": 30, "test": 5}), tmp_path / "splits", workers=1)
+    write_dataset(_recipe(count=20), tmp_path / "flat", workers=1)
+    with pytest.raises(OutputError, match=r"another recipe \(seed: expected 7, found 42\)"):
+        write_dataset(_recipe(count=30, seed=7), tmp_path / "flat", workers=1)
+    (tmp_path / "flat/images/000/000025.png").write_bytes(b"mine")
+    with pytest.raises(
+        OutputError, match=r"000025\.png does not belong to this dataset and would be overwritten"
+    ):
+        write_dataset(_recipe(count=30), tmp_path / "flat", workers=1)

@@ -129,7 +129,7 @@ def test_a_wrong_label_is_named_wherever_it_stands(copy: Path) -> None:
 
     edit_facts(copy / "train/metadata.jsonl", 2, relabel)
     other = json.loads((copy / "train/metadata.jsonl").read_text().splitlines()[2])["label"]
-    edit_line(copy / "train/labels.csv", 3, lambda line: line.split(",")[0] + f",{other}\r\n")
+    edit_line(copy / "train/labels.csv", 3, lambda line: line.split(",")[0] + f",{other}\n")
     report = inspect_dataset(copy)
     told = [text for text in _found(report, "label").examples if "train/images/000/000002.png" in text]
     assert any(f"label is {other}, expected" in text for text in told)

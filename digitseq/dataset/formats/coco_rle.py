@@ -5,6 +5,8 @@ Source: T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context" (2014); `m
 github.com/cocodataset/cocoapi defines the encoding.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from digitseq.arrays import BoolArray
@@ -24,9 +26,9 @@ def coco_rle(mask: BoolArray) -> str:
     '22'
     """
     # Lengths of runs down the columns; the first is of pixels outside the mask, and may be 0.
-    pixels = np.concatenate([[False], mask.T.reshape(-1)])
-    ends = np.flatnonzero(pixels[1:] != pixels[:-1])
-    runs = np.diff(np.concatenate([[0], ends, [mask.size]])).tolist()
+    pixels = mask.T.reshape(-1)
+    changes = np.flatnonzero(np.diff(pixels, prepend=np.False_)).tolist()
+    runs = [after - before for before, after in pairwise([0, *changes, pixels.size])]
     return "".join(_number(run - runs[place - 2] if place > 2 else run) for place, run in enumerate(runs))
 
 

@@ -107,7 +107,7 @@ def _coco_area(sample: Sample, position: int) -> str:
 _CATEGORIES = ", ".join(f'{{"id": {digit + 1}, "name": "{digit}"}}' for digit in range(10))
 
 ALWAYS = (
-    LineFile(LABELS, (Section("filename,label\r\n", lambda s, _: f"{image_name(s.number)},{s.label}\r\n"),)),
+    LineFile(LABELS, (Section("filename,label\n", lambda s, _: f"{image_name(s.number)},{s.label}\n"),)),
     LineFile(METADATA, (Section("", lambda s, _: facts_json(s, image_name(s.number)) + "\n"),)),
 )
 LINE_FILES = {

@@ -107,10 +107,11 @@ class Npz(FileShards):
                 shown = ", ".join(map(short, names[:10]))
                 raise FormatError(f"expected the arrays {', '.join(wanted)}, found {shown}")
             with ExitStack() as stack:
-                images = _stack(stack.enter_context(file.open("images.npy")), "images", place, size)
-                masks: Iterator[UInt8Array | None] = repeat(None, size)
-                if place.masks:
-                    masks = _stack(stack.enter_context(file.open("masks.npy")), "masks", place, size)
+                stacks = [
+                    _stack(stack.enter_context(file.open(f"{name}.npy")), name, place, size)
+                    for name in ("images", *(("masks",) if place.masks else ()))
+                ]
+                images, masks = stacks[0], stacks[1] if place.masks else repeat(None, size)
                 columns = {name: _column(file, name, place, size).tolist() for name in _COLUMNS}
                 for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
                     yield _found(columns, row, first + row, image, mask)
@@ -171,12 +172,16 @@ def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArr
 
 
 def _stack(file: IO[bytes], name: str, place: Place, size: int) -> Iterator[UInt8Array]:
-    """Yield the images of an array one by one, so that a small file cannot take much memory."""
+    """Return an iterator over the images of an array: a small file cannot take much memory."""
     shape = _image_shape(file, name, place, size)
-    for _ in range(size):
-        yield np.frombuffer(read_exactly(file, shape[0] * shape[1]), np.uint8).reshape(shape)
-    if file.read(1):
-        raise FormatError(f"{name}: unexpected data after the last image")
+
+    def images() -> Iterator[UInt8Array]:
+        for _ in range(size):
+            yield np.frombuffer(read_exactly(file, shape[0] * shape[1]), np.uint8).reshape(shape)
+        if file.read(1):
+            raise FormatError(f"{name}: unexpected data after the last image")
+
+    return images()
 
 
 def _image_shape(file: IO[bytes], name: str, place: Place, size: int) -> tuple[int, int]:

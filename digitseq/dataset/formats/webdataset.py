@@ -58,7 +58,7 @@ class WebDataset(FileShards):
 
     def one_reader(self, file: IO[bytes], place: Place, shard: int) -> ReadOne:
         sizes = np.fromiter(_sizes(file, place, shard), np.int64)
-        starts = np.concatenate([[np.int64(0)], np.cumsum(sizes, dtype=np.int64)])
+        starts = np.append(np.int64(0), np.cumsum(sizes, dtype=np.int64))
 
         def read(file: IO[bytes], row: int) -> Found:
             file.seek(int(starts[row]))
