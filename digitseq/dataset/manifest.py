@@ -101,8 +101,8 @@ class Manifest:
         return self.digest == glyphs.digest and (self.recipe == recipe or self._begins(recipe))
 
     def _begins(self, recipe: Recipe) -> bool:
-        """Return whether a recipe has the same images and more of them."""
-        if self.recipe.splits or recipe.splits or len(recipe) <= len(self.recipe):
+        """Return whether this dataset is finished and a recipe has the same images and more of them."""
+        if not self.pixels or self.recipe.splits or recipe.splits or len(recipe) <= len(self.recipe):
             return False
         return replace(recipe, count=len(self.recipe)) == self.recipe
 
