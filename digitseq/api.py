@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from digitseq.augment.effects import Augment as Augment
     from digitseq.dataset.assemble import Summary as Summary
     from digitseq.dataset.dry_run import outline as outline
-    from digitseq.dataset.manifest import read_layout as read_layout
-    from digitseq.dataset.manifest import read_recipe as read_recipe
-    from digitseq.dataset.manifest import seed_in as seed_in
+    from digitseq.dataset.find import read_layout as read_layout
+    from digitseq.dataset.find import read_recipe as read_recipe
+    from digitseq.dataset.find import seed_in as seed_in
     from digitseq.dataset.read import Dataset as Dataset
     from digitseq.dataset.read import read_dataset as read_dataset
     from digitseq.dataset.verify import verify_dataset as verify_dataset
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "digitseq.augment.effects": ("Augment",),
     "digitseq.dataset.assemble": ("Summary",),
-    "digitseq.dataset.manifest": (
+    "digitseq.dataset.find": (
         "read_layout",
         "read_recipe",
         "seed_in",

@@ -162,6 +162,15 @@ class Files:
             rich_help_panel=_FILES,
         ),
     ] = False
+    card: Annotated[
+        bool,
+        typer.Option(
+            "--card/--no-card",
+            help="Write README.md, a dataset card with a contact sheet (default: --card).",
+            show_default=False,
+            rich_help_panel=_FILES,
+        ),
+    ] = True
     png_level: Annotated[
         int,
         typer.Option(
@@ -262,7 +271,13 @@ def batch(
                 glyphs = api.load_glyphs(asked, "all", progress=progress)
         if running.dry_run:
             outline = api.outline(
-                recipe, source=glyphs, out=out, format=form, labels=more, png_level=files.png_level
+                recipe,
+                source=glyphs,
+                out=out,
+                format=form,
+                labels=more,
+                png_level=files.png_level,
+                card=files.card,
             )
             _print_outline(outline, as_json)
             return
@@ -279,6 +294,7 @@ def batch(
             finish=running.finish,
             force=files.force,
             png_level=files.png_level,
+            card=files.card,
             progress=progress,
         )
     if drawing.seed is None and files.recipe_file is None and not quiet:

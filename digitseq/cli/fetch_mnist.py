@@ -14,7 +14,10 @@ from digitseq.errors import RESUME
 def fetch_mnist(
     from_dir: Annotated[
         Path | None,
-        typer.Option("--from", help="Import the four original files (gzip or plain) from this folder."),
+        typer.Option(
+            "--from",
+            help="Import the original files from this folder or one inside it, or Keras's mnist.npz.",
+        ),
     ] = None,
     force: Annotated[
         bool,

@@ -23,21 +23,24 @@ def verify(
     """Check every file, label, box and pixel of a dataset against its recipe.
 
     Prints one line per problem. The exit code is 1 if problems are found,
-    else 0.
+    else 0. Files of your own in the folder are only noted.
     """
     recipe, digest = api.read_recipe(out)
-    problems = []
+    problems, notes = [], list[str]()
     with console.progress(quiet) as progress:
         if source is None:
             glyphs = api.load_recorded_glyphs(recipe.source, digest, progress=progress)
         else:
             glyphs = api.load_glyphs(source, "all", progress=progress)
-        for problem in api.verify_dataset(out, source=glyphs, progress=progress):
+        for problem in api.verify_dataset(out, source=glyphs, progress=progress, note=notes.append):
             problems.append(problem)
             if not as_json:
                 console.out(printable(problem))
+    for text in [] if quiet else notes:
+        console.say("note", printable(text))
     if as_json:
-        console.out(json.dumps({"path": str(out), "images": len(recipe), "problems": problems}))
+        facts = {"path": str(out), "images": len(recipe), "problems": problems, "notes": notes}
+        console.out(json.dumps(facts))
     if problems:
         console.fail(
             f"{out}: {counted(len(problems), 'problem')} found",

@@ -25,6 +25,7 @@ def outline(
     format: str | None = None,  # noqa: A002 - the usual name
     labels: Sequence[str] = (),
     png_level: int = 0,
+    card: bool = True,
 ) -> dict[str, Any]:
     """
     Return what `write_dataset` would write.
@@ -36,6 +37,7 @@ def outline(
         format: as in `write_dataset`.
         labels: as in `write_dataset`.
         png_level: as in `write_dataset`.
+        card: as in `write_dataset`.
 
     Returns:
         As JSON types: images, splits (split → count), width (px; if widths vary, their range in a sample of
@@ -76,7 +78,7 @@ def outline(
         "source": f"{glyphs.name} {glyphs.digest[:12]}",
         "seed": recipe.seed,
         "format": form.name,
-        "files": sum(form.file_count(place) for place in places) + len(form.whole_files(places)) + 1,
+        "files": sum(map(form.file_count, places)) + len(form.whole_files(places)) + 1 + 2 * card,
         "size_bytes": round(size / max(sampled, 1) * len(recipe)),
         "recipe": recipe.to_dict(),
     }

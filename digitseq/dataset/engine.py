@@ -36,6 +36,7 @@ class Job:
     glyphs: GlyphSet
     manifest: Manifest
     png_level: int
+    card: bool = True
 
     @property
     def form(self) -> Format:

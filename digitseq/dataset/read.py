@@ -10,9 +10,10 @@ from typing import Any
 
 from digitseq.arrays import UInt8Array
 from digitseq.checks import counted, short
+from digitseq.dataset.find import dataset_storage
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.formats.stored_image import Found, label_of
-from digitseq.dataset.manifest import dataset_storage, finished_manifest
+from digitseq.dataset.manifest import finished_manifest
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import ArgumentError, FormatError
 from digitseq.glyphs.tiles import SIDE

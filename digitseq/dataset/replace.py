@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
+from digitseq.dataset.card import card_names, remove_card
 from digitseq.dataset.engine import Job, Shards
 from digitseq.dataset.manifest import MANIFEST, MOST_BYTES, NOTES, UNFINISHED, Manifest, known_manifest
 from digitseq.errors import FormatError, OutputError
@@ -51,7 +52,7 @@ def refuse_others(
 
 def _begun_files(storage: Storage, force: bool) -> list[str]:
     """Return the names that a run killed early may leave; with ``force``, also damaged manifests of ours."""
-    names = [NOTES]
+    names = [NOTES, *card_names(storage)]
     for name in (MANIFEST, UNFINISHED) if force else ():
         with suppress(FormatError):
             data = storage.read(name, MOST_BYTES)
@@ -126,9 +127,10 @@ def clear(storage: Storage, found: Manifest) -> None:
     The folder keeps a manifest until all of them are gone, so that another run can continue if this one is
     killed.
     """
-    if (data := storage.read(MANIFEST, MOST_BYTES)) is not None:
-        storage.put(UNFINISHED, data)
+    if storage.exists(MANIFEST):
+        storage.put(UNFINISHED, found.unfinished().to_json())
         storage.remove(MANIFEST)
+    remove_card(storage)
     folders = set()
     for name in sorted(filter(found.owns, storage.files())):
         check()

@@ -1,21 +1,16 @@
 """Verify a dataset: read every file and compare it with the recipe."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 
 from digitseq.batches import draw_batches, pixel_digest
+from digitseq.dataset.card import card_names, wrong_card
+from digitseq.dataset.find import dataset_storage
 from digitseq.dataset.formats.base import Checker, Format
 from digitseq.dataset.formats.stored_image import MORE_PX, Found
-from digitseq.dataset.manifest import (
-    MANIFEST,
-    MOST_BYTES,
-    UNFINISHED,
-    Manifest,
-    dataset_storage,
-    finished_manifest,
-)
+from digitseq.dataset.manifest import MANIFEST, MOST_BYTES, UNFINISHED, Manifest, finished_manifest
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
@@ -30,6 +25,7 @@ def verify_dataset(
     *,
     source: str | Path | GlyphSet | None = None,
     progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Iterator[str]:
     """
     Compare the files, counts, labels, boxes and pixels of a dataset with its recipe.
@@ -38,6 +34,8 @@ def verify_dataset(
         out: its folder, or a URL.
         source: its glyphs, or a path to them; None opens the recipe's source.
         progress: called while images are read, and while MNIST is fetched.
+        note: called with a sentence for each file that does not belong to the dataset, such as .DS_Store;
+            these are no problems.
 
     Returns:
         An iterator over the problems, one sentence each; empty if there are none.
@@ -49,11 +47,16 @@ def verify_dataset(
     """
     storage = dataset_storage(out)
     manifest = finished_manifest(storage)
-    return _verify(storage, manifest, glyphs_for(source, manifest.recipe.source, progress), progress)
+    glyphs = glyphs_for(source, manifest.recipe.source, progress)
+    return _verify(storage, manifest, glyphs, progress, note or (lambda _: None))
 
 
 def _verify(
-    storage: Storage, manifest: Manifest, glyphs: GlyphSet, progress: Progress | None
+    storage: Storage,
+    manifest: Manifest,
+    glyphs: GlyphSet,
+    progress: Progress | None,
+    note: Callable[[str], None],
 ) -> Iterator[str]:
     if glyphs.digest != manifest.digest:
         raise FormatError(
@@ -63,7 +66,8 @@ def _verify(
     glyphs = recomputed(glyphs)
     recipe, form, places = manifest.recipe, manifest.form, manifest.places
     names = storage.files()
-    yield from _wrong_files(storage, manifest, names)
+    yield from _wrong_files(storage, manifest, names, note)
+    yield from wrong_card(storage, manifest, glyphs)
     done, digests = 0, []
     for own, place, entry in zip(recipe.by_split(), places, manifest.splits, strict=True):
         state, told = sha256(), set[str]()
@@ -97,14 +101,16 @@ def _verify(
         yield f"{storage.where(MANIFEST)}: overall digest {manifest.pixels[:12]}… differs from the images"
 
 
-def _wrong_files(storage: Storage, manifest: Manifest, names: set[str]) -> Iterator[str]:
-    """Report shared files that are missing or changed, and files that do not belong to the dataset."""
+def _wrong_files(
+    storage: Storage, manifest: Manifest, names: set[str], note: Callable[[str], None]
+) -> Iterator[str]:
+    """Report shared files that are missing or changed; note files that do not belong to the dataset."""
     form, whole = manifest.form, manifest.form.whole_files(manifest.places)
     common = {MANIFEST, *whole, *(name for place in manifest.places for name in form.common_files(place))}
     yield from (f"{storage.where(name)}: missing" for name in sorted(common - names))
-    for name in sorted(names - common - {LOCK, UNFINISHED}):
+    for name in sorted(names - common - {LOCK, UNFINISHED} - card_names(storage)):
         if not manifest.owns(name):
-            yield f"{storage.where(name)}: does not belong to the dataset"
+            note(f"{storage.where(name)}: does not belong to the dataset")
     for name, data in whole.items():
         if name in names and storage.read(name, MOST_BYTES) != data:
             yield f"{storage.where(name)}: content differs from the recipe"

@@ -46,6 +46,7 @@ def write_dataset(
     scheduler: str | None = None,
     part: tuple[int, int] | None = None,
     finish: bool = False,
+    card: bool = True,
 ) -> Summary:
     """
     Write the images and labels of a recipe, or resume a dataset of the same recipe.
@@ -74,6 +75,7 @@ def write_dataset(
         part: (k, n) writes only every n-th shard, from the k-th on, so that n processes that do not
             communicate can write a dataset together. The last one to finish assembles the dataset.
         finish: write no shards; assemble the dataset from its parts.
+        card: also write README.md, a dataset card with a contact sheet. A README.md of your own is kept.
 
     Returns:
         A summary of what was written.
@@ -89,7 +91,7 @@ def write_dataset(
     with noted(), ExitStack() as stack:
         glyphs = glyphs_for(source, recipe.source, progress)
         recipe = replace(recipe, source=glyphs.name)
-        job = _plan(recipe, out, glyphs, format, labels, png_level, force)
+        job = replace(_plan(recipe, out, glyphs, format, labels, png_level, force), card=card)
         if finish:
             return finish_parts(job, progress)
         if scheduler is None:

@@ -25,9 +25,7 @@ from digitseq.errors import (
     CacheError,
     DigitSeqWarning,
     FetchError,
-    SourceError,
     printable,
-    system_errors,
 )
 from digitseq.glyphs import mnist
 from digitseq.glyphs.cache_folder import cache_dir, cache_errors, locked
@@ -44,7 +42,7 @@ from digitseq.glyphs.download import (
 )
 from digitseq.glyphs.glyph_cache import damage, mnist_dir, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.idx import idx_files
+from digitseq.glyphs.local_files import LocalFiles
 from digitseq.glyphs.mnist import FILES, MIRRORS, QMNIST_URL, WRITER_FILES, SourceFile
 from digitseq.json_fields import parse_json
 from digitseq.progress_protocol import Progress
@@ -83,7 +81,8 @@ def fetch(
     Args:
         force: check the original files and parse them again, even if MNIST is cached. Files whose SHA-256
             is that of the original are not downloaded again.
-        from_dir: import the four files (gzip or plain) from this folder, without using the network.
+        from_dir: import the four files (gzip or plain) from this folder or one inside it, or from Keras's
+            mnist.npz, without using the network.
         in_passing: the user did not ask for MNIST by name: give up quickly, and do not try again within an
             hour of a failure.
         progress: called as bytes arrive.
@@ -96,8 +95,15 @@ def fetch(
         SourceError: a file in ``from_dir`` is missing or not the original.
         CacheError: the cache folder cannot be written.
     """
+    with ExitStack() as temporary:
+        local_files = None if from_dir is None else LocalFiles(from_dir, temporary)
+        return _fetch(force, local_files, in_passing, progress)
+
+
+def _fetch(
+    force: bool, local_files: LocalFiles | None, in_passing: bool, progress: Progress | None
+) -> GlyphSet:
     folder = mnist_dir()
-    folder_source = None if from_dir is None else _Folder(from_dir)
     glyphs, _ = _look(folder, in_passing)  # first without the lock: a read-only cache cannot be locked
     if glyphs is not None and not force and (glyphs.writers is not None or in_passing):
         return glyphs
@@ -114,7 +120,7 @@ def fetch(
             return glyphs
         if in_passing and failed_lately():
             raise FetchError("it could not be fetched a moment ago", hint=_HINT_NETWORK)
-        source = folder_source or _Mirrors(in_passing, progress)
+        source = local_files or _Mirrors(in_passing, progress)
         if is_new := glyphs is None:
             try:
                 glyphs = mnist.parse(source.images())
@@ -185,31 +191,6 @@ def _lock(in_passing: bool) -> Iterator[None]:
     except LockedError:
         problem = f"another digitseq is still fetching it after {IN_PASSING.file_s:g} s"
         raise FetchError(problem) from None
-
-
-class _Folder:
-    """MNIST's files in a folder, gzip or plain; a dot instead of the hyphen before "idx" is accepted."""
-
-    def __init__(self, folder: Path) -> None:
-        with system_errors(SourceError, f"{folder} cannot be read"):
-            self._files = idx_files(folder)
-        for file in FILES:
-            if self._find(file) is None:
-                raise SourceError(f"{folder}: {file.name} (or {file.gz_name}) is missing")
-
-    def images(self) -> dict[SourceFile, Path]:
-        """Return MNIST's four files."""
-        return {file: path for file in FILES if (path := self._find(file))}
-
-    def writers(self) -> dict[SourceFile, Path] | None:
-        """Return QMNIST's two label files, or None if one is missing."""
-        found = {file: path for file in WRITER_FILES if (path := self._find(file))}
-        return found if len(found) == len(WRITER_FILES) else None
-
-    def _find(self, file: SourceFile) -> Path | None:
-        stems = (file.name, file.name.replace("-idx", ".idx"))
-        names = [stem + end for stem in stems for end in (".gz", "")]
-        return next((self._files[name] for name in names if name in self._files), None)
 
 
 class _Mirrors:

@@ -16,6 +16,7 @@ MOST_IMAGES = 1_000_000
 MOST_PIXELS = 1 << 22
 """Maximum size of one image: 2048 × 2048 px."""
 _AT_ONCE = 1 << 22  # pixels
+_FEW_LEVELS = 16
 _BOX = 20  # px: MNIST's digits fill a 20×20 box …
 _CENTRE = SIDE // 2  # … with their centre of mass in the middle of 28×28
 _PAPER = 32  # values below this are paper, after the contrast is stretched to 255
@@ -29,8 +30,9 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     are dark ink on paper, and all are inverted. Other sizes go through `normalise`.
 
     Args:
-        images: (n, height, width), integers 0 to 255, bool, or floats in [0, 1]; a single-channel axis may
-            come before height or after width.
+        images: (n, height, width) or (n, 784), integers 0 to 255, bool, or floats in [0, 1]; a single-channel
+            axis may come before height or after width. Integers up to 1, or up to 16 (as in scikit-learn's
+            digits), are stretched to 255.
         name: for messages.
 
     Returns:
@@ -39,6 +41,8 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     Raises:
         SourceError: the shape or the values are not as described.
     """
+    if images.ndim == 2 and images.shape[1] == SIDE * SIDE:
+        images = images.reshape(-1, SIDE, SIDE)
     if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
         images = images[:, 0] if images.shape[1] == 1 else images[..., 0]
     if images.ndim != 3 or 0 in images.shape[1:]:
@@ -48,6 +52,7 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     if images.shape[1] * images.shape[2] > MOST_PIXELS:
         size = f"{images.shape[2]} × {images.shape[1]} px"
         raise SourceError(f"{name}: expected images of at most {MOST_PIXELS:,} pixels, got {size}")
+    images = _stretched(images)
     if images.dtype != np.uint8:
         whole = np.empty(images.shape, np.uint8)
         at_once = max(1, _AT_ONCE // (images.shape[1] * images.shape[2]))
@@ -62,6 +67,17 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
         if len(images)
         else np.zeros((0, 28, 28), np.uint8)
     )
+
+
+def _stretched(images: AnyArray) -> AnyArray:
+    """Return images with few grey levels, 0 to 1 or 0 to 16, in the range 0 to 255."""
+    if images.dtype.kind not in "iu" or not images.size or int(images.min()) < 0:
+        return images
+    most = int(images.max())
+    if not 0 < most <= _FEW_LEVELS:
+        return images
+    top = 1 if most == 1 else max(most, _FEW_LEVELS - 1)
+    return (images.astype(np.int64) * 255 // top).astype(np.uint8)
 
 
 def _as_bytes(images: AnyArray, name: str) -> AnyArray:

@@ -14,12 +14,13 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, UInt8Array
+from digitseq.arrays import AnyArray, BoolArray, UInt8Array
 from digitseq.checks import counted, home_path
 from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
 from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
+from digitseq.glyphs.tables import ARROW_SUFFIXES, arrow_glyphs, csv_glyphs
 from digitseq.splits import DISJOINT_SPLITS
 from digitseq.storage.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input
 from digitseq.storage.npy import check_members, read_array
@@ -36,7 +37,7 @@ _SPLIT_WORDS = {
     "testing": "test",
     "t10k": "test",
 }
-_DIGITS = frozenset("0123456789")
+_DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 _IMAGE_WORDS, _LABEL_WORDS = {"images", "x"}, {"labels", "y"}
 
@@ -75,9 +76,11 @@ def load(path: Path, reserved: Collection[str] = ()) -> GlyphSet:
 def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
     used: set[Path] = set()
     if path.is_dir():
-        pieces = _class_folders(path, used) or _idx_pairs(idx_files(path), path, used)
+        pieces = _class_folders(path, used) or _idx_pairs(idx_files(path), path, used) or _tables(path, used)
     elif path.suffix == ".npz" and path.is_file():
         pieces = _npz(path)
+    elif path.suffix in _TABLES and path.is_file():
+        pieces = _tables(path, used)
     elif path.is_file():
         pieces = _idx_pairs({file.name: file for file in _siblings(path)}, path, used)
     elif path.exists():
@@ -120,7 +123,19 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
         number = np.full(len(labels), splits.index(split), np.int64)
         ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
-    return glyphs, labels, numbers
+    once = _first_of_equals(glyphs, labels, numbers)
+    return glyphs[once], labels[once], numbers[once]
+
+
+def _first_of_equals(glyphs: UInt8Array, labels: AnyArray, numbers: AnyArray) -> BoolArray:
+    """Return which glyphs to keep: the same picture twice in a split counts once."""
+    seen: set[tuple[int, int, bytes]] = set()
+    keep = np.ones(len(glyphs), np.bool_)
+    for row, (label, number) in enumerate(zip(labels.tolist(), numbers.tolist(), strict=True)):
+        key = (label, number, glyphs[row].tobytes())
+        keep[row] = key not in seen
+        seen.add(key)
+    return keep
 
 
 def _split_named(name: str) -> str:
@@ -128,30 +143,69 @@ def _split_named(name: str) -> str:
     return next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), "train")
 
 
+_TABLES = (".csv", *ARROW_SUFFIXES)
+
+
+def _tables(path: Path, used: set[Path]) -> list[Piece]:
+    """Read pieces from a CSV, Parquet or Arrow file, or all in a folder; adds the files to ``used``."""
+    pieces: list[Piece] = []
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        if file.suffix not in _TABLES or not file.is_file():
+            continue
+        if file.suffix == ".csv":
+            found: tuple[AnyArray, AnyArray] | None = csv_glyphs(file)
+        else:
+            images, labels = arrow_glyphs(file, _decode_image)
+            found = (np.stack(images) if images else np.zeros((0, 28, 28), np.uint8), labels)
+        if found is not None:
+            pieces.append((_split_named(file.stem), *found))
+            used.add(file)
+    return pieces
+
+
 # --- Supported formats ----------------------------------------------------------------------------------
 
 
 def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
     """Read pieces from folders of images; adds the files to ``used``."""
-    folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not _is_clutter(entry.name)]
     roots = [(_SPLIT_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in _SPLIT_WORDS]
-    if any(f.name in _DIGITS for f in folders):
+    if any(_digit_named(f.name) is not None for f in folders):
         roots = [("train", folder)]
+    elif not roots and len(folders) == 1:  # archives often hold one folder with everything in it
+        return _class_folders(folders[0], used)
     for _, root in roots:
         for entry in sorted(root.iterdir()):
-            if entry.is_dir() and entry.name.isdigit() and entry.name not in _DIGITS:
+            if entry.is_dir() and entry.name.isdigit() and _digit_named(entry.name) is None:
                 raise SourceError(f"{entry}: expected folders 0 to 9, one per digit")
     pieces = []
     for split, root in roots:
         glyphs, labels = [], []
-        for digit in range(10):
-            for file in _image_files(root / str(digit)):
+        places = [
+            (digit, place) for place in root.iterdir() if (digit := _digit_named(place.name)) is not None
+        ]
+        for digit, place in sorted(places):
+            for file in _image_files(place):
                 glyphs.append(_read_image(file))
                 labels.append(digit)
                 used.add(file)
         if glyphs:
             pieces.append((split, np.stack(glyphs), np.array(labels, np.int64)))
     return pieces
+
+
+def _digit_named(name: str) -> int | None:
+    """
+    Return the digit that a folder is named after; None if there is none.
+
+    >>> [_digit_named(name) for name in ("7", "07", "digit_7", "seven", "10", "train")]
+    [7, 7, 7, 7, None, None]
+    """
+    name = name.lower()
+    if name in _DIGIT_WORDS:
+        return _DIGIT_WORDS.index(name)
+    found = re.fullmatch(r"(?:(?:digit|class|label|number|num)[ _-]?)?0?([0-9])", name)
+    return int(found[1]) if found else None
 
 
 def _name_unused(folder: Path, used: set[Path]) -> None:
@@ -182,14 +236,19 @@ def _image_files(folder: Path) -> Iterator[Path]:
 
 
 def _read_image(file: Path) -> UInt8Array:
-    from PIL import Image, UnidentifiedImageError
+    return _decode_image(read_input(file, MOST_IMAGE), str(file))
 
-    data = read_input(file, MOST_IMAGE)
+
+def _decode_image(data: bytes, file: str) -> UInt8Array:
+    """Convert the bytes of an image file to a glyph, uint8 (28, 28); ``file`` is its name for messages."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
-        with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                size = f"{image.width} × {image.height} px"
+        with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                size = f"{opened.width} × {opened.height} px"
                 raise FormatError(f"{file}: expected at most {MOST_PIXELS:,} pixels, found {size}")
+            image = ImageOps.exif_transpose(opened)  # cameras note how they were held
             if image.mode in ("1", "L"):
                 grey = image.convert("L")
             elif image.mode[0] in "IF":  # 16 or 32 bits per pixel, any range of values
@@ -208,7 +267,7 @@ def _read_image(file: Path) -> UInt8Array:
     except Exception as error:  # Pillow's decoders raise nearly anything on a damaged file
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
         raise FormatError(f"{file}: cannot be read as an image ({reason})") from error
-    glyph: UInt8Array = as_glyphs(pixels[None], str(file))[0]
+    glyph: UInt8Array = as_glyphs(pixels[None], file)[0]
     if not glyph.any():
         raise SourceError(f"{file}: the image is blank; every glyph needs ink")
     return glyph
@@ -236,6 +295,7 @@ def _siblings(path: Path) -> list[Path]:
 def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list[Piece]:
     """Read pieces from pairs of IDX files; adds the files to ``used``."""
     pieces = []
+    by_name = {name.lower(): file for name, file in by_name.items()}
     for name, file in by_name.items():
         if "images" not in name or "idx3" not in name or name.removesuffix(".gz") in set(by_name) - {name}:
             continue  # not an images file, or its uncompressed form exists as well
@@ -306,8 +366,16 @@ def _arrays(archive: ZipFile) -> dict[str, AnyArray]:
 
 
 def _flat(labels: AnyArray) -> AnyArray:
-    # Labels are often stored as a single column.
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    """Return labels as integers, from a single column, one column per digit (one-hot) or text."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 2 and labels.shape[1] == 10 and ((labels != 0).sum(1, dtype=np.int64) == 1).all():
+        return labels.argmax(1).astype(np.int64)
+    if labels.dtype.kind == "S":
+        labels = labels.astype("U")
+    if labels.dtype.kind == "U" and all(text.strip().isdecimal() for text in labels.tolist()):
+        return np.array([int(text) for text in labels.tolist()], np.int64)
+    return labels
 
 
 def _by_rest(path: Path, arrays: Mapping[str, AnyArray], words: set[str]) -> dict[str, AnyArray]:

@@ -199,7 +199,20 @@ class Storage(ABC):
                 return begun.startswith(self.read(name, len(begun)) or b"")
             return False
 
-        return sorted(name for name in names - {LOCK, *ours} if not is_begun(name))
+        return sorted(name for name in names - {LOCK, *ours} if not (is_begun(name) or is_bystander(name)))
+
+
+def is_bystander(name: str) -> bool:
+    """
+    Return whether a file may lie in a folder that is otherwise empty: hidden files and descriptions.
+
+    >>> [is_bystander(name) for name in (".DS_Store", "README.md", "images", ".digitseq-notes")]
+    [True, True, False, False]
+    """
+    if name.startswith("."):
+        return not name.startswith((".digitseq", ".partial-"))
+    stem = name.partition(".")[0].lower()
+    return stem in ("readme", "license", "licence") or name in ("Thumbs.db", "desktop.ini", "lost+found")
 
 
 def text_lines(file: IO[bytes], most: int) -> Iterator[str]:

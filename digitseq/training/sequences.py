@@ -9,7 +9,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
 from digitseq.checks import as_int, choice, counted, short
-from digitseq.dataset.manifest import read_recipe
+from digitseq.dataset.find import read_recipe
 from digitseq.dataset.read import Dataset, DatasetSplit
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.glyphset import GlyphSet

@@ -41,7 +41,7 @@ def make_files(folder: Path) -> None:
     splits = make_recipe(length=2, splits={"train": 2, "test": 2}, image_width=100, seed=1, source="builtin")
     write_dataset(splits, folder / "splits", workers=1)
     (folder / "mine").mkdir()
-    (folder / "mine/.DS_Store").write_bytes(b"")
+    (folder / "mine/photo.jpg").write_bytes(b"")
     for digit in range(10):
         (folder / f"glyphs/{digit}").mkdir(parents=True)
         picture = np.zeros((28, 28), np.uint8)

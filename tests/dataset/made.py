@@ -5,6 +5,8 @@ from typing import Any
 
 from digitseq import Recipe
 
+CARD = {"README.md", ".digitseq-sheet.png"}
+
 
 def recipe(**fields: Any) -> Recipe:
     """A recipe of built-in digits; how many, and whatever else, is said by the test."""
@@ -19,5 +21,7 @@ def recipe(**fields: Any) -> Recipe:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Name → content of every file."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Name → content of every file, except those of the card, which has tests of its own."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    names = {str(path.relative_to(folder)): path for path in files}
+    return {name: path.read_bytes() for name, path in names.items() if name not in CARD}

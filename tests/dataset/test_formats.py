@@ -41,6 +41,7 @@ from digitseq.dataset.shards import Place
 from digitseq.storage.local import LocalStorage
 from tests import program
 from tests.dataset.libraries import library
+from tests.dataset.made import CARD
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
 from tests.server import wait_until
@@ -115,7 +116,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, name: str, fields: dict[st
             read[len(part)]
     assert list(verify_dataset(tmp_path / "out")) == []
     seen = outline(recipe, format=name)
-    assert (seen["format"], seen["files"]) == (name, len(_tree(tmp_path / "out")))
+    assert (seen["format"], seen["files"]) == (name, len(_tree(tmp_path / "out")) + len(CARD))
 
 
 def test_every_format_has_the_same_images(tmp_path: Path) -> None:
@@ -256,7 +257,9 @@ def test_a_missing_shard_in_the_middle_is_named(tmp_path: Path, name: str) -> No
 @_SHARDED
 def test_files_that_are_cut_off_anywhere_are_told_and_end_nothing(tmp_path: Path, name: str) -> None:
     write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
-    (file,) = (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "dataset.json")
+    (file,) = (
+        path for path in tmp_path.rglob("*") if path.is_file() and path.name not in {"dataset.json", *CARD}
+    )
     whole, chance = file.read_bytes(), random.Random(3)
     lengths = {0, 1, 511, 512, 4_095, 4_096, 4_100, 8_191, 8_192, len(whole) - 1, len(whole) - 4_096}
     for length in sorted(lengths | {chance.randrange(len(whole)) for _ in range(25)}):
@@ -271,7 +274,9 @@ def test_files_that_are_cut_off_anywhere_are_told_and_end_nothing(tmp_path: Path
 @_SHARDED
 def test_changed_bytes_are_never_more_than_a_sentence(tmp_path: Path, name: str) -> None:
     write_dataset(_recipe(count=25), tmp_path, format=name, workers=1)
-    (file,) = (path for path in tmp_path.rglob("*") if path.is_file() and path.name != "dataset.json")
+    (file,) = (
+        path for path in tmp_path.rglob("*") if path.is_file() and path.name not in {"dataset.json", *CARD}
+    )
     whole, chance, found = file.read_bytes(), random.Random(4), 0
     for _ in range(60):
         changed = bytearray(whole)
@@ -679,7 +684,7 @@ def test_files_of_labels_are_checked_and_mended_like_all_others(tmp_path: Path) 
     write_dataset(recipe, tmp_path, labels=LABEL_FILES, workers=1)
     expected = _tree(tmp_path)
     assert list(verify_dataset(tmp_path)) == []
-    assert outline(recipe, labels=LABEL_FILES)["files"] == len(expected)
+    assert outline(recipe, labels=LABEL_FILES)["files"] == len(expected) + len(CARD)
     changes: list[tuple[str, Callable[[str], str] | None]] = [
         ("train/gt.txt", lambda text: text.replace("\t", "\t1", 1)),
         ("train/gt.txt", lambda text: text[:-5]),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitseq import FormatError, Recipe, verify_dataset, write_dataset
+from digitseq import FormatError, OutputError, Recipe, verify_dataset, write_dataset
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.png import decode_png, encode_png
 from tests import program
@@ -97,8 +97,6 @@ def _replace(old: str, new: str) -> Callable[[Path], None]:
             ["metadata.jsonl: line 1: label: expected"],
         ),
         ("test/metadata.jsonl", _replace("[[", "[[1"), ["metadata.jsonl: line 1: objects: expected"]),
-        ("train/extra.png", lambda p: p.write_bytes(b"x"), ["train/extra.png: does not belong"]),
-        ("notes.txt", lambda p: p.write_text("x"), ["notes.txt: does not belong"]),
     ],
 )
 def test_each_fault_is_found_and_named(
@@ -110,6 +108,56 @@ def test_each_fault_is_found_and_named(
     assert len(found) == len(problems), found
     for sentence, words in zip(found, problems, strict=True):
         assert re.search(words, sentence), sentence
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".DS_Store",
+        ".gitattributes",
+        "notes.txt",
+        "train/extra.png",
+        "train/labels.cache",
+        "train/labels/000.cache",
+    ],
+)
+def test_files_of_the_users_own_are_noted_and_no_problem(out: Path, name: str) -> None:
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_bytes(b"mine")
+    notes: list[str] = []
+    assert list(verify_dataset(out, note=notes.append)) == []
+    assert notes == [f"{out / name}: does not belong to the dataset"]
+    done = program.as_text(program.run("verify", str(out)))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"note: {out / name}: does not belong to the dataset\n" in done.stderr
+    assert json.loads(program.run("verify", str(out), "--json").stdout)["notes"] == notes
+    assert "note" not in program.as_text(program.run("verify", str(out), "-q")).stderr
+
+
+@pytest.mark.parametrize(
+    "names", [(".DS_Store",), (".gitattributes", "README.md", "LICENSE"), (".git/config",)]
+)
+def test_a_folder_with_only_hidden_files_and_descriptions_can_be_written_to(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    recipe = Recipe(length=3, count=5, spacing_range=(2, 8), image_width=180, seed=1, source="builtin")
+    write_dataset(recipe, tmp_path, workers=1)
+    assert list(verify_dataset(tmp_path)) == []
+    assert {(tmp_path / name).read_text() for name in names} == {"mine"}
+    write_dataset(recipe.changed(seed=2), tmp_path, workers=1, force=True)
+    assert {(tmp_path / name).read_text() for name in names} == {"mine"}
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "train", ".partial-1", ".digitseq-x"])
+def test_a_folder_with_anything_else_cannot(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    recipe = Recipe(length=3, count=5, spacing_range=(2, 8), image_width=180, seed=1, source="builtin")
+    with pytest.raises(OutputError, match="is not empty and is not a digitseq dataset"):
+        write_dataset(recipe, tmp_path, workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_the_command_prints_what_is_wrong_and_batch_mends_it(out: Path, tmp_path: Path) -> None:

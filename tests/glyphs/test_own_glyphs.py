@@ -1,7 +1,10 @@
 """The user's own glyphs: IDX pairs, class folders, .npz; and the rule for other sizes."""
 
 import random
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +13,11 @@ from PIL import Image
 from digitseq import generate_numbers_sequence, load_glyphs
 from digitseq.arrays import UInt8Array
 from digitseq.errors import DigitSeqError, DigitSeqWarning, FormatError, SourceError
+from digitseq.glyphs.fetch import fetch
+from digitseq.glyphs.idx import read_idx
 from digitseq.glyphs.normalise import as_glyphs, normalise
 from digitseq.glyphs.own_glyphs import load
+from tests.dataset.libraries import library
 from tests.glyphs.idx_files import write_idx
 
 
@@ -338,3 +344,233 @@ def test_two_arrays_of_the_same_meaning_are_an_error(tmp_path: Path) -> None:
     np.savez(tmp_path / "two.npz", x_train=images, images_train=images, y_train=labels)
     with pytest.raises(SourceError, match=r"two\.npz: the arrays x_train and images_train"):
         load(tmp_path / "two.npz")
+
+
+# --- Forms that other programs write ----------------------------------------------------------------------
+
+
+def _of_each_digit() -> UInt8Array:
+    return _images(20, first=100)
+
+
+def _write_png(path: Path, pixels: UInt8Array, **more: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **more)
+
+
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def _as_class_folders(folder: Path, form: str) -> Path:
+    for row, label in enumerate(_LABELS.tolist()):
+        name = _WORDS[label] if form == "words" else form.format(label)
+        _write_png(folder / name / f"{row}.png", _of_each_digit()[row])
+    return folder
+
+
+def _as_csv(folder: Path, header: bool) -> Path:
+    rows = [
+        [label, *image.reshape(-1).tolist()] for label, image in zip(_LABELS, _of_each_digit(), strict=True)
+    ]
+    lines = [",".join(map(str, row)) for row in rows]
+    if header:
+        lines.insert(0, ",".join(["label", *(f"pixel{k}" for k in range(784))]))
+    (folder / "train.csv").write_text("\n".join(lines) + "\n")
+    return folder / "train.csv"
+
+
+def _as_table(folder: Path, suffix: str) -> Path:
+    pa = library("pyarrow")
+    data = []
+    for image in _of_each_digit():
+        out = BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        data.append({"bytes": out.getvalue(), "path": None})
+    table = pa.table({"image": data, "label": pa.array(_LABELS.tolist(), pa.int64())})
+    file = folder / "cache" / f"mnist-train{suffix}"
+    file.parent.mkdir()
+    if suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        pq.write_table(table, file)
+    else:
+        with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    return file
+
+
+def _as_npz(folder: Path, **arrays: Any) -> Path:
+    np.savez(folder / "mine.npz", **arrays)
+    return folder / "mine.npz"
+
+
+def _as_idx(folder: Path) -> Path:
+    write_idx(folder / "TRAIN-IMAGES-IDX3-UBYTE", _of_each_digit())
+    write_idx(folder / "TRAIN-LABELS-IDX1-UBYTE", _LABELS.astype(np.uint8))
+    return folder
+
+
+_FORMS: dict[str, Callable[[Path], Path]] = {
+    "folders 00 to 09": lambda folder: _as_class_folders(folder, "0{}"),
+    "folders digit_0 to digit_9": lambda folder: _as_class_folders(folder, "digit_{}"),
+    "folders Class 0 to Class 9": lambda folder: _as_class_folders(folder, "Class {}"),
+    "folders zero to nine": lambda folder: _as_class_folders(folder, "words"),
+    "one level deeper": lambda folder: _as_class_folders(folder / "archive", "{}").parent,
+    "splits one level deeper": lambda folder: _as_class_folders(folder / "archive/train", "0{}").parents[1],
+    "Kaggle's CSV": lambda folder: _as_csv(folder, header=True),
+    "a CSV without a header": lambda folder: _as_csv(folder, header=False),
+    "the folder of a CSV": lambda folder: _as_csv(folder, header=True).parent,
+    "Parquet": lambda folder: _as_table(folder, ".parquet"),
+    "the folder of a Parquet": lambda folder: _as_table(folder, ".parquet").parents[1],
+    "Arrow in a cache": lambda folder: _as_table(folder, ".arrow").parents[1],
+    "flat npz": lambda folder: _as_npz(folder, x=_of_each_digit().reshape(20, 784), y=_LABELS),
+    "float npz": lambda folder: _as_npz(folder, images=_of_each_digit() / 255, labels=_LABELS),
+    "one-hot npz": lambda folder: _as_npz(folder, images=_of_each_digit(), labels=np.eye(10)[_LABELS]),
+    "text npz": lambda folder: _as_npz(folder, images=_of_each_digit(), labels=_LABELS.astype(str)),
+    "bytes npz": lambda folder: _as_npz(folder, images=_of_each_digit(), labels=_LABELS.astype("S")),
+    "upper-case IDX": _as_idx,
+}
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_forms_that_people_have_are_read(tmp_path: Path, form: str) -> None:
+    glyphs = load(_FORMS[form](tmp_path))
+    assert glyphs.splits == ("train",)
+    assert glyphs.counts.tolist() == [2] * 10
+    for digit in range(10):
+        found = {glyphs.images[row].tobytes() for row in glyphs.rows(digit)}
+        assert found == {_of_each_digit()[row].tobytes() for row in np.flatnonzero(digit == _LABELS)}
+
+
+_DAMAGED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "folder 10": (
+        lambda folder: _with_folder_10(_as_class_folders(folder, "{}")),
+        "expected folders 0 to 9, one per digit",
+    ),
+    "no folder of digits": (lambda folder: _as_class_folders(folder, "x{}"), "no glyphs found"),
+    "CSV of another width": (
+        lambda folder: _edited(_as_csv(folder, header=True), lambda text: "label,a\n1,2\n"),
+        "expected a label and 784 pixels per row, found 2 columns",
+    ),
+    "CSV with a short row": (
+        lambda folder: _edited(_as_csv(folder, header=True), lambda text: text + "3,4\n"),
+        "expected whole numbers in every row",
+    ),
+    "CSV with text": (
+        lambda folder: _edited(_as_csv(folder, header=True), lambda text: text.replace(",0,", ",x,", 1)),
+        "expected whole numbers in every row",
+    ),
+    "CSV beyond 255": (
+        lambda folder: _edited(_as_csv(folder, header=True), lambda text: text.replace(",0,", ",256,", 1)),
+        "expected pixels from 0 to 255",
+    ),
+    "CSV without labels": (
+        lambda folder: _edited(_as_csv(folder, header=False), lambda text: ",".join(["0"] * 784) + "\n"),
+        "no glyphs found",
+    ),
+    "Parquet cut off": (
+        lambda folder: _cut(_as_table(folder, ".parquet")),
+        "damaged, or not a Parquet or Arrow file",
+    ),
+    "Arrow cut off": (
+        lambda folder: _cut(_as_table(folder, ".arrow")),
+        "damaged, or not a Parquet or Arrow file",
+    ),
+    "two labels at once": (
+        lambda folder: _as_npz(folder, images=_of_each_digit(), labels=np.ones((20, 10), np.int64)),
+        "expected one integer label",
+    ),
+    "text that is no number": (
+        lambda folder: _as_npz(folder, images=_of_each_digit(), labels=np.array(["a"] * 20)),
+        "expected one integer label",
+    ),
+    "flat images of another size": (
+        lambda folder: _as_npz(folder, images=np.ones((20, 100), np.uint8), labels=_LABELS),
+        r"expected images \(n, height, width\), got shape \(20, 100\)",
+    ),
+}
+
+
+def _with_folder_10(folder: Path) -> Path:
+    (folder / "10").mkdir()
+    return folder
+
+
+def _edited(path: Path, change: Callable[[str], str]) -> Path:
+    path.write_text(change(path.read_text()))
+    return path
+
+
+def _cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-300])
+    return path
+
+
+@pytest.mark.parametrize("form", _DAMAGED)
+def test_damaged_forms_are_refused_in_one_sentence(tmp_path: Path, form: str) -> None:
+    make, told = _DAMAGED[form]
+    with pytest.raises(DigitSeqError, match=told) as caught:
+        load(make(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("most", [1, 15, 16])
+def test_images_with_few_grey_levels_are_stretched(most: int) -> None:
+    levels = np.zeros((2, 28, 28), np.uint8)
+    levels[:, 5:20, 9:15] = most
+    levels[1, 6, 10] = most // 2
+    glyphs = as_glyphs(levels, "x")
+    assert glyphs.max() == 255
+    assert glyphs[1, 6, 10] == (0 if most == 1 else (most // 2) * 255 // most)
+
+
+def test_a_photo_is_turned_as_the_camera_was_held(tmp_path: Path) -> None:
+    upright = np.full((60, 40), 255, np.uint8)
+    upright[10:50, 15:20] = upright[10:14, 15:32] = 0
+    for digit in range(10):
+        _write_png(tmp_path / f"a/{digit}/x.png", upright)
+        exif = Image.Exif()
+        exif[0x0112] = 6  # rotated by 90 degrees to be seen upright
+        _write_png(tmp_path / f"b/{digit}/x.png", np.rot90(upright).copy(), exif=exif)
+    assert (load(tmp_path / "a").images == load(tmp_path / "b").images).all()
+
+
+def test_the_same_picture_twice_counts_once(tmp_path: Path) -> None:
+    images, labels = np.concatenate([_images(20)] * 3), np.concatenate([_LABELS] * 3)
+    np.savez(tmp_path / "thrice.npz", images=images, labels=labels)
+    np.savez(tmp_path / "once.npz", images=_images(20), labels=_LABELS)
+    assert load(tmp_path / "thrice.npz").digest == load(tmp_path / "once.npz").digest
+
+
+# --- MNIST that other programs have stored ------------------------------------------------------------------
+
+
+def test_mnist_is_imported_from_a_folder_above_its_files(
+    mnist_files: Path, tmp_path: Path, cache: Path
+) -> None:
+    raw = (
+        tmp_path / "root/MNIST/raw"
+    )  # as torchvision stores it, beside a dataset with files of the same names
+    raw.mkdir(parents=True)
+    for file in mnist_files.glob("*-ubyte.gz"):
+        (raw / file.name).symlink_to(file)
+    fashion = tmp_path / "root/FashionMNIST/raw"
+    fashion.mkdir(parents=True)
+    for file in mnist_files.glob("*-ubyte.gz"):
+        (fashion / file.name).write_bytes(b"another dataset")
+    assert len(fetch(from_dir=tmp_path / "root")) == 70_000
+
+
+def test_mnist_is_imported_from_keras(mnist_files: Path, tmp_path: Path, cache: Path) -> None:
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    arrays = [read_idx(mnist_files / f"{name}-ubyte.gz") for name in names]
+    keys = ("x_train", "y_train", "x_test", "y_test")
+    _as_npz(tmp_path, **dict(zip(keys, arrays, strict=True)))
+    assert len(fetch(from_dir=tmp_path / "mine.npz")) == 70_000
+    arrays[0][17, 3, 3] ^= 1
+    _as_npz(tmp_path, **dict(zip(keys, arrays, strict=True)))
+    with pytest.raises(DigitSeqError, match="original"):
+        fetch(from_dir=tmp_path / "mine.npz", force=True)
+    np.savez(tmp_path / "other.npz", images=arrays[0])
+    with pytest.raises(SourceError, match="expected the arrays x_train, y_train, x_test, y_test"):
+        fetch(from_dir=tmp_path / "other.npz")

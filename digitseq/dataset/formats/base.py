@@ -127,6 +127,10 @@ class Format(ABC):
         """Return the files that a dataset has only once: name → content."""
         return {}
 
+    def card(self, places: list[Place]) -> list[str]:
+        """Return the lines of a dataset card with which Hugging Face's `load_dataset` reads the dataset."""
+        return []
+
     def sections(self, place: Place) -> int:
         """Return the number of sections in a shard's lines, which are assembled at the end."""
         return 0

@@ -12,8 +12,10 @@ from digitseq.arrays import UInt8Array
 from digitseq.batches import Sample
 from digitseq.checks import counted
 from digitseq.dataset.formats.base import Checker, Format, png_encoder
+from digitseq.dataset.formats.hub_metadata import configs
 from digitseq.dataset.formats.label_files import (
     LABELS,
+    METADATA,
     Assembly,
     LineChecker,
     Lines,
@@ -77,6 +79,10 @@ class Folder(Format):
             yield f"{place.folder}{kind}"
             for shard in filter(_SHARD_NAME.fullmatch, storage.names(f"{place.folder}{kind}")):
                 yield f"{place.folder}{kind}/{shard}"
+
+    def card(self, places: list[Place]) -> list[str]:
+        paths = [(f"{place.folder}{METADATA}", f"{place.folder}images/**") for place in places]
+        return configs(places, paths)
 
     def sections(self, place: Place) -> int:
         return sum(len(kind.sections) for kind in line_files(place))

@@ -1,0 +1,123 @@
+"""Glyphs in tables: CSV files with a column per pixel, and Parquet and Arrow files of Hugging Face."""
+
+import csv
+from collections.abc import Callable, Iterator
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digitseq.arrays import AnyArray, UInt8Array
+from digitseq.checks import counted
+from digitseq.errors import FormatError, SourceError
+from digitseq.extras import require
+from digitseq.glyphs.idx import MOST_BYTES
+from digitseq.glyphs.normalise import MOST_IMAGES
+from digitseq.glyphs.tiles import SIDE
+from digitseq.storage.inputs import read_input
+from digitseq.storage.open_folder import open_regular
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_PIXELS = SIDE * SIDE
+ARROW_SUFFIXES = (".parquet", ".arrow")
+_IMAGE_COLUMNS, _LABEL_COLUMNS = ("image", "img", "png"), ("label", "digit", "class", "txt")
+
+
+def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
+    """
+    Read a CSV file with a label and 784 pixels per row, such as Kaggle's or pjreddie.com's MNIST.
+
+    Args:
+        file: the file; a header is optional, and the label is the first column.
+
+    Returns:
+        Images uint8 (n, 28, 28) and labels int (n,); None if the rows have no label (784 columns).
+
+    Raises:
+        FormatError: it is not such a file.
+    """
+    text = read_input(file, MOST_BYTES).decode("ascii", "replace")
+    first = next(csv.reader(StringIO(text.partition("\n")[0])), [])
+    if len(first) == _PIXELS:
+        return None
+    if len(first) != _PIXELS + 1:
+        expected = f"expected a label and {_PIXELS} pixels per row"
+        raise FormatError(f"{file}: {expected}, found {counted(len(first), 'column')}")
+    try:
+        skipped = 0 if first[0].strip().isdigit() else 1
+        table = np.loadtxt(StringIO(text), np.int64, delimiter=",", skiprows=skipped, ndmin=2, comments=None)
+    except ValueError as error:
+        raise FormatError(f"{file}: expected whole numbers in every row ({error})") from error
+    if not len(table) or table.shape[1] != _PIXELS + 1 or table[:, 1:].min() < 0 or table[:, 1:].max() > 255:
+        raise FormatError(f"{file}: expected pixels from 0 to 255 in every row")
+    return table[:, 1:].astype(np.uint8).reshape(-1, SIDE, SIDE), table[:, 0]
+
+
+def arrow_glyphs(file: Path, decode: Callable[[bytes, str], UInt8Array]) -> tuple[list[UInt8Array], AnyArray]:
+    """
+    Read a Parquet file, or an Arrow file in the cache of Hugging Face's datasets library.
+
+    Args:
+        file: the file, with a column of image files (``image``) and one of labels (``label``).
+        decode: converts the bytes of an image file, and its name for messages, to a glyph.
+
+    Returns:
+        Images uint8 (28, 28) each, and labels int (n,).
+
+    Raises:
+        ExtraError: pyarrow is not installed.
+        FormatError: it is not such a file.
+        SourceError: it has no such columns.
+    """
+    require("pyarrow", f"the source {file}", extra="parquet")
+    images: list[UInt8Array] = []
+    labels: list[Any] = []
+    try:
+        for batch in _batches(file):
+            names = batch.schema.names
+            image = next((name for name in _IMAGE_COLUMNS if name in names), None)
+            label = next((name for name in _LABEL_COLUMNS if name in names), None)
+            if image is None or label is None:
+                raise SourceError(
+                    f"{file}: expected the columns image and label, found {', '.join(names[:20])}"
+                )
+            for value in batch.column(image).to_pylist():
+                data = value["bytes"] if isinstance(value, dict) else value
+                if not isinstance(data, bytes):
+                    raise SourceError(f"{file}: image {len(images) + 1} is not stored in the file")
+                images.append(decode(data, f"{file}: image {len(images) + 1}"))
+            labels += batch.column(label).to_pylist()
+            if len(images) > MOST_IMAGES:
+                raise SourceError(f"{file}: expected at most {MOST_IMAGES:,} images, found more")
+    except (SourceError, FormatError, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise FormatError(f"{file}: damaged, or not a Parquet or Arrow file") from error
+    except Exception as error:  # on damaged bytes, pyarrow can raise anything
+        raise FormatError(f"{file}: damaged, or not a Parquet or Arrow file") from error
+    if any(type(label) is not int for label in labels):
+        raise SourceError(f"{file}: expected whole numbers as labels")
+    return images, np.array(labels, np.int64)
+
+
+def _batches(file: Path) -> "Iterator[pyarrow.RecordBatch]":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with open_regular(file) as opened:
+        if file.suffix == ".parquet":
+            table = pq.ParquetFile(opened)
+            groups = range(table.metadata.num_row_groups)
+            size = sum(table.metadata.row_group(group).total_byte_size for group in groups)
+            if size > MOST_BYTES:
+                raise SourceError(
+                    f"{file}: expected at most {counted(MOST_BYTES, 'byte')} of data, found {size:,}"
+                )
+            yield from table.iter_batches(1_000, use_threads=False)
+        else:
+            yield from pa.ipc.open_stream(BytesIO(read_input(file, MOST_BYTES)))
