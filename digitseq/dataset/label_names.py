@@ -2,5 +2,5 @@
 
 MASKS = "masks"
 """Instance masks, in any format."""
-LABEL_FILES = ("paddle", "doctr", "coco", "yolo", MASKS)
+LABEL_FILES = ("paddle", "doctr", "coco", "yolo", "paddle-width", "easyocr", "kraken", MASKS)
 """Label files for other readers, in the format ``folder``; and masks."""

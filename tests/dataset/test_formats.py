@@ -828,3 +828,54 @@ def test_what_does_not_grow_is_told(tmp_path: Path) -> None:
         OutputError, match=r"000025\.png does not belong to this dataset and would be overwritten"
     ):
         write_dataset(_recipe(count=30), tmp_path / "flat", workers=1)
+
+
+# --- Label files for other tools --------------------------------------------------------------------------
+
+
+def test_each_label_file_says_what_its_reader_expects(tmp_path: Path) -> None:
+    recipe = _recipe(count=1_003, image_width=None)
+    write_dataset(recipe, tmp_path, labels=["paddle-width", "easyocr", "kraken"], workers=1)
+    assert list(verify_dataset(tmp_path)) == []
+    split = read_dataset(tmp_path).splits["train"]
+    assert (tmp_path / "digits.txt").read_text().split() == list("0123456789")
+    lines = [line.split("\t") for line in (tmp_path / "gt_width.txt").read_text().splitlines()]
+    for number in (0, 999, 1_002):
+        (image, label), (name, text, width, height) = split[number], lines[number]
+        assert (name, text) == (f"images/{number // 1000:03d}/{number:06d}.png", label)
+        assert (int(height), int(width)) == image.shape
+        assert (tmp_path / name).with_suffix(".gt.txt").read_text() == label
+    for shard, size in ((0, 1_000), (1, 3)):
+        rows = (tmp_path / f"images/{shard:03d}/labels.csv").read_text().splitlines()
+        assert rows[0] == "filename,words"
+        assert rows[1] == f"{1_000 * shard:06d}.png,{split.labels[1_000 * shard]}"
+        assert len(rows) == size + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("images/000/000003.gt.txt", lambda text: text + "1"),
+        ("images/001/labels.csv", lambda text: text.replace("words", "label")),
+        ("images/000/labels.csv", lambda text: text + "\n"),
+        ("images/000/labels.csv", None),
+        ("images/000/000003.gt.txt", None),
+        ("gt_width.txt", lambda text: text.replace("\t28", "\t29", 1)),
+        ("digits.txt", lambda text: text + "x"),
+    ],
+)
+def test_damaged_label_files_are_named_and_mended(
+    tmp_path: Path, name: str, change: Callable[[str], str] | None
+) -> None:
+    recipe = _recipe(count=1_003)
+    write_dataset(recipe, tmp_path, labels=["paddle-width", "easyocr", "kraken"], workers=1)
+    before = _tree(tmp_path)
+    if change is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(change((tmp_path / name).read_text()))
+    problems = list(verify_dataset(tmp_path))
+    assert problems
+    assert all(name in problem for problem in problems), problems
+    write_dataset(recipe, tmp_path, workers=1)
+    assert _tree(tmp_path) == before

@@ -14,16 +14,20 @@ from digitseq.checks import counted
 from digitseq.dataset.formats.base import Checker, Format, png_encoder
 from digitseq.dataset.formats.hub_metadata import configs
 from digitseq.dataset.formats.label_files import (
+    EASYOCR_START,
     LABELS,
     METADATA,
     Assembly,
     LineChecker,
     Lines,
+    TextFile,
+    easyocr_line,
+    easyocr_name,
     folder_name,
     image_name,
     line_files,
-    yolo_lines,
-    yolo_settings,
+    shared_files,
+    text_files,
 )
 from digitseq.dataset.formats.stored_image import Found
 from digitseq.dataset.label_names import LABEL_FILES
@@ -33,9 +37,8 @@ from digitseq.errors import FormatError, OutputError, system_errors
 if TYPE_CHECKING:
     from digitseq.storage.base import Storage
 
-_SETTINGS = "data.yaml"
 _NAMES = ("images", "labels", "masks")
-_NUMBERED = re.compile(r"(?P<kind>[a-z]+)/[0-9]+/(?P<number>[0-9]+)\.[a-z]+")
+_NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.[a-z.]+")
 _SHARD_NAME = re.compile(r"[0-9]{3,}")
 _MOST_DIGITS = 16  # of an image number
 _AT_ONCE = 250  # images
@@ -58,14 +61,20 @@ class Folder(Format):
 
     def shard_files(self, place: Place, shard: int) -> list[str]:
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
-        return [place.folder + name(number) for number in numbers for name in _kinds(place).values()]
+        names = [place.folder + name(number) for number in numbers for name in _kinds(place)]
+        return [*names, place.folder + easyocr_name(shard)] if "easyocr" in place.labels else names
 
     def shard_of(self, place: Place, name: str) -> int | None:
-        found = _NUMBERED.fullmatch(name.removeprefix(place.folder))
+        inside = name.removeprefix(place.folder)
+        if "easyocr" in place.labels and inside.endswith(f"/{LABELS}"):
+            middle = inside.split("/")[1]
+            shard = int(middle) if middle.isdecimal() and len(middle) < _MOST_DIGITS else place.shards
+            return shard if shard < place.shards and easyocr_name(shard) == inside else None
+        found = _NUMBERED.fullmatch(inside)
         if found is None or len(found["number"]) > _MOST_DIGITS:
             return None
-        number, kind = int(found["number"]), _kinds(place).get(found["kind"])
-        own = kind is not None and number < place.images and place.folder + kind(number) == name
+        number = int(found["number"])
+        own = number < place.images and any(kind(number) == inside for kind in _kinds(place))
         return number // SHARD if own else None
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
@@ -88,7 +97,7 @@ class Folder(Format):
         return sum(len(kind.sections) for kind in line_files(place))
 
     def whole_files(self, places: list[Place]) -> dict[str, bytes]:
-        return {_SETTINGS: yolo_settings(places)} if "yolo" in places[0].labels else {}
+        return shared_files(places)
 
     def write(self, shard: Shard) -> Written:
         """
@@ -99,14 +108,16 @@ class Folder(Format):
         """
         place, first = shard.place, shard.number * SHARD
         encode, state, lines = png_encoder(shard.png_level), sha256(), Lines(place)
-        texts: list[tuple[str, bytes]] = []
+        texts: dict[TextFile, list[tuple[str, bytes]]] = {file: [] for file in text_files(place)}
+        words = [EASYOCR_START]
         masks: list[tuple[str, tuple[Sample, UInt8Array]]] = []
 
         def samples() -> Iterator[Sample]:
             for sample in shard.drawn(state):
                 lines.add(sample)
-                if "yolo" in place.labels:
-                    texts.append((_yolo_name(sample.number), yolo_lines(sample)))
+                for file, contents in texts.items():
+                    contents.append((file.name(sample.number), file.content(sample)))
+                words.append(easyocr_line(sample))
                 if sample.mask is not None:
                     masks.append((_mask_name(sample.number), (sample, sample.mask)))
                 yield sample
@@ -128,15 +139,17 @@ class Folder(Format):
                 lambda data, pair: not Found("", pair[0].image, mask=data).difference(pair[0]),
                 place.most_png,
             )
-        if texts:
+        for contents in texts.values():
             _put_missing(
                 shard,
-                place.folder + texts[0][0].rsplit("/", 1)[0],
-                iter(texts),
+                place.folder + contents[0][0].rsplit("/", 1)[0],
+                iter(contents),
                 lambda text: text,
                 lambda data, text: data == text,
                 place.most_facts,
             )
+        if "easyocr" in place.labels:
+            _put_changed(shard, place.folder + easyocr_name(shard.number), b"".join(words))
         sections = lines.sections()
         lengths = tuple(map(len, sections))
         return Written(len(shard.recipe), written, size, state.digest(), b"".join(sections), lengths)
@@ -223,13 +236,33 @@ class _FolderChecker(LineChecker):
         super().__init__(storage, place)
         self._storage = storage
 
+        self._words: list[bytes] = []
+
     def check(self, sample: Sample) -> Iterator[str]:
         yield from super().check(sample)
-        if "yolo" in self._place.labels:
-            name = self._place.folder + _yolo_name(sample.number)
+        for file in text_files(self._place):
+            name = self._place.folder + file.name(sample.number)
             data = self._storage.read(name, self._place.most_facts)
-            if data is not None and data != yolo_lines(sample):
-                yield f"{self._storage.where(name)}: boxes differ from the recipe"
+            if data is not None and data != file.content(sample):
+                yield f"{self._storage.where(name)}: differs from the recipe"
+        if "easyocr" in self._place.labels:
+            self._words.append(easyocr_line(sample))
+            if (sample.number + 1) % SHARD == 0 or sample.number + 1 == self._place.images:
+                yield from self._wrong_words(sample.number // SHARD)
+
+    def skip(self, images: int) -> None:
+        super().skip(images)
+        self._words.clear()
+
+    def _wrong_words(self, shard: int) -> Iterator[str]:
+        name, wanted = self._place.folder + easyocr_name(shard), b"".join([EASYOCR_START, *self._words])
+        self._words.clear()
+        try:
+            data = self._storage.read(name, len(wanted))
+        except FormatError:
+            data = b""  # longer
+        if data is not None and data != wanted:
+            yield f"{self._storage.where(name)}: content differs from the recipe"
 
 
 def _mask_name(number: int) -> str:
@@ -237,23 +270,22 @@ def _mask_name(number: int) -> str:
     return f"masks/{number // SHARD:03d}/{number:06d}.png"
 
 
-def _kinds(place: Place) -> dict[str, Callable[[int], str]]:
-    """Return the kinds of files that each image has: folder → name of a file by the number of its image."""
-    kinds: dict[str, Callable[[int], str]] = {"images": image_name}
-    if "yolo" in place.labels:
-        kinds["labels"] = _yolo_name
-    if place.masks:
-        kinds["masks"] = _mask_name
-    return kinds
+def _kinds(place: Place) -> list[Callable[[int], str]]:
+    """Return one function for each kind of file that an image has: number of the image → name."""
+    masks = [_mask_name] if place.masks else []
+    return [image_name, *(file.name for file in text_files(place)), *masks]
 
 
 def _md5(data: bytes) -> str:
     return md5(data, usedforsecurity=False).hexdigest()
 
 
-def _yolo_name(number: int) -> str:
-    """Return where YOLO looks for the boxes of an image: in labels/, beside images/."""
-    return f"labels/{number // SHARD:03d}/{number:06d}.txt"
+def _put_changed(shard: Shard, name: str, data: bytes) -> None:
+    """Write a file unless it is there with this content."""
+    with suppress(FormatError):
+        if shard.storage.read(name, len(data)) == data:
+            return
+    shard.storage.put(name, data)
 
 
 def _put_missing(

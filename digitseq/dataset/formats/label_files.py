@@ -112,6 +112,10 @@ ALWAYS = (
 )
 LINE_FILES = {
     "paddle": LineFile("gt.txt", (Section("", lambda s, _: f"{image_name(s.number)}\t{s.label}\n"),)),
+    "paddle-width": LineFile(
+        "gt_width.txt",
+        (Section("", lambda s, _: f"{image_name(s.number)}\t{s.label}\t{s.image.shape[1]}\t{SIDE}\n"),),
+    ),
     "doctr": LineFile("labels.json", (Section("{\n", _doctr),), "}\n"),
     "coco": LineFile(
         "coco.json",
@@ -122,7 +126,7 @@ LINE_FILES = {
         " ]\n}\n",
     ),
 }
-"""Those of `LABEL_FILES` with one line per image; `yolo` has one file per image."""
+"""Those of `LABEL_FILES` with one line per image; `TEXT_FILES` have one file per image."""
 
 
 def line_files(place: Place) -> list[LineFile]:
@@ -275,6 +279,58 @@ def yolo_lines(sample: Sample) -> bytes:
         f"{digit} {(x + w / 2) / width:.6f} {(y + h / 2) / SIDE:.6f} {w / width:.6f} {h / SIDE:.6f}\n"
         for digit, (x, y, w, h) in zip(sample.label, sample.boxes, strict=True)
     ).encode("ascii")
+
+
+class TextFile(NamedTuple):
+    """
+    A text file beside each image.
+
+    Attributes:
+        name: returns its name in the split, from the number of the image.
+        content: returns its content.
+    """
+
+    name: Callable[[int], str]
+    content: Callable[[Sample], bytes]
+
+
+TEXT_FILES = {
+    # YOLO looks for the boxes of an image in labels/, beside images/.
+    "yolo": TextFile(lambda number: f"labels/{number // SHARD:03d}/{number:06d}.txt", yolo_lines),
+    "kraken": TextFile(
+        lambda number: f"{folder_name(number)}/{number:06d}.gt.txt",
+        lambda sample: sample.label.encode("ascii"),
+    ),
+}
+"""Those of `LABEL_FILES` with one file per image."""
+
+
+def text_files(place: Place) -> list[TextFile]:
+    """Return the text files that each image of a split has."""
+    return [file for name, file in TEXT_FILES.items() if name in place.labels]
+
+
+def easyocr_name(shard: int) -> str:
+    """Return the name of the label file in a folder of images, which EasyOCR's trainer reads."""
+    return f"{folder_name(shard * SHARD)}/{LABELS}"
+
+
+def easyocr_line(sample: Sample) -> bytes:
+    """Return the line of an image in `easyocr_name`."""
+    return f"{sample.number:06d}.png,{sample.label}\n".encode("ascii")
+
+
+EASYOCR_START = b"filename,words\n"
+
+
+def shared_files(places: list[Place]) -> dict[str, bytes]:
+    """Return the files that a dataset has once: name → content."""
+    files = {}
+    if "yolo" in places[0].labels:
+        files["data.yaml"] = yolo_settings(places)
+    if {"paddle", "paddle-width"} & set(places[0].labels):
+        files["digits.txt"] = b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"  # PaddleOCR's dictionary
+    return files
 
 
 def yolo_settings(places: list[Place]) -> bytes:
