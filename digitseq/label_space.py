@@ -3,7 +3,8 @@ Label spaces: the labels that a recipe can have, and how one is sampled.
 
 A label space is a list of templates. A range of lengths is one template of any digits per length, equally
 likely. A label consumes one random word for its template and one for each position with a choice. Unique
-labels are numbered, template by template; image i takes number π(i) of a permutation keyed by the seed.
+labels are numbered, template by template; image i shows label π(i), with a permutation π that depends on the
+seed.
 """
 
 from abc import ABC, abstractmethod
@@ -48,7 +49,7 @@ class LabelSpace(ABC):
 
     @abstractmethod
     def hardest(self) -> Iterator[str]:
-        """Yield labels of which one has as many equal neighbours as a label of its length can have."""
+        """Yield labels, one of which needs as many CTC frames as any label."""
 
     @property
     @abstractmethod
@@ -80,7 +81,7 @@ class LabelSpace(ABC):
         return np.where(inside, digits, np.int64(-1)), inside
 
     def _number(self, picks: IntArray, which: IntArray, rest: IntArray) -> None:
-        """Replace choices by those that the numbers decide, from the last position on."""
+        """Replace choices with those that the numbers determine, from the last position backwards."""
         rows, covered = np.arange(len(picks), dtype=np.int64), np.ones(len(picks), np.uint64)
         for k in range(picks.shape[1]):
             place = self._nth_free(which, k)

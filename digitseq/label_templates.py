@@ -63,7 +63,7 @@ def parse_template(text: str) -> Template:
             some = DIGITS
         if not some or some.strip(DIGITS):
             where = f"{found[0]!r} at position {len(allowed) + 1} of {short(text)}"
-            hint = "brackets allow some digits, such as [1-9] or [02468]"
+            hint = "to allow only some digits, put them in brackets, such as [1-9] or [02468]"
             raise ArgumentError("pattern", f"expected digits 0–9 and #, got {where}", hint=hint)
         allowed.append(some)
     if len(allowed) > MAX_DIGITS:
@@ -110,7 +110,7 @@ def parse_lengths(text: str) -> list[tuple[int, int]]:
 
 def disjoint(templates: Sequence[Template]) -> Iterator[Template]:
     """
-    Yield templates without a label in common that together have the same labels.
+    Yield templates that share no label and together cover the same labels as those given.
 
     Raises:
         ArgumentError: there would be too many of them.

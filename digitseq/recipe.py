@@ -52,10 +52,11 @@ class Recipe:
         sequences: strings of digits 0–9; leading zeros are kept. Image i shows sequence i; the sequences are
             repeated if there are more images.
         length: (min, max) digits, inclusive, or one number; the length and each digit are uniformly random. A
-            text such as "3,8" or "3-5,8" stands for patterns of these lengths.
+            string such as "3,8" or "3-5,8" allows only these lengths, all equally likely.
         pattern: fixed digits, # for any digit, and brackets for some digits: "0#[1-9]####". Several patterns
             are equally likely, unless they end in a weight: ("####:3", "[13579]##").
-        unique: never repeat a label, not even across splits. Up to 10¹⁸ possible labels are equally likely.
+        unique: never repeat a label, not even across splits. If at most 10¹⁸ labels are possible, all are
+            equally likely.
         count: number of images; by default, one per sequence.
         splits: split → count, for a dataset of several splits, which share no glyphs; images are numbered
             across splits.
@@ -110,7 +111,9 @@ class Recipe:
         put(self, "margin", integer("margin", self.margin, 0, MAX_WIDTH_PX))
         if self.margin and self.image_width is not None:
             raise ArgumentError(
-                "margin", "only lines of natural width have a margin; use align with an image_width"
+                "margin",
+                f"expected 0 with a fixed image_width, got {self.margin}",
+                hint="use align to place the line in a wider image",
             )
         put(self, "seed", integer("seed", self.seed))
         if self.seed.bit_length() > _SEED_BITS:

@@ -89,7 +89,7 @@ def test_one_pattern_is_the_same_however_it_is_given() -> None:
     [
         ("", "got an empty string"),
         ("1[", r"'\[' at position 2 of '1\['"),
-        ("[]", r"'\[\]' at position 1 of .*brackets allow some digits, such as \[1-9\]"),
+        ("[]", r"'\[\]' at position 1 of .*to allow only some digits, put them in brackets, such as \[1-9\]"),
         ("[a]", "at position 1"),
         ("#[3-1]", "at position 2"),
         ("[1-]", "at position 1"),
@@ -219,7 +219,7 @@ def test_a_margin_is_blank_at_both_ends(solid: Any, spacing: str) -> None:
 
 
 def test_a_margin_needs_lines_of_natural_width(in_folder: Any) -> None:
-    with pytest.raises(ArgumentError, match="margin: only lines of natural width have a margin"):
+    with pytest.raises(ArgumentError, match="margin: expected 0 with a fixed image_width, got 3"):
         make_recipe(["1"], margin=3, image_width=60)
     for wrong in (-1, 1.5, 2_000_000):
         with pytest.raises(ArgumentError, match="margin: expected an integer from 0"):
@@ -231,4 +231,4 @@ def test_a_margin_needs_lines_of_natural_width(in_folder: Any) -> None:
     assert '"margin": 5' in facts
     wrong_width = run("generate", "35", "--margin", "5", "--width", "90", "--source", "builtin")
     assert wrong_width.returncode == 2
-    assert "--margin: only lines of natural width have a margin" in wrong_width.stderr
+    assert "--margin: expected 0 with a fixed --width, got 5" in wrong_width.stderr

@@ -54,8 +54,8 @@ class Labels:
     pattern: Annotated[
         list[str] | None,
         typer.Option(
-            help='Fixed digits, # for any digit and brackets for some, such as "0#[1-9]####"; repeatable, '
-            '":3" at the end makes one three times as likely.',
+            help='Fixed digits, # for any digit, brackets for a choice of digits: "0#[1-9]####". Repeatable; '
+            '":3" at the end makes a pattern three times as likely.',
             rich_help_panel=_LABELS,
         ),
     ] = None
@@ -158,7 +158,7 @@ class Files:
         bool,
         typer.Option(
             "--masks",
-            help="Also write instance masks: 0 without ink, k where the k-th digit is.",
+            help="Also write instance masks: 0 for no ink, k for the ink of the k-th digit.",
             rich_help_panel=_FILES,
         ),
     ] = False

@@ -112,7 +112,7 @@ class Drawing:
     margin: Annotated[
         int | None,
         typer.Option(
-            help="Blank px at both ends of the line, with --width auto (default: 0).", rich_help_panel=_LAYOUT
+            help="Blank px at each end of the line, with --width auto (default: 0).", rich_help_panel=_LAYOUT
         ),
     ] = None
     align: Annotated[

@@ -23,7 +23,7 @@ from digitseq.version import __version__
 
 CARD = "README.md"
 SHEET = ".digitseq-sheet.png"
-"""Hidden, because readers of image folders take every other image for data."""
+"""Hidden, because readers of image folders treat every visible image as data."""
 _MARK = "# Written by digitseq. Delete this line to make the card your own."
 _MOST_BYTES = 1 << 20
 _SHEET_PX, _SHEET_ROWS, _GAP_PX = 840, 8, 4
@@ -107,7 +107,7 @@ def _text(manifest: Manifest, glyphs: GlyphSet) -> str:
         "# Handwritten digit sequences",
         "",
         f"{counted(len(recipe), 'image')} of handwritten digit sequences ({splits}), 28 px high and {width},",
-        f"with labels and a bounding box for every digit. The digits are {origin}.",
+        f"with labels and a bounding box for every digit. The digits come from {origin}.",
         "",
         f"![Some of the images]({SHEET})",
         "",

@@ -62,8 +62,8 @@ class DatasetSplit:
         """
         Return an image and its label.
 
-        A shard of the format ``parquet``, one at a URL and a compressed one of ``npz`` are read as a whole,
-        and kept in memory until another one is needed.
+        Shards of ``parquet``, compressed shards of ``npz`` and shards at a URL are read as a whole, and kept
+        in memory until another shard is needed.
 
         Returns:
             A new uint8 array (28, width), and the label.

@@ -42,7 +42,7 @@ class Place:
         folder: the folder of its files, with a trailing "/", or "".
         images: number of images.
         longest: number of digits that its longest label can have.
-        labels: extra labels, from `formats.LABEL_FILES`.
+        labels: extra labels, from `label_names.LABEL_FILES`.
         widest_px: upper limit on the width of its images.
     """
 

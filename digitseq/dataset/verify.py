@@ -35,7 +35,7 @@ def verify_dataset(
         source: its glyphs, or a path to them; None opens the recipe's source.
         progress: called while images are read, and while MNIST is fetched.
         note: called with a sentence for each file that does not belong to the dataset, such as .DS_Store;
-            these are no problems.
+            these do not count as problems.
 
     Returns:
         An iterator over the problems, one sentence each; empty if there are none.

@@ -63,7 +63,8 @@ def write_dataset(
         format: "folder" (PNG files, CSV and JSONL), "webdataset" (tar shards), "parquet" (Hugging Face),
             "npz" (numpy) or "lmdb" (CRNN); None keeps the format of an existing dataset of this recipe and
             otherwise means "folder".
-        labels: with "folder", extra label files: any of "paddle", "doctr", "coco", "yolo".
+        labels: extra labels: "masks" in any format; with "folder", also "paddle", "paddle-width", "doctr",
+            "coco", "yolo", "easyocr" and "kraken".
         workers: number of processes; None for one per core.
         force: replace a dataset of another recipe. A folder with other contents is never touched.
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.

@@ -94,8 +94,8 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
             f"{path}: no glyphs found; to use an .npz, give the path of the file, not of its folder"
             if path.is_dir() and any(path.glob("*.npz"))
             else f"{path}: no glyphs found",
-            hint="expected image folders 0 to 9, IDX pairs (…images-idx3-ubyte and "
-            "…labels-idx1-ubyte) or an .npz with images and labels",
+            hint="expected one folder of images per digit, IDX pairs (…images-idx3-ubyte and "
+            "…labels-idx1-ubyte), .csv, .parquet or .arrow files, or an .npz with images and labels",
         )
     images, labels, split_of = _join(path, pieces)
     if path.is_dir():

@@ -62,7 +62,7 @@ def arrow_glyphs(file: Path, decode: Callable[[bytes, str], UInt8Array]) -> tupl
 
     Args:
         file: the file, with a column of image files (``image``) and one of labels (``label``).
-        decode: converts the bytes of an image file, and its name for messages, to a glyph.
+        decode: converts the bytes of an image file to a glyph; its second argument is the name for messages.
 
     Returns:
         Images uint8 (28, 28) each, and labels int (n,).

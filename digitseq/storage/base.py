@@ -204,7 +204,7 @@ class Storage(ABC):
 
 def is_bystander(name: str) -> bool:
     """
-    Return whether a file may lie in a folder that is otherwise empty: hidden files and descriptions.
+    Return whether a folder with only such files counts as empty: hidden files and descriptions.
 
     >>> [is_bystander(name) for name in (".DS_Store", "README.md", "images", ".digitseq-notes")]
     [True, True, False, False]

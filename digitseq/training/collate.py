@@ -41,7 +41,9 @@ def encode_digits(labels: Sequence[str], length: int | None = None) -> IntArray:
     if length is None:
         return digits
     if integer("length", length, 1, MAX_WIDTH_PX) < longest:
-        raise ArgumentError("length", f"expected at least {longest}, the longest label, got {length}")
+        raise ArgumentError(
+            "length", f"expected at least {longest}, the length of the longest label, got {length}"
+        )
     padded = np.full((len(texts), length), NO_DIGIT, np.int64)
     padded[:, :longest] = digits
     return padded
@@ -52,7 +54,7 @@ def decode_digits(digits: AnyArray) -> list[str]:
     Decode classes per position to labels; the inverse of `encode_digits`.
 
     Args:
-        digits: integers (labels, length), 0 to 9, or −1 from the end of a label on.
+        digits: integers (labels, length): 0 to 9, then −1 after the end of a label.
 
     Returns:
         One label per row; "" for a row without digits.
@@ -69,7 +71,7 @@ def decode_digits(digits: AnyArray) -> list[str]:
     values = given.astype(np.int64)
     ended = np.logical_or.accumulate(values == NO_DIGIT, axis=1)
     if ((values < NO_DIGIT) | (values > 9) | (ended & (values != NO_DIGIT))).any():
-        raise ArgumentError("digits", "expected 0 to 9, or −1 from the end of a label on")
+        raise ArgumentError("digits", "expected 0 to 9, and −1 only after the last digit of a label")
     return label_texts(values) if values.shape[1] else [""] * len(values)
 
 

@@ -103,11 +103,11 @@ class DigitSequences:
                 k-th digit is the strongest. Lines can have up to 255 digits.
             transform: function that changes the images. It may change their shape, channels and dtype, and
                 should treat each image independently.
-            transform_input: what the function is called with. "batch": images (n, 28, width), of which it
-                returns as many, image i at index i of the first axis; a batch of images of different widths
-                is padded on the right. "image": one image (28, width) at a time. "sample": one image at a
-                time with its boxes and mask, as keyword arguments ``image``, ``boxes`` (with ``boxes=True``)
-                and ``mask`` (with ``masks=True``), for transforms that move pixels; it returns a mapping with
+            transform_input: what the function is called with. "batch": images (n, 28, width); it
+                returns n images, image i at index i of the first axis. Images of different widths are padded
+                on the right to form a batch. "image": one image (28, width) at a time. "sample": one image at
+                a time with its boxes and mask, for transforms that move pixels: keyword arguments ``image``,
+                ``boxes`` (with ``boxes=True``) and ``mask`` (with ``masks=True``); it returns a mapping with
                 the same keys.
 
         Raises:
@@ -141,15 +141,15 @@ class DigitSequences:
             index: an integer, counted from the end if negative; a slice or a sequence of integers.
 
         Returns:
-            For an integer: the image (28, width), its label, with ``boxes`` int (digits, 4), and with
-            ``masks`` uint8 (28, width). For a batch: images (n, 28, width); int (n,) widths, but only if the
-            recipe has no ``image_width``; labels; with ``boxes`` int (n, digits, 4), −1 where a label is
-            shorter; and with ``masks`` uint8 (n, 28, width). Images narrower than the widest are padded on
-            the right, and so are their masks.
+            For an integer: the image (28, width) and its label; then, if requested, its boxes,
+            int (digits, 4), and its mask, uint8 (28, width). For a batch: images (n, 28, width); widths,
+            int (n,), only if the recipe has no ``image_width``; labels; then, if requested, boxes,
+            int (n, digits, 4), −1 where a label is shorter, and masks, uint8 (n, 28, width). Images narrower
+            than the widest are padded on the right, and so are their masks.
 
         Raises:
             IndexError: the image does not exist.
-            ArgumentError: the transform returned something else than its contract says.
+            ArgumentError: the transform returned something that its contract does not allow.
         """
         if isinstance(index, slice):
             return self._batch(np.arange(*index.indices(len(self)), dtype=np.int64), Renderer())
@@ -169,7 +169,7 @@ class DigitSequences:
 
         Raises:
             IndexError: an image does not exist.
-            ArgumentError: the transform returned something else than its contract says.
+            ArgumentError: the transform returned something that its contract does not allow.
         """
         return self._items(self._numbers(indices).tolist())
 
@@ -327,7 +327,7 @@ def _opened(
     glyphs = glyphs_for(source, recipe.source)
     if digest and glyphs.digest != digest:
         raise SourceError(
-            f"the dataset was made from other glyphs than those of {glyphs.name!r}",
+            f"the dataset was rendered from glyphs that differ from those of {glyphs.name!r}",
             hint="pass source=PATH, the path of the original glyphs",
         )
     return replace(recipe, source=glyphs.name), glyphs.choose(recipe.split)
@@ -340,8 +340,8 @@ def _stacked(drawn: _Drawn, samples: list[dict[str, Any]]) -> _Drawn:
         arrays = [np.asarray(sample[name]) for sample in samples if name in sample]
         if len({array.shape for array in arrays}) > 1:
             raise ArgumentError(
-                "transform", f"returned {name}s of different shapes, which are no batch",
-                hint="use [i], or a DataLoader with collate_fn=pad_batch",
+                "transform", f"expected {name}s of one shape to form a batch, got several shapes",
+                hint="index single images, or use a DataLoader with collate_fn=digitseq.pad_batch",
             )  # fmt: skip
         columns[name] = np.stack(arrays) if arrays else None
     boxes = drawn.boxes

@@ -34,8 +34,16 @@ def test_digits_have_the_length_that_is_asked_for() -> None:
         (encode_digits, "042", "labels: expected a list of labels, got one string: '042'"),
         (encode_digits, ["1", "4x"], "labels: label 2: "),
         (encode_digits, [""], "labels: label 1: "),
-        (partial(encode_digits, length=2), ["123"], "length: expected at least 3, the longest label, got 2"),
-        (decode_digits, np.array([[1, -1, 2]]), "digits: expected 0 to 9, or −1 from the end of a label on"),
+        (
+            partial(encode_digits, length=2),
+            ["123"],
+            "length: expected at least 3, the length of the longest label, got 2",
+        ),
+        (
+            decode_digits,
+            np.array([[1, -1, 2]]),
+            "digits: expected 0 to 9, and −1 only after the last digit of a label",
+        ),
         (decode_digits, np.array([[10]]), "digits: expected 0 to 9"),
         (
             decode_digits,

@@ -303,7 +303,7 @@ def test_images_of_different_shapes_are_no_batch(solid: GlyphSet) -> None:
     live = DigitSequences(
         _recipe(image_width=None), solid, transform=lambda image: image, transform_input="image"
     )
-    with pytest.raises(ArgumentError, match="images of different shapes"):
+    with pytest.raises(ArgumentError, match="expected images of one shape to form a batch"):
         live[:]
     assert live[3][0].shape == DigitSequences(_recipe(image_width=None), solid)[3][0].shape
 
@@ -331,7 +331,7 @@ def test_a_dataset_on_disk_is_rendered_again(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="splits: expected one of train, test, got 'val'"):
         read.splits["val"]
     assert read.splits.get("val") is None
-    with pytest.raises(SourceError, match="other glyphs"):
+    with pytest.raises(SourceError, match="rendered from glyphs that differ"):
         DigitSequences(tmp_path / "flat", "builtin:3")
     with pytest.raises(ArgumentError, match="expected a recipe, a dataset or its path, got 3"):
         DigitSequences(3)  # type: ignore[arg-type]

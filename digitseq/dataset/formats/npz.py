@@ -172,7 +172,7 @@ def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArr
 
 
 def _stack(file: IO[bytes], name: str, place: Place, size: int) -> Iterator[UInt8Array]:
-    """Return an iterator over the images of an array: a small file cannot take much memory."""
+    """Return an iterator over the images of an array: a small compressed file cannot fill the memory."""
     shape = _image_shape(file, name, place, size)
 
     def images() -> Iterator[UInt8Array]:
