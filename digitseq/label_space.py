@@ -10,6 +10,7 @@ seed.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -17,15 +18,13 @@ from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError
-from digitseq.label_templates import DIGITS, Template, disjoint, parse_template
+from digitseq.label_templates import DIGITS, MOST_POSITIONS, Template, disjoint, parse_template
 from digitseq.random_purposes import Purpose
 
 MAX_NUMBER = 10**18
 """Number of labels that the permutation of unique labels decides."""
 _MOST_EXACT = 1 << 62
 """Up to this many labels are numbered one by one; of larger spaces, only the last digits are."""
-_MOST_POSITIONS = 1_000_000
-"""Maximum number of positions of all templates together."""
 
 
 class LabelSpace(ABC):
@@ -185,10 +184,10 @@ class Templates(LabelSpace):
                 )
             templates = list(disjoint(templates))
         longest = max(len(template.allowed) for template in templates)
-        if (positions := longest * len(templates)) > _MOST_POSITIONS:
+        if (positions := longest * len(templates)) > MOST_POSITIONS:
             raise ArgumentError(
                 "pattern",
-                f"expected at most {counted(_MOST_POSITIONS, 'position')} in all patterns, got {positions:,}",
+                f"expected at most {counted(MOST_POSITIONS, 'position')} in all patterns, got {positions:,}",
             )
         self._templates = templates
         self.lengths = np.array([len(template.allowed) for template in templates], np.int64)
@@ -233,11 +232,12 @@ class Templates(LabelSpace):
                 len(words), np.int64
             )
         sizes = [template.size for template in self._templates]
-        if sum(sizes) <= _MOST_EXACT:
-            return _split_numbers(numbers, sizes)
-        # The other templates are too small to be sampled in a lifetime.
-        large = np.array([number for number, size in enumerate(sizes) if size >= MAX_NUMBER], np.int64)
-        return large[streams.below(words, np.array(len(large), np.uint64))], numbers
+        if sum(sizes) <= MAX_NUMBER or len(sizes) == 1:
+            return _split_numbers(numbers, [min(size, MAX_NUMBER) for size in sizes])
+        # Each template gets a share of the numbers, in proportion to its size and never larger.
+        ends = [end * MAX_NUMBER // sum(sizes) for end in accumulate(sizes)]
+        shares = [end - start for start, end in pairwise([0, *ends])]
+        return _split_numbers(numbers, shares)
 
     def _sizes(self, which: IntArray, positions: IntArray) -> UInt64Array:
         return self._options[which, positions]

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from digitseq.checks import short
+from digitseq.checks import counted, short
 from digitseq.errors import ArgumentError
 from digitseq.sequence import MAX_DIGITS
 
 ANY_DIGIT = "#"
 DIGITS = "0123456789"
-_MOST_WEIGHT, _MOST_PIECES = 1_000_000, 10_000
+MOST_POSITIONS = 1_000_000
+"""Maximum number of positions of all templates together."""
+_MOST_WEIGHT, _MOST_PIECES = 100_000, 1_000
 _POSITION = re.compile(r"\[(?P<some>[^\[\]]*)\]|(?P<one>.)", re.DOTALL)
 _RANGE = re.compile(r"([0-9])-([0-9])|([0-9])")
 
@@ -50,7 +52,9 @@ def parse_template(text: str) -> Template:
     if not isinstance(text, str):
         raise ArgumentError("pattern", f"expected digits 0–9 and #, got {short(text)}")
     body, colon, weight = text.partition(":")
-    if colon and not (weight.isascii() and weight.isdigit() and 1 <= int(weight[:9]) <= _MOST_WEIGHT):
+    if colon and not (
+        weight.isascii() and weight.isdigit() and len(weight) < 8 and 1 <= int(weight) <= _MOST_WEIGHT
+    ):
         raise ArgumentError(
             "pattern", f"expected a weight from 1 to {_MOST_WEIGHT:,} after the colon, got {short(text)}"
         )
@@ -71,6 +75,11 @@ def parse_template(text: str) -> Template:
     return Template(tuple(allowed), int(weight) if colon else 1)
 
 
+def _number(text: str) -> int:
+    """Parse up to seven digits; 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+
+
 def _class(text: str) -> str:
     """Return the digits between brackets in ascending order; "" if they are invalid."""
     if not text or _RANGE.sub("", text):
@@ -88,6 +97,9 @@ def parse_patterns(value: Any) -> str | tuple[str, ...]:
     patterns = (value,) if isinstance(value, str) else value
     if not isinstance(patterns, list | tuple) or not patterns:
         raise ArgumentError("pattern", f"expected one or more patterns, got {short(value)}")
+    if len(patterns) > _MOST_PIECES:
+        found = counted(len(patterns), "pattern")
+        raise ArgumentError("pattern", f"expected at most {_MOST_PIECES:,} patterns, got {found}")
     for pattern in patterns:
         parse_template(pattern)
     return patterns[0].partition(":")[0] if len(patterns) == 1 else tuple(patterns)
@@ -98,13 +110,16 @@ def parse_lengths(text: str) -> list[tuple[int, int]]:
     ranges = []
     for part in text.split(","):
         low, dash, high = part.strip().partition("-")
-        least, most = (
-            int(end) if end.isascii() and end.isdigit() else 0 for end in (low, high if dash else low)
-        )
+        least, most = _number(low), _number(high if dash else low)
         if not 1 <= least <= most <= MAX_DIGITS:
             expected = f"expected 1 to {MAX_DIGITS:,} digits, such as 4 or 3-6"
             raise ArgumentError("length", f"{expected}, got {short(text)}")
         ranges.append((least, most))
+    positions = sum((most - least + 1) * most for least, most in ranges)
+    if len(ranges) > 1 and positions > MOST_POSITIONS:
+        raise ArgumentError(
+            "length", f"expected at most {counted(MOST_POSITIONS, 'position')} in a list of lengths"
+        )
     return ranges
 
 

@@ -21,7 +21,7 @@ from digitseq.glyphs.sources import AUTO, glyphs_for, open_source, split_of
 from digitseq.plan import check_recipe, make_plan
 from digitseq.png import encode_png
 from digitseq.recipe import Recipe, new_seed
-from digitseq.render import MASK_DIGITS, render, to_float
+from digitseq.render import MASK_DIGITS, check_mask_digits, render, to_float
 from digitseq.sequence import sequence_text
 from digitseq.storage.atomic import is_stream, write_output, write_whole
 from digitseq.version import __version__
@@ -72,6 +72,7 @@ class Picture:
         """
         if self.glyphs is None:
             raise ArgumentError("mask", "this picture has no glyphs; render it with draw(picture.recipe)")
+        check_mask_digits(self.recipe)
         (batch,) = draw_batches(self.recipe, self.glyphs, masks=True)
         return next(batch.samples()).mask.copy()  # type: ignore[union-attr] # asked for
 

@@ -55,8 +55,7 @@ class Recipe:
             string such as "3,8" or "3-5,8" allows only these lengths, all equally likely.
         pattern: fixed digits, # for any digit, and brackets for some digits: "0#[1-9]####". Several patterns
             are equally likely, unless they end in a weight: ("####:3", "[13579]##").
-        unique: never repeat a label, not even across splits. If at most 10¹⁸ labels are possible, all are
-            equally likely.
+        unique: never repeat a label, not even across splits; all labels are equally likely.
         count: number of images; by default, one per sequence.
         splits: split → count, for a dataset of several splits, which share no glyphs; images are numbered
             across splits.
@@ -103,6 +102,9 @@ class Recipe:
         # A frozen dataclass can normalise its fields only through object.__setattr__.
         put = object.__setattr__
         put(self, "sequences", _sequences(self.sequences))
+        for name in ("invert", "unique"):
+            if not isinstance(getattr(self, name), bool):
+                raise ArgumentError(name, f"expected True or False, got {getattr(self, name)!r}")
         if self.length is not None or self.pattern is not None or not self.sequences:
             self._check_labels()
         put(self, "spacing_range", _spacing_range(self.spacing_range))
@@ -110,11 +112,8 @@ class Recipe:
             put(self, "image_width", integer("image_width", self.image_width, 1, MAX_WIDTH_PX))
         put(self, "margin", integer("margin", self.margin, 0, MAX_WIDTH_PX))
         if self.margin and self.image_width is not None:
-            raise ArgumentError(
-                "margin",
-                f"expected 0 with a fixed image_width, got {self.margin}",
-                hint="use align to place the line in a wider image",
-            )
+            problem = f"expected 0 for images of a fixed width, got {self.margin}"
+            raise ArgumentError("margin", problem)
         put(self, "seed", integer("seed", self.seed))
         if self.seed.bit_length() > _SEED_BITS:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
@@ -125,9 +124,6 @@ class Recipe:
         choice("align", self.align, ALIGN)
         choice("writer", self.writer, WRITER)
         put(self, "augment", preset(self.augment))
-        for name in ("invert", "unique"):
-            if not isinstance(getattr(self, name), bool):
-                raise ArgumentError(name, f"expected True or False, got {getattr(self, name)!r}")
         self._check_count()
 
     def _check_labels(self) -> None:

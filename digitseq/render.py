@@ -8,6 +8,7 @@ from digitseq.arrays import AnyArray, FloatArray, UInt8Array
 from digitseq.errors import ArgumentError
 from digitseq.glyphs.tiles import SIDE
 from digitseq.plan import Plan
+from digitseq.recipe import Recipe
 
 MASK_DIGITS = 255
 """Maximum number of digits of a line with a mask: the greatest value of a pixel."""
@@ -46,8 +47,6 @@ class Renderer:
         Returns:
             The images, ``out`` or a new array; and the masks, as `compose` returns them.
 
-        Raises:
-            ArgumentError: a line with a mask has more than 255 digits.
         """
         canvas, mask = self.compose(plan, masks)
         if out is None:
@@ -74,9 +73,6 @@ class Renderer:
             uint8 (images, 28, widest), a view of the canvas that is valid until the next call; and the masks,
             an array of the same shape and dtype, or None: 0 without ink, k where the ink of the k-th digit
             is the strongest (the leftmost of equals), before the effects on whole lines.
-
-        Raises:
-            ArgumentError: a line with a mask has more than 255 digits.
         """
         images, width = len(plan), int(plan.widths_px.max(initial=0))
         # Each glyph is written as 28 columns from its first ink, so the last one needs room on the right.
@@ -92,9 +88,6 @@ class Renderer:
             ink[~plan.inside] = 0
         mask = None
         if masks is not False:
-            if ink.shape[1] > MASK_DIGITS:
-                problem = f"expected lines of at most {MASK_DIGITS} digits, got {ink.shape[1]:,}"
-                raise ArgumentError("masks", problem)
             mask = np.empty((images, SIDE, width), np.uint8) if masks is True else masks
         if plan.overlapping:
             _overlap(plan, ink, canvas, mask)
@@ -116,6 +109,18 @@ class Renderer:
             self._inked = np.zeros(canvas.size, np.bool_)
         inked = self._inked[: canvas.size].reshape(canvas.shape)
         return np.greater(canvas, 0, out=inked).view(np.uint8)
+
+
+def check_mask_digits(recipe: Recipe) -> None:
+    """
+    Check that the masks of a recipe can be rendered.
+
+    Raises:
+        ArgumentError: a line can have more than 255 digits.
+    """
+    if recipe.longest > MASK_DIGITS:
+        problem = f"expected lines of at most {MASK_DIGITS} digits, got {recipe.longest:,}"
+        raise ArgumentError("masks", problem)
 
 
 def _place(plan: Plan, ink: UInt8Array, canvas: UInt8Array) -> None:

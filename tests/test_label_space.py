@@ -97,11 +97,13 @@ def test_one_pattern_is_the_same_however_it_is_given() -> None:
         ("1]", "at position 2"),
         ("#x", "'x' at position 2"),
         ("1²", "'²' at position 2"),
-        ("#:", "expected a weight from 1 to 1,000,000"),
+        ("#:", "expected a weight from 1 to 100,000"),
         ("#:0", "expected a weight"),
         ("#:-1", "expected a weight"),
         ("#:1.5", "expected a weight"),
         ("#:9999999", "expected a weight"),
+        ("#:" + "0" * 30 + "9" * 30, "expected a weight"),
+        (tuple(["#"] * 1_001), "expected at most 1,000 patterns, got 1,001 patterns"),
         (":3", "got an empty string"),
         ((), r"expected one or more patterns, got \(\)"),
         (("#", 5), "got 5"),
@@ -114,7 +116,9 @@ def test_patterns_that_make_no_sense_are_told(pattern: Any, told: str) -> None:
         _recipe(pattern=pattern, count=3)
 
 
-@pytest.mark.parametrize("length", ["3,", "0,4", "a-b", "3-", "6-3", "3;4", "1,70000", "-"])
+@pytest.mark.parametrize(
+    "length", ["3," + "9" * 5_000, "3,", "0,4", "a-b", "3-", "6-3", "3;4", "1,70000", "-"]
+)
 def test_lengths_that_make_no_sense_are_told(length: str) -> None:
     with pytest.raises(ArgumentError, match=r"^length: expected 1 to 65,536 digits, such as 4 or 3-6, got"):
         _recipe(length=length, count=3)
@@ -134,6 +138,21 @@ def test_unique_holds_where_labels_are_beyond_counting(patterns: tuple[str, ...]
     labels = _labels(recipe)
     assert len(set(labels)) == 5_000
     assert _labels(recipe, np.array([4_321])) == [labels[4_321]]
+
+
+def test_many_patterns_and_sizes_are_all_equally_likely_where_labels_are_beyond_counting() -> None:
+    several = tuple(f"{number:02d}{'#' * 17}" for number in range(47))
+    labels = _labels(_recipe(pattern=several, unique=True, count=4_700))
+    assert len(set(labels)) == 4_700
+    assert_uniform(np.array([int(label[:2]) for label in labels]), 47)
+    labels = _labels(_recipe(pattern=("#" * 18, "1" + "#" * 18), unique=True, count=4_000))
+    assert len(set(labels)) == 4_000
+    assert_uniform(np.array([len(label) - 18 for label in labels]), 2)
+
+
+def test_a_list_of_lengths_has_a_limit() -> None:
+    with pytest.raises(ArgumentError, match="length: expected at most 1,000,000 positions"):
+        _recipe(length="1-60000,3", count=3)
 
 
 @given(st.lists(_pattern, min_size=1, max_size=5))
@@ -219,7 +238,7 @@ def test_a_margin_is_blank_at_both_ends(solid: Any, spacing: str) -> None:
 
 
 def test_a_margin_needs_lines_of_natural_width(in_folder: Any) -> None:
-    with pytest.raises(ArgumentError, match="margin: expected 0 with a fixed image_width, got 3"):
+    with pytest.raises(ArgumentError, match="margin: expected 0 for images of a fixed width, got 3"):
         make_recipe(["1"], margin=3, image_width=60)
     for wrong in (-1, 1.5, 2_000_000):
         with pytest.raises(ArgumentError, match="margin: expected an integer from 0"):
@@ -231,4 +250,4 @@ def test_a_margin_needs_lines_of_natural_width(in_folder: Any) -> None:
     assert '"margin": 5' in facts
     wrong_width = run("generate", "35", "--margin", "5", "--width", "90", "--source", "builtin")
     assert wrong_width.returncode == 2
-    assert "--margin: expected 0 with a fixed --width, got 5" in wrong_width.stderr
+    assert "--margin: expected 0 for images of a fixed width, got 5" in wrong_width.stderr

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from digitseq.dataset.card import write_card
+from digitseq.dataset.card import remove_card, write_card
 from digitseq.dataset.engine import Job
 from digitseq.dataset.manifest import MANIFEST, UNFINISHED
 from digitseq.dataset.shards import Written
@@ -66,6 +66,8 @@ def assemble(job: Job, results: Iterator[tuple[Written, bytes]], progress: Progr
         _put_changed(storage, name, data)
     if job.card:
         write_card(storage, job.manifest, job.glyphs)
+    else:
+        remove_card(storage)
     digest = sha256("".join(entry.pixels for entry in splits).encode()).hexdigest()
     _put_changed(storage, MANIFEST, replace(job.manifest, splits=tuple(splits), pixels=digest).to_json())
     storage.remove(UNFINISHED)

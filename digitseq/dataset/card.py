@@ -5,7 +5,9 @@ Format: the YAML metadata of Hugging Face's dataset cards
 (huggingface.co/docs/hub/datasets-cards), with which ``load_dataset(OUT)`` reads the dataset.
 """
 
+import re
 from collections.abc import Iterator
+from hashlib import sha256
 
 import numpy as np
 
@@ -19,12 +21,13 @@ from digitseq.glyphs.tiles import SIDE
 from digitseq.png import decode_png, encode_png
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
-from digitseq.version import __version__
 
 CARD = "README.md"
 SHEET = ".digitseq-sheet.png"
 """Hidden, because readers of image folders treat every visible image as data."""
-_MARK = "# Written by digitseq. Delete this line to make the card your own."
+_MARK = re.compile(
+    r"# Written by digitseq, SHA-256 ([0-9a-f]{64})\. Delete this line to make the card your own\.\n"
+)
 _MOST_BYTES = 1 << 20
 _SHEET_PX, _SHEET_ROWS, _GAP_PX = 840, 8, 4
 _SIZES = (
@@ -42,11 +45,11 @@ _LICENCES = {
 
 
 def write_card(storage: Storage, manifest: Manifest, glyphs: GlyphSet) -> None:
-    """Write the card and its contact sheet, unless there is a README.md of the user's."""
+    """Write the card and its contact sheet, unless there is a README.md that the user wrote or changed."""
     found = _found(storage)
-    if found is not None and _MARK not in found:
+    if found is not None and not _is_ours(found):
         return
-    if found != (text := _text(manifest, glyphs)):
+    if found != (text := _marked(_text(manifest))):
         storage.put(CARD, text.encode())
     sheet = _sheet(manifest, glyphs)
     if not _is_sheet(storage, sheet):
@@ -54,24 +57,27 @@ def write_card(storage: Storage, manifest: Manifest, glyphs: GlyphSet) -> None:
 
 
 def remove_card(storage: Storage) -> None:
-    """Remove the card and its contact sheet, but no README.md of the user's."""
-    for name in card_names(storage):
-        storage.remove(name)
+    """Remove the card and its contact sheet, but no README.md that the user wrote or changed."""
+    found = _found(storage)
+    if found is not None and _is_ours(found):
+        storage.remove(CARD)
+        storage.remove(SHEET)
 
 
 def card_names(storage: Storage) -> set[str]:
     """Return the names of the card's files, if digitseq wrote the card."""
     found = _found(storage)
-    return set() if found is None or _MARK not in found else {CARD, SHEET}
+    return set() if found is None or _MARK.search(found) is None else {CARD, SHEET}
 
 
 def wrong_card(storage: Storage, manifest: Manifest, glyphs: GlyphSet) -> Iterator[str]:
-    """Yield what is wrong with a card that digitseq wrote."""
+    """Yield what is wrong with a card that digitseq wrote, with this version or another."""
     found = _found(storage)
-    if found is None or _MARK not in found:
+    if found is None or _MARK.search(found) is None:
         return
-    if found != _text(manifest, glyphs):
-        yield f"{storage.where(CARD)}: changed; to make it your own, delete its second line"
+    if not _is_ours(found):
+        told = "changed; delete its second line to make it your own, or delete the file to write it again"
+        yield f"{storage.where(CARD)}: {told}"
     if not _is_sheet(storage, _sheet(manifest, glyphs)):
         yield f"{storage.where(SHEET)}: missing or changed"
 
@@ -85,16 +91,32 @@ def _found(storage: Storage) -> str | None:
     return None if data is None else data.decode("utf-8", "replace")
 
 
+def _marked(text: str) -> str:
+    """Return a card with its digest in the second line."""
+    first, rest = text.split("\n", 1)
+    mark = f"# Written by digitseq, SHA-256 {_digest(text)}. Delete this line to make the card your own."
+    return f"{first}\n{mark}\n{rest}"
+
+
+def _is_ours(found: str) -> bool:
+    """Return whether a card is as digitseq wrote it."""
+    mark = _MARK.search(found)
+    return mark is not None and mark[1] == _digest(found[: mark.start()] + found[mark.end() :])
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
 # --- The text -----------------------------------------------------------------------------------------------
 
 
-def _text(manifest: Manifest, glyphs: GlyphSet) -> str:
+def _text(manifest: Manifest) -> str:
     recipe, kind = manifest.recipe, manifest.source.partition(":")[0]
     licence, origin = _LICENCES.get(kind, ("unknown", f"the source {manifest.source!r}"))
     size = next((name for most, name in _SIZES if len(recipe) < most), _LARGEST)
     lines = [
         "---",
-        _MARK,
         f"license: {licence}",
         f"size_categories: [{size}]",
         "task_categories: [image-to-text]",
@@ -115,8 +137,8 @@ def _text(manifest: Manifest, glyphs: GlyphSet) -> str:
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in _facts(recipe)),
         "",
-        f"[digitseq](https://github.com/digitseq/digitseq) {__version__} made this dataset, in the format",
-        f"`{manifest.format}`. Labels are text: leading zeros count. `dataset.json` holds the recipe.",
+        f"[digitseq](https://github.com/digitseq/digitseq) {manifest.version} made this dataset, in the",
+        f"format `{manifest.format}`. Labels are text: leading zeros count. `dataset.json` holds the recipe.",
         "From it, anybody can make the same images again:",
         "",
         "```sh",

@@ -48,6 +48,10 @@ class DatasetSplit:
     def __repr__(self) -> str:
         return f"DatasetSplit({self.storage.where()!r}, {self.place.split}, {counted(len(self), 'image')})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: everything but what was read."""
+        return vars(self) | {"_last": {}, "_readers": {}}
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """
@@ -128,9 +132,12 @@ class DatasetSplit:
             if file is None:
                 return None
             state = os.fstat(file.fileno())
+            if state.st_size > self.place.most_shard:
+                return None
             stamp = (state.st_ino, state.st_size, state.st_mtime_ns)
             known, read = self._readers.get(shard, (None, None))
             if known != stamp:
+                read = None
                 with suppress(Exception):  # damaged: reading the whole shard says how
                     read = self.format.one_reader(file, self.place, shard)
                 self._readers[shard] = (stamp, read)
@@ -138,7 +145,7 @@ class DatasetSplit:
                 return None
             try:
                 found: Found = read(file, row)
-            except (ValueError, OSError) as error:
+            except (ValueError, TypeError, IndexError, OSError) as error:
                 raise FormatError(f"{where}: damaged ({error})") from error
         return found._replace(where=f"{where}: {found.where}")
 

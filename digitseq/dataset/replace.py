@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from digitseq.dataset.card import card_names, remove_card
 from digitseq.dataset.engine import Job, Shards
+from digitseq.dataset.label_names import MASKS
 from digitseq.dataset.manifest import MANIFEST, MOST_BYTES, NOTES, UNFINISHED, Manifest, known_manifest
 from digitseq.errors import FormatError, OutputError
 from digitseq.interrupts import check
@@ -64,8 +65,8 @@ def _begun_files(storage: Storage, force: bool) -> list[str]:
 def _difference(found: Manifest, manifest: Manifest) -> str:
     """Describe the first difference between two datasets."""
     theirs, ours = found.recipe.to_dict(), manifest.recipe.to_dict()
-    for name, wanted in ours.items():
-        there = theirs[name]
+    for name in {**theirs, **ours}:
+        there, wanted = theirs.get(name, 0), ours.get(name, 0)  # a margin of 0 is not stated
         if there != wanted and name == "augment":
             there, wanted = there or {}, wanted or {}
             name = next(key for key in {**there, **wanted} if there.get(key) != wanted.get(key))
@@ -82,20 +83,25 @@ def begin(job: Job) -> None:
     found = known_manifest(job.storage)
     if found is not None and found.grows_to(job.manifest):
         job.storage.put(UNFINISHED, job.manifest.to_json())
-        job.storage.remove(MANIFEST)  # from now on, the images are not those that it describes
         for name in sorted(filter(found.owns, job.storage.files())):
             if not job.manifest.owns(name):  # the names of a format can depend on the number of shards
                 job.storage.remove(name)
+        job.storage.remove(MANIFEST)  # from now on, the images are not those that it describes
         return
     if found is None or not found.is_same(job.manifest) or found.labels != job.manifest.labels:
         job.storage.put(UNFINISHED, job.manifest.to_json())
+        adds_masks = MASKS in job.manifest.labels and found is not None and MASKS not in found.labels
+        if adds_masks and not job.form.stands_alone:
+            job.storage.remove(MANIFEST)  # shards are rewritten, so that it does not describe them any more
 
 
 def refuse_to_replace(storage: Storage, found: Manifest | None, manifest: Manifest) -> None:
     """Refuse to replace files that do not belong to the existing dataset."""
     if found is None or (found.is_same(manifest) and found.labels == manifest.labels):
         return
-    if theirs := sorted(n for n in storage.files() if manifest.owns(n) and not found.owns(n)):
+    theirs = sorted(n for n in storage.files() if manifest.owns(n) and not found.owns(n))
+    now = known_manifest(storage)  # another part may have begun meanwhile
+    if theirs and not (now is not None and now.is_same(manifest) and now.labels == manifest.labels):
         raise OutputError(
             f"{storage.where(theirs[0])} does not belong to this dataset and would be overwritten",
             hint="move it to another folder",

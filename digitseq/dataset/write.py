@@ -17,7 +17,7 @@ from digitseq.dataset.assemble import Summary, assemble, take_lines
 from digitseq.dataset.cpu_count import cores
 from digitseq.dataset.engine import Engine, Job, Shards, ending
 from digitseq.dataset.formats import DEFAULT, open_format
-from digitseq.dataset.label_names import LABEL_FILES
+from digitseq.dataset.label_names import LABEL_FILES, MASKS
 from digitseq.dataset.manifest import NOTES, found_manifest, known_manifest, make_manifest
 from digitseq.dataset.parts import LOCK_NAME, finish_parts, forget_notes, part_lock, write_part
 from digitseq.dataset.replace import begin, clear, refuse_others, refuse_to_replace, sweep
@@ -28,6 +28,7 @@ from digitseq.interrupts import noted
 from digitseq.plan import check_recipe
 from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
+from digitseq.render import check_mask_digits
 from digitseq.storage.open_storage import open_storage
 
 
@@ -141,6 +142,8 @@ def _plan(
     """Return the job, after checking that it is possible and that no other files would be lost."""
     for of_split in recipe.by_split():
         check_recipe(of_split, glyphs.choose(of_split.split))
+    if MASKS in labels:
+        check_mask_digits(recipe)
     if form is not None:
         open_format(form)
     for name in labels:

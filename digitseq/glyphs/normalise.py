@@ -77,7 +77,8 @@ def _stretched(images: AnyArray) -> AnyArray:
     if not 0 < most <= _FEW_LEVELS:
         return images
     top = 1 if most == 1 else max(most, _FEW_LEVELS - 1)
-    return (images.astype(np.int64) * 255 // top).astype(np.uint8)
+    table = (np.arange(_FEW_LEVELS + 1, dtype=np.int64) * 255 // top).clip(0, 255).astype(np.uint8)
+    return table[images]
 
 
 def _as_bytes(images: AnyArray, name: str) -> AnyArray:

@@ -7,7 +7,7 @@ Load a user's own glyphs: IDX pairs, class folders of images, ``.npz`` archives.
 import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from io import BytesIO
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 from zipfile import ZipFile
@@ -19,10 +19,10 @@ from digitseq.checks import counted, home_path
 from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
+from digitseq.glyphs.image_files import read_image
 from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
 from digitseq.glyphs.tables import ARROW_SUFFIXES, arrow_glyphs, csv_glyphs
 from digitseq.splits import DISJOINT_SPLITS
-from digitseq.storage.inputs import IMAGE_FORMATS, MOST_IMAGE, read_input
 from digitseq.storage.npy import check_members, read_array
 from digitseq.storage.open_folder import open_regular
 
@@ -94,7 +94,7 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
             f"{path}: no glyphs found; to use an .npz, give the path of the file, not of its folder"
             if path.is_dir() and any(path.glob("*.npz"))
             else f"{path}: no glyphs found",
-            hint="expected one folder of images per digit, IDX pairs (…images-idx3-ubyte and "
+            hint="expected image folders 0 to 9, IDX pairs (…images-idx3-ubyte and "
             "…labels-idx1-ubyte), .csv, .parquet or .arrow files, or an .npz with images and labels",
         )
     images, labels, split_of = _join(path, pieces)
@@ -129,10 +129,10 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
 
 def _first_of_equals(glyphs: UInt8Array, labels: AnyArray, numbers: AnyArray) -> BoolArray:
     """Return which glyphs to keep: the same picture twice in a split counts once."""
-    seen: set[tuple[int, int, bytes]] = set()
+    seen: set[bytes] = set()
     keep = np.ones(len(glyphs), np.bool_)
     for row, (label, number) in enumerate(zip(labels.tolist(), numbers.tolist(), strict=True)):
-        key = (label, number, glyphs[row].tobytes())
+        key = blake2b(b"%d %d %b" % (label, number, glyphs[row].tobytes()), digest_size=16).digest()
         keep[row] = key not in seen
         seen.add(key)
     return keep
@@ -149,18 +149,32 @@ _TABLES = (".csv", *ARROW_SUFFIXES)
 def _tables(path: Path, used: set[Path]) -> list[Piece]:
     """Read pieces from a CSV, Parquet or Arrow file, or all in a folder; adds the files to ``used``."""
     pieces: list[Piece] = []
-    for file in [path] if path.is_file() else sorted(path.rglob("*")):
-        if file.suffix not in _TABLES or not file.is_file():
-            continue
-        if file.suffix == ".csv":
-            found: tuple[AnyArray, AnyArray] | None = csv_glyphs(file)
-        else:
-            images, labels = arrow_glyphs(file, _decode_image)
-            found = (np.stack(images) if images else np.zeros((0, 28, 28), np.uint8), labels)
+    files = [path] if path.is_file() else _files_below(path)
+    for file in files:
+        found: tuple[AnyArray, AnyArray] | None = None
+        try:
+            if file.suffix == ".csv":
+                found = csv_glyphs(file)
+            else:
+                images, labels = arrow_glyphs(file)
+                found = (np.stack(images) if images else np.zeros((0, 28, 28), np.uint8), labels)
+        except (FormatError, SourceError):
+            if path.is_file() or len(files) == 1:
+                raise
+            continue  # another table beside the glyphs, such as a sample submission
         if found is not None:
-            pieces.append((_split_named(file.stem), *found))
+            name = str(file.relative_to(path)) if file != path else file.stem
+            pieces.append((_split_named(name), *found))
             used.add(file)
     return pieces
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Return the tables in a folder and in those inside it, up to three levels deep."""
+    patterns = ("*", "*/*", "*/*/*", "*/*/*/*")
+    files = sorted(file for pattern in patterns for file in folder.glob(pattern) if file.suffix in _TABLES)
+    shown = [file for file in files if not any(map(_is_clutter, file.relative_to(folder).parts))]
+    return [file for file in shown if file.is_file()]
 
 
 # --- Supported formats ----------------------------------------------------------------------------------
@@ -186,7 +200,7 @@ def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
         ]
         for digit, place in sorted(places):
             for file in _image_files(place):
-                glyphs.append(_read_image(file))
+                glyphs.append(read_image(file))
                 labels.append(digit)
                 used.add(file)
         if glyphs:
@@ -233,51 +247,6 @@ def _image_files(folder: Path) -> Iterator[Path]:
         # Hidden files are skipped: macOS writes ._ files.
         files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
         yield from (file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def _read_image(file: Path) -> UInt8Array:
-    return _decode_image(read_input(file, MOST_IMAGE), str(file))
-
-
-def _decode_image(data: bytes, file: str) -> UInt8Array:
-    """Convert the bytes of an image file to a glyph, uint8 (28, 28); ``file`` is its name for messages."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                size = f"{opened.width} × {opened.height} px"
-                raise FormatError(f"{file}: expected at most {MOST_PIXELS:,} pixels, found {size}")
-            image = ImageOps.exif_transpose(opened)  # cameras note how they were held
-            if image.mode in ("1", "L"):
-                grey = image.convert("L")
-            elif image.mode[0] in "IF":  # 16 or 32 bits per pixel, any range of values
-                grey = Image.fromarray(_stretch(np.asarray(image, np.float64)))
-            else:
-                # Make transparent paper white if the ink is dark, black if it is bright.
-                colours = image.convert("RGBA")
-                alpha = np.asarray(colours.getchannel("A"), np.int64)
-                ink = np.asarray(colours.convert("RGB").convert("L"), np.int64)
-                weight = max(int(alpha.sum(dtype=np.int64)), 1)
-                paper = 255 if int((ink * alpha).sum(dtype=np.int64)) // weight < 128 else 0
-                grey = Image.fromarray(((ink * alpha + paper * (255 - alpha)) // 255).astype(np.uint8))
-            pixels = np.asarray(grey)
-    except (FormatError, MemoryError):
-        raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on a damaged file
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
-        raise FormatError(f"{file}: cannot be read as an image ({reason})") from error
-    glyph: UInt8Array = as_glyphs(pixels[None], file)[0]
-    if not glyph.any():
-        raise SourceError(f"{file}: the image is blank; every glyph needs ink")
-    return glyph
-
-
-def _stretch(values: AnyArray) -> UInt8Array:
-    """Scale values of any range to uint8, from 0 for the minimum to 255 for the maximum."""
-    low, high = float(values.min()), float(values.max())
-    scaled: UInt8Array = np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8)
-    return scaled
 
 
 def _siblings(path: Path) -> list[Path]:
@@ -371,10 +340,10 @@ def _flat(labels: AnyArray) -> AnyArray:
         labels = labels[:, 0]
     if labels.ndim == 2 and labels.shape[1] == 10 and ((labels != 0).sum(1, dtype=np.int64) == 1).all():
         return labels.argmax(1).astype(np.int64)
-    if labels.dtype.kind == "S":
-        labels = labels.astype("U")
-    if labels.dtype.kind == "U" and all(text.strip().isdecimal() for text in labels.tolist()):
-        return np.array([int(text) for text in labels.tolist()], np.int64)
+    if labels.dtype.kind in "SU":
+        texts = [text.decode("latin-1") if isinstance(text, bytes) else text for text in labels.tolist()]
+        if all(text.isascii() and text.strip().isdigit() and len(text) < 10 for text in texts):
+            return np.array([int(text) for text in texts], np.int64)
     return labels
 
 

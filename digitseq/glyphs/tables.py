@@ -1,7 +1,6 @@
 """Glyphs in tables: CSV files with a column per pixel, and Parquet and Arrow files of Hugging Face."""
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,17 @@ from digitseq.checks import counted
 from digitseq.errors import FormatError, SourceError
 from digitseq.extras import require
 from digitseq.glyphs.idx import MOST_BYTES
+from digitseq.glyphs.image_files import decode_image
 from digitseq.glyphs.normalise import MOST_IMAGES
 from digitseq.glyphs.tiles import SIDE
-from digitseq.storage.inputs import read_input
+from digitseq.storage.inputs import MOST_IMAGE, read_input
 from digitseq.storage.open_folder import open_regular
 
 if TYPE_CHECKING:
     import pyarrow
 
 _PIXELS = SIDE * SIDE
+_AT_ONCE = 32  # rows, each of which can be an image of the maximum size
 ARROW_SUFFIXES = (".parquet", ".arrow")
 _IMAGE_COLUMNS, _LABEL_COLUMNS = ("image", "img", "png"), ("label", "digit", "class", "txt")
 
@@ -40,7 +41,7 @@ def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
         FormatError: it is not such a file.
     """
     text = read_input(file, MOST_BYTES).decode("ascii", "replace")
-    first = next(csv.reader(StringIO(text.partition("\n")[0])), [])
+    first = text.partition("\n")[0].rstrip("\r").split(",", _PIXELS + 2)
     if len(first) == _PIXELS:
         return None
     if len(first) != _PIXELS + 1:
@@ -56,13 +57,12 @@ def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
     return table[:, 1:].astype(np.uint8).reshape(-1, SIDE, SIDE), table[:, 0]
 
 
-def arrow_glyphs(file: Path, decode: Callable[[bytes, str], UInt8Array]) -> tuple[list[UInt8Array], AnyArray]:
+def arrow_glyphs(file: Path) -> tuple[list[UInt8Array], AnyArray]:
     """
     Read a Parquet file, or an Arrow file in the cache of Hugging Face's datasets library.
 
     Args:
         file: the file, with a column of image files (``image``) and one of labels (``label``).
-        decode: converts the bytes of an image file to a glyph; its second argument is the name for messages.
 
     Returns:
         Images uint8 (28, 28) each, and labels int (n,).
@@ -77,6 +77,7 @@ def arrow_glyphs(file: Path, decode: Callable[[bytes, str], UInt8Array]) -> tupl
     labels: list[Any] = []
     try:
         for batch in _batches(file):
+            batch.validate(full=True)  # pyarrow itself trusts the offsets in a file
             names = batch.schema.names
             image = next((name for name in _IMAGE_COLUMNS if name in names), None)
             label = next((name for name in _LABEL_COLUMNS if name in names), None)
@@ -86,9 +87,11 @@ def arrow_glyphs(file: Path, decode: Callable[[bytes, str], UInt8Array]) -> tupl
                 )
             for value in batch.column(image).to_pylist():
                 data = value["bytes"] if isinstance(value, dict) else value
-                if not isinstance(data, bytes):
-                    raise SourceError(f"{file}: image {len(images) + 1} is not stored in the file")
-                images.append(decode(data, f"{file}: image {len(images) + 1}"))
+                if not isinstance(data, bytes) or len(data) > MOST_IMAGE:
+                    raise SourceError(
+                        f"{file}: image {len(images) + 1} is not stored in the file, or too large"
+                    )
+                images.append(decode_image(data, f"{file}: image {len(images) + 1}"))
             labels += batch.column(label).to_pylist()
             if len(images) > MOST_IMAGES:
                 raise SourceError(f"{file}: expected at most {MOST_IMAGES:,} images, found more")
@@ -102,7 +105,7 @@ def arrow_glyphs(file: Path, decode: Callable[[bytes, str], UInt8Array]) -> tupl
         raise FormatError(f"{file}: damaged, or not a Parquet or Arrow file") from error
     if any(type(label) is not int for label in labels):
         raise SourceError(f"{file}: expected whole numbers as labels")
-    return images, np.array(labels, np.int64)
+    return images, np.array([label if 0 <= label <= 9 else 10 for label in labels], np.int64)
 
 
 def _batches(file: Path) -> "Iterator[pyarrow.RecordBatch]":
@@ -118,6 +121,6 @@ def _batches(file: Path) -> "Iterator[pyarrow.RecordBatch]":
                 raise SourceError(
                     f"{file}: expected at most {counted(MOST_BYTES, 'byte')} of data, found {size:,}"
                 )
-            yield from table.iter_batches(1_000, use_threads=False)
+            yield from table.iter_batches(_AT_ONCE, use_threads=False)
         else:
             yield from pa.ipc.open_stream(BytesIO(read_input(file, MOST_BYTES)))

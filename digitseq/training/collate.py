@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -124,22 +125,29 @@ def pad_batch(
         raise ArgumentError("multiple_of", f"expected an integer ≥ 1, got {short(multiple_of)}")
     if not samples:
         raise ArgumentError("samples", "expected at least one sample, got none")
+    columns = list(padded(samples, step, fill))
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        columns = [torch.from_numpy(c) if isinstance(c, np.ndarray) else c for c in columns]
+    return tuple(columns)
+
+
+def padded(samples: Sequence[tuple[Any, ...]], step: int = 1, fill: float = 0) -> tuple[Any, ...]:
+    """Return what `pad_batch` returns, as numpy arrays."""
     images = [np.asarray(sample[0]) for sample in samples]
     widths = np.array([image.shape[-1] for image in images], np.int64)
     widest = -(-int(widths.max()) // step) * step
     columns: list[Any] = [_padded(images, widest, fill), widths, [sample[1] for sample in samples]]
     for place in range(2, len(samples[0])):
         arrays = [np.asarray(sample[place]) for sample in samples]
-        if arrays[0].dtype == np.uint8:
+        are_masks = all(own.shape == image.shape[-2:] for own, image in zip(arrays, images, strict=True))
+        if are_masks and arrays[0].dtype.kind == "u":
             columns.append(_padded(arrays, widest, 0))
         else:
-            boxes = np.full((len(arrays), max(map(len, arrays)), 4), NO_DIGIT, np.int64)
+            boxes = np.full((len(arrays), max(map(len, arrays)), 4), NO_DIGIT, np.result_type(*arrays))
             for row, own in enumerate(arrays):
                 boxes[row, : len(own)] = own
             columns.append(boxes)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        columns = [torch.from_numpy(c) if isinstance(c, np.ndarray) else c for c in columns]
     return tuple(columns)
 
 
@@ -163,8 +171,9 @@ def natural_width(image: Any) -> Any:
     """Return an image of any width, ready for a DataLoader."""
     if isinstance(image, np.ndarray) and (torch := sys.modules.get("torch")) is not None:
         # "In-place modify default_collate_fn_map": documentation of torch.utils.data.default_collate.
-        torch.utils.data._utils.collate.default_collate_fn_map.setdefault(NaturalWidthImage, _collate)
-        return image.view(NaturalWidthImage)
+        with suppress(AttributeError):  # versions of PyTorch before 2
+            torch.utils.data._utils.collate.default_collate_fn_map.setdefault(NaturalWidthImage, _collate)
+            return image.view(NaturalWidthImage)
     return image
 
 

@@ -18,8 +18,8 @@ from digitseq.glyphs.tiles import SIDE
 from digitseq.labels import label_texts
 from digitseq.plan import check_recipe, make_plan
 from digitseq.recipe import Recipe
-from digitseq.render import Renderer
-from digitseq.training.collate import natural_width
+from digitseq.render import Renderer, check_mask_digits
+from digitseq.training.collate import natural_width, padded
 from digitseq.training.transforms import (
     INPUTS,
     apply_to_batch,
@@ -103,12 +103,11 @@ class DigitSequences:
                 k-th digit is the strongest. Lines can have up to 255 digits.
             transform: function that changes the images. It may change their shape, channels and dtype, and
                 should treat each image independently.
-            transform_input: what the function is called with. "batch": images (n, 28, width); it
-                returns n images, image i at index i of the first axis. Images of different widths are padded
-                on the right to form a batch. "image": one image (28, width) at a time. "sample": one image at
-                a time with its boxes and mask, for transforms that move pixels: keyword arguments ``image``,
-                ``boxes`` (with ``boxes=True``) and ``mask`` (with ``masks=True``); it returns a mapping with
-                the same keys.
+            transform_input: what the function is called with. "batch": images (n, 28, width) of one width; it
+                returns n images, image i at index i of the first axis. "image": one image (28, width) at a
+                time. "sample": one image at a time with its boxes and mask, for transforms that move pixels:
+                keyword arguments ``image``, ``boxes`` (with ``boxes=True``) and ``mask`` (with
+                ``masks=True``); it returns a mapping with the same keys.
 
         Raises:
             ArgumentError: the recipe has splits or cannot be rendered, or an argument is invalid.
@@ -122,6 +121,8 @@ class DigitSequences:
         choice("transform_input", transform_input, INPUTS)
         self.recipe, self.glyphs = _opened(recipe, source)
         check_recipe(self.recipe, self.glyphs)
+        if masks:
+            check_mask_digits(self.recipe)
         self._boxes, self._masks = boxes, masks
         self._transform, self._input, self._probed = transform, transform_input, False
 
@@ -246,6 +247,8 @@ class DigitSequences:
         masks: UInt8Array | None = None,
     ) -> tuple[Any, ...]:
         """Return some images as a batch."""
+        if self._transform is not None and len(indices) and self.recipe.image_width is None:
+            return padded(self._items(indices.tolist()))
         into = None if out is None else out[: len(indices)]
         drawn = self._draw(indices, renderer, into, None if masks is None else masks[: len(indices)])
         if self._transform is not None and len(indices):
@@ -267,20 +270,17 @@ class DigitSequences:
     def _items(self, numbers: list[int]) -> list[tuple[Any, ...]]:
         """Return some images one by one, but render them as one batch."""
         drawn = self._draw(np.array(numbers, np.int64), Renderer())
-        if self._transform is not None and self._input == "batch" and numbers:
-            images = self._on_batch(drawn.images)
-            if images.shape == drawn.images.shape:
-                drawn = drawn._replace(images=images)
-            elif self.recipe.image_width is None and len(numbers) > 1:  # its width cannot be told
-                return [self._items([number])[0] for number in numbers]
-            else:
-                pairs = zip(drawn.samples(), images, strict=True)
-                return [tuple((sample | {"image": image}).values()) for sample, image in pairs]
-        samples: Iterator[dict[str, Any]] = drawn.samples()
-        if self._transform is not None and self._input != "batch":
-            samples = map(self._on_sample, samples)
+        samples = list(drawn.samples())
+        if self._transform is not None and self._input == "batch":
+            for width in set(drawn.widths_px.tolist()):  # no image sees padding
+                rows = np.flatnonzero(drawn.widths_px == width).tolist()
+                images = self._on_batch(np.ascontiguousarray(drawn.images[rows, :, :width]))
+                for row, image in zip(rows, images, strict=True):
+                    samples[row]["image"] = image
+        elif self._transform is not None:
+            samples = [self._on_sample(sample) for sample in samples]
         if self.recipe.image_width is None:
-            samples = (sample | {"image": natural_width(sample["image"])} for sample in samples)
+            samples = [sample | {"image": natural_width(sample["image"])} for sample in samples]
         return [tuple(sample.values()) for sample in samples]
 
     def _on_batch(self, images: AnyArray) -> Any:
@@ -346,7 +346,8 @@ def _stacked(drawn: _Drawn, samples: list[dict[str, Any]]) -> _Drawn:
         columns[name] = np.stack(arrays) if arrays else None
     boxes = drawn.boxes
     if boxes is not None:
-        boxes = np.full(boxes.shape, -1, np.int64)
-        for row, sample in enumerate(samples):
-            boxes[row, : len(sample["boxes"])] = sample["boxes"]
+        moved = [np.asarray(sample["boxes"]) for sample in samples]
+        boxes = np.full(boxes.shape, -1, np.result_type(*moved))
+        for row, own in enumerate(moved):
+            boxes[row, : len(own)] = own
     return drawn._replace(images=columns["image"], boxes=boxes, masks=columns["mask"])

@@ -33,7 +33,7 @@ def test_hugging_face_reads_images_labels_and_splits(
     if find_format(name).library:
         library(find_format(name).library)
     fields: dict[str, Any] = {"count": None, "splits": {"train": 20, "test": 5}} if splits else {}
-    labels = ["yolo", "coco", "masks"] if name == "folder" else ["masks"]
+    labels = ["yolo", "coco", "masks", "kraken", "easyocr"] if name == "folder" else ["masks"]
     write_dataset(_recipe(**fields), tmp_path / "out", format=name, labels=labels, workers=1)
     if name in ("npz", "lmdb"):
         assert "configs:" not in (tmp_path / "out/README.md").read_text()  # its library reads neither
@@ -87,7 +87,10 @@ def test_a_card_that_was_changed_is_a_fault_until_it_is_the_users(tmp_path: Path
     card = tmp_path / "README.md"
     card.write_text(card.read_text() + "More.\n")
     (problem,) = verify_dataset(tmp_path)
-    assert problem.endswith("README.md: changed; to make it your own, delete its second line")
+    assert "README.md: changed; delete its second line to make it your own" in problem
+    write_dataset(_recipe(), tmp_path, workers=1)
+    assert card.read_text().endswith("More.\n")  # it is not lost, whoever's it is
+    card.unlink()
     write_dataset(_recipe(), tmp_path, workers=1)
     assert _card(tmp_path) == before
     (tmp_path / ".digitseq-sheet.png").write_bytes(b"")

@@ -879,3 +879,102 @@ def test_damaged_label_files_are_named_and_mended(
     assert all(name in problem for problem in problems), problems
     write_dataset(recipe, tmp_path, workers=1)
     assert _tree(tmp_path) == before
+
+
+# --- Single images of a shard -----------------------------------------------------------------------------
+
+
+@_SHARDED
+def test_a_split_that_was_read_can_be_sent_to_another_process(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=20), tmp_path, format=name, workers=1)
+    split = read_dataset(tmp_path).splits["train"]
+    before = split[7]
+    data = pickle.dumps(split)
+    assert len(data) < 5_000
+    assert (pickle.loads(data)[7][0] == before[0]).all()
+
+
+@pytest.mark.parametrize("name", ["webdataset", "npz"])
+def test_a_file_that_changes_is_read_anew(tmp_path: Path, name: str) -> None:
+    write_dataset(_recipe(count=20), tmp_path / "a", format=name, workers=1)
+    write_dataset(_recipe(count=20, seed=7), tmp_path / "b", format=name, workers=1)
+    split = read_dataset(tmp_path / "a").splits["train"]
+    split[3]
+    for file in (tmp_path / "b").glob("train-*"):
+        shutil.copy(file, tmp_path / "a" / file.name)
+    assert (split[3][0] == read_dataset(tmp_path / "b").splits["train"][3][0]).all()
+
+
+def test_a_tar_file_with_a_negative_size_ends_nothing(tmp_path: Path) -> None:
+    from digitseq.dataset.formats.webdataset import _header
+
+    write_dataset(_recipe(count=3), tmp_path, format="webdataset", workers=1)
+    path = tmp_path / "train-000000.tar"
+    data = bytearray(path.read_bytes())
+    place = data.index(b"000000001.png")
+    header = bytearray(_header("000000001.png", 0))
+    header[124:135] = b"-0000005000"
+    header[148:155] = b"%06o\0" % sum(header[:148] + b" " * 8 + header[156:])
+    data[place : place + 512] = header
+    path.write_bytes(data)
+    split = read_dataset(tmp_path).splits["train"]
+    for number in range(3):
+        with pytest.raises(FormatError):
+            split[number]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"images": np.zeros((3, 28, 5_000), np.uint8)},
+        {"images": np.zeros((3,), np.uint8)},
+        {"images": np.zeros((3, 28, 200), np.int64)},
+        {"labels": np.zeros(3, np.uint8)},
+        {"boxes": np.zeros((3,), np.int32)},
+        {"boxes": np.zeros((3, 6, 5), np.int32)},
+        {"widths": np.full(3, 10**6, np.int32)},
+        {"more": np.zeros(3, np.uint8)},
+    ],
+)
+def test_arrays_of_other_shapes_are_refused_one_by_one_too(tmp_path: Path, changes: dict[str, Any]) -> None:
+    write_dataset(_recipe(count=3), tmp_path, format="npz", workers=1)
+    path = tmp_path / "train-000000.npz"
+    with np.load(path) as file:
+        arrays: dict[str, Any] = dict(file) | changes
+    np.savez(path, **arrays)
+    split = read_dataset(tmp_path).splits["train"]
+    for number in range(3):
+        with pytest.raises(FormatError):
+            split[number]
+
+
+# --- Changes of what is there -------------------------------------------------------------------------------
+
+
+def test_another_margin_is_another_recipe(tmp_path: Path) -> None:
+    for first, second in ((0, 5), (5, 0)):
+        folder = tmp_path / str(first)
+        write_dataset(_recipe(count=3, image_width=None, margin=first), folder, workers=1)
+        told = rf"another recipe \(margin: expected {second}, found {first}\)"
+        with pytest.raises(OutputError, match=told):
+            write_dataset(_recipe(count=3, image_width=None, margin=second), folder, workers=1)
+
+
+@pytest.mark.parametrize("name", ["webdataset", "npz"])
+def test_masks_that_are_being_added_leave_no_dataset_that_looks_finished(tmp_path: Path, name: str) -> None:
+    recipe = _recipe(count=2_100)
+    write_dataset(recipe, tmp_path / "out", format=name, workers=1)
+    with pytest.raises(RuntimeError, match="killed"):
+        write_dataset(recipe, tmp_path / "out", labels=["masks"], workers=1, progress=_killed)
+    with pytest.raises(FormatError, match="not a finished dataset"):
+        read_dataset(tmp_path / "out")
+    write_dataset(recipe, tmp_path / "out", labels=["masks"], workers=1)
+    write_dataset(recipe, tmp_path / "direct", format=name, labels=["masks"], workers=1)
+    assert _tree(tmp_path / "out") == _tree(tmp_path / "direct")
+
+
+def test_a_card_does_not_outlive_what_it_describes(tmp_path: Path) -> None:
+    write_dataset(_recipe(count=10), tmp_path, workers=1)
+    write_dataset(_recipe(count=20), tmp_path, workers=1, card=False)
+    assert not CARD & {path.name for path in tmp_path.iterdir()}
+    assert list(verify_dataset(tmp_path)) == []

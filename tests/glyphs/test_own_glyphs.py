@@ -514,6 +514,47 @@ def test_damaged_forms_are_refused_in_one_sentence(tmp_path: Path, form: str) ->
     assert "\n" not in str(caught.value)
 
 
+def test_other_tables_beside_the_glyphs_are_left_out(tmp_path: Path) -> None:
+    _as_csv(tmp_path, header=True)
+    (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "__MACOSX/._train.csv").write_bytes(b"\0\5")
+    with pytest.warns(DigitSeqWarning, match=r"not used as glyphs: sample_submission\.csv"):
+        assert load(tmp_path).counts.tolist() == [2] * 10
+
+
+def test_splits_of_tables_are_told_by_their_folders(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        file = _as_table(tmp_path, ".parquet")
+        (tmp_path / split).mkdir()
+        file.rename(tmp_path / split / "0000.parquet")
+        file.parent.rmdir()
+    assert load(tmp_path).splits == ("train", "test")
+
+
+@pytest.mark.parametrize("offset", [300, 1 << 30])
+def test_offsets_in_an_arrow_file_are_not_trusted(tmp_path: Path, offset: int) -> None:
+    pa = library("pyarrow")
+    table = pa.record_batch([pa.array([b"x" * 61], pa.binary()), pa.array([7])], names=["image", "label"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_batch(table)
+    data = bytearray(sink.getvalue().to_pybytes())
+    place = data.rindex(np.array([0, 61], np.int32).tobytes())
+    data[place : place + 8] = np.array([0, offset], np.int32).tobytes()
+    (tmp_path / "a.arrow").write_bytes(data)
+    with pytest.raises(FormatError, match="damaged, or not a Parquet or Arrow file"):
+        load(tmp_path / "a.arrow")
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([b"\xff"] * 20), np.array(["9" * 30] * 20), np.array(["²"] * 20)]
+)
+def test_text_that_is_no_digit_is_no_label(tmp_path: Path, labels: Any) -> None:
+    with pytest.raises(SourceError, match="expected one integer label"):
+        load(_as_npz(tmp_path, images=_of_each_digit(), labels=labels))
+
+
 @pytest.mark.parametrize("most", [1, 15, 16])
 def test_images_with_few_grey_levels_are_stretched(most: int) -> None:
     levels = np.zeros((2, 28, 28), np.uint8)

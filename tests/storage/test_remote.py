@@ -113,7 +113,7 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "waits"), [("folder", 400, (10, 200)), ("webdataset", 5_000, (6, 10))]
+    ("name", "count", "waits"), [("folder", 400, (10, 200)), ("webdataset", 9_000, (12, 20))]
 )
 def test_a_killed_run_is_finished_by_the_same_command(
     bucket: str, server: Server, tmp_path: Path, name: str, count: int, waits: tuple[int, ...]

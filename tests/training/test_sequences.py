@@ -17,6 +17,7 @@ from digitseq import (
     SourceError,
     draw,
     make_recipe,
+    pad_batch,
     read_dataset,
     write_dataset,
 )
@@ -300,12 +301,40 @@ def test_what_a_transform_must_not_return_is_told(
 
 
 def test_images_of_different_shapes_are_no_batch(solid: GlyphSet) -> None:
-    live = DigitSequences(
-        _recipe(image_width=None), solid, transform=lambda image: image, transform_input="image"
-    )
+    def cropped(image: Any) -> Any:
+        return image[:, : 10 + image.sum() % 7]
+
+    live = DigitSequences(_recipe(), solid, transform=cropped, transform_input="image")
     with pytest.raises(ArgumentError, match="expected images of one shape to form a batch"):
         live[:]
-    assert live[3][0].shape == DigitSequences(_recipe(image_width=None), solid)[3][0].shape
+    assert live[3][0].shape == cropped(DigitSequences(_recipe(), solid)[3][0]).shape
+
+
+def test_no_transform_sees_the_padding_of_a_batch(solid: GlyphSet) -> None:
+    recipe = _recipe(image_width=None, count=20)
+    plain = DigitSequences(recipe, solid)
+    live = DigitSequences(recipe, solid, transform=lambda images: images[:, :, ::-1].repeat(2, axis=2))
+    images, widths, labels = live[:]
+    for number, one in enumerate(live.__getitems__(range(20))):
+        expected = plain[number][0][:, ::-1].repeat(2, axis=1)
+        assert (one[0] == expected).all()
+        assert widths[number] == expected.shape[1]
+        assert (images[number, :, : widths[number]] == expected).all()
+        assert labels[number] == one[1] == plain[number][1]
+
+
+def test_boxes_keep_the_type_that_a_transform_gives_them(solid: GlyphSet) -> None:
+    def scaled(image: Any, boxes: Any) -> dict[str, Any]:
+        return {"image": image, "boxes": boxes / 220}
+
+    live = DigitSequences(_recipe(), solid, boxes=True, transform=scaled, transform_input="sample")
+    *_, boxes = live[:5]
+    *_, padded_boxes = pad_batch([live[number] for number in range(5)])
+    for number in range(5):
+        own = live[number][2]
+        assert own.dtype == boxes.dtype == np.float64
+        assert (boxes[number, : len(own)] == own).all()
+        assert (np.asarray(padded_boxes)[number, : len(own)] == own).all()
 
 
 # --- What it is made from -----------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Folder(Format):
                 yield f"{place.folder}{kind}/{shard}"
 
     def card(self, places: list[Place]) -> list[str]:
-        paths = [(f"{place.folder}{METADATA}", f"{place.folder}images/**") for place in places]
+        paths = [(f"{place.folder}{METADATA}", f"{place.folder}images/**/*.png") for place in places]
         return configs(places, paths)
 
     def sections(self, place: Place) -> int:

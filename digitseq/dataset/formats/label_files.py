@@ -328,7 +328,7 @@ def shared_files(places: list[Place]) -> dict[str, bytes]:
     files = {}
     if "yolo" in places[0].labels:
         files["data.yaml"] = yolo_settings(places)
-    if {"paddle", "paddle-width"} & set(places[0].labels):
+    if "paddle-width" in places[0].labels:
         files["digits.txt"] = b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"  # PaddleOCR's dictionary
     return files
 

@@ -85,9 +85,10 @@ class Npz(FileShards):
     def one_reader(self, file: IO[bytes], place: Place, shard: int) -> ReadOne | None:
         names = ("images", *_COLUMNS, *(("masks",) if place.masks else ()))
         with zipfile.ZipFile(file) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
+            if not stored or sorted(archive.namelist()) != sorted(f"{name}.npy" for name in names):
                 return None
-            places = {name: _rows_of(file, archive, name, place.size(shard)) for name in names}
+            places = {name: _rows_of(file, archive, name, place, place.size(shard)) for name in names}
         rest = {name: at for name, at in places.items() if name not in ("images", "masks")}
 
         def read(file: IO[bytes], row: int) -> Found:
@@ -142,19 +143,25 @@ class _Rows(NamedTuple):
         return np.frombuffer(read_exactly(file, size), self.dtype).reshape(self.shape)
 
 
-def _rows_of(file: IO[bytes], archive: zipfile.ZipFile, name: str, size: int) -> _Rows:
-    """Find an array that is stored without compression, after checking its CRC."""
+def _rows_of(file: IO[bytes], archive: zipfile.ZipFile, name: str, place: Place, size: int) -> _Rows:
+    """Find an array that is stored without compression, after checking its CRC and its header."""
     info = archive.getinfo(f"{name}.npy")
     archive.read(info)  # raises BadZipFile if its CRC is wrong
     with archive.open(info) as member:
-        header = read_header(member, "uUi", None, info.file_size)
+        if name in ("images", "masks"):
+            shape: tuple[int, ...] = (size, *_image_shape(member, name, place, size))
+            dtype: np.dtype[Any] = np.dtype(np.uint8)
+        else:
+            kind = "U" if name == "labels" else "i"
+            most = {"boxes": (size, place.longest, 4), "glyphs": (size, place.longest)}.get(name, (size,))
+            shape, dtype, _ = read_header(member, kind, most, info.file_size)
+            if shape[0] != size or shape[2:] != most[2:] or (kind == "i" and dtype.itemsize != 4):
+                raise ValueError(f"an array of shape {shape} and dtype {dtype}")
         offset = member.tell()
-    if header.shape[0] != size or header.is_fortran:
-        raise ValueError(f"an array of shape {header.shape}")
     file.seek(info.header_offset)
     name_size, extra_size = struct.unpack_from("<HH", read_exactly(file, _LOCAL_HEADER), _LOCAL_HEADER - 4)
     start = info.header_offset + _LOCAL_HEADER + name_size + extra_size + offset
-    return _Rows(start, header.shape[1:], header.dtype)
+    return _Rows(start, shape[1:], dtype)
 
 
 def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArray:

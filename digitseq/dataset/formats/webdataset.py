@@ -89,7 +89,7 @@ def _sizes(file: IO[bytes], place: Place, shard: int) -> Iterator[int]:
         for end in ends:
             header = file.read(_BLOCK)
             size = int(header[124:135], 8)
-            if header != _header(sample_key(number) + end, size):
+            if size < 0 or header != _header(sample_key(number) + end, size):
                 raise ValueError("not as digitseq writes it")
             size += -size % _BLOCK
             file.seek(size, os.SEEK_CUR)
