@@ -5,6 +5,9 @@ A PyTorch DataLoader over DigitSequences beside the same loader over the PNG fol
 
 It needs PyTorch. Both give batches of 256 images, 28×200, four digits, as uint8 and as float32; in turns,
 medians of five epochs without the first batch. The folder's images are decoded by Pillow, as people do.
+
+Then: lines of natural width in a loader; batches with masks beside batches without; single images of npz and
+webdataset, in order and shuffled.
 """
 
 import csv
@@ -25,7 +28,7 @@ from core import medians
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from digitseq import DigitSequences, fetch_mnist, make_recipe, write_dataset
+from digitseq import DigitSequences, fetch_mnist, make_recipe, pad_batch, read_dataset, write_dataset
 
 _IMAGES, _BATCH, _ROUNDS = 20_000, 256, 5
 
@@ -82,6 +85,76 @@ def main() -> None:
                 print(
                     f"{dtype:8} {workers} workers  {name:10} {_IMAGES / value:9,.0f} images/s  {ratio:5.1f} ×"
                 )
+        natural_widths()
+        masks()
+        random_access(Path(temporary))
+
+
+def natural_widths() -> None:
+    """Lines as wide as they are, in a DataLoader without workers."""
+    recipe = make_recipe(length=(1, 6), count=_IMAGES, seed=1, source="mnist")
+    seconds = medians({"natural": partial(padded_epoch, DigitSequences(recipe))}, rounds=_ROUNDS)
+    print(f"natural widths, pad_batch: {_IMAGES / seconds['natural']:,.0f} images/s")
+
+
+def padded_epoch(dataset: Any) -> float:
+    """Seconds of one pass with `pad_batch`."""
+    start = time.perf_counter()
+    for _ in DataLoader(dataset, batch_size=_BATCH, collate_fn=pad_batch):
+        pass
+    return time.perf_counter() - start
+
+
+def masks() -> None:
+    """Batches in warm buffers, with and without masks."""
+    for preset in ("none", "heavy"):
+        spacing, where = ((-2, 8), "contour") if preset == "heavy" else ((2, 8), "ink")
+        count = _IMAGES if preset == "none" else _IMAGES // 8
+        recipe = make_recipe(
+            length=4, count=count, image_width=200, seed=1, source="mnist", augment=preset,
+            spacing_range=spacing, spacing_from=where,
+        )  # fmt: skip
+        buffer = np.empty((_BATCH, 28, 200), np.uint8)
+        passes = {
+            name: partial(batches, DigitSequences(recipe, masks=name == "masks"), buffer)
+            for name in ("plain", "masks")
+        }
+        seconds = medians(passes, rounds=3 * _ROUNDS)
+        rates = ", ".join(f"{name} {count / value:,.0f} images/s" for name, value in seconds.items())
+        print(f"{preset}: {rates}, {seconds['masks'] / seconds['plain']:.2f} × the time")
+
+
+def batches(dataset: DigitSequences, buffer: Any) -> float:
+    """Seconds of one pass over the batches."""
+    start = time.perf_counter()
+    for _ in dataset.batches(_BATCH, buffer):
+        pass
+    return time.perf_counter() - start
+
+
+def random_access(folder: Path) -> None:
+    """Images of a dataset on disk, in order and shuffled."""
+    recipe = make_recipe(length=4, count=_IMAGES, image_width=200, seed=1, source="mnist")
+    for name in ("npz", "webdataset"):
+        write_dataset(recipe, folder / name, format=name, workers=1)
+        order = list(range(_IMAGES))
+        shuffled = np.random.default_rng(1).permutation(_IMAGES).tolist()
+        passes = {
+            kind: partial(reads, folder / name, numbers)
+            for kind, numbers in (("in order", order), ("shuffled", shuffled))
+        }
+        seconds = medians(passes, rounds=3)
+        rates = ", ".join(f"{kind} {_IMAGES / value:,.0f} images/s" for kind, value in seconds.items())
+        print(f"{name}: {rates}")
+
+
+def reads(folder: Path, numbers: list[int]) -> float:
+    """Seconds of reading some images one by one."""
+    split = read_dataset(folder).splits["train"]
+    start = time.perf_counter()
+    for number in numbers:
+        split[number]
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":
