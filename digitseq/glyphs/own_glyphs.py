@@ -124,7 +124,20 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
         ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     once = _first_of_equals(glyphs, labels, numbers)
+    _name_grey_paper(path, glyphs[once])
     return glyphs[once], labels[once], numbers[once]
+
+
+def _name_grey_paper(path: Path, glyphs: UInt8Array) -> None:
+    """Warn if most glyphs have ink at all four borders: every pixel that is not 0 counts as ink."""
+    borders = (glyphs[:, 0], glyphs[:, -1], glyphs[:, :, 0], glyphs[:, :, -1])
+    full = np.logical_and.reduce([border.any(1) for border in borders])
+    if len(glyphs) and 2 * int(np.count_nonzero(full)) > len(glyphs):
+        warnings.warn(
+            f"{path}: most glyphs fill their tiles, as if their paper were ink; make the paper 0",
+            DigitSeqWarning,
+            stacklevel=2,
+        )
 
 
 def _first_of_equals(glyphs: UInt8Array, labels: AnyArray, numbers: AnyArray) -> BoolArray:

@@ -565,6 +565,12 @@ def test_images_with_few_grey_levels_are_stretched(most: int) -> None:
     assert glyphs[1, 6, 10] == (0 if most == 1 else (most // 2) * 255 // most)
 
 
+def test_grey_paper_is_named(tmp_path: Path) -> None:
+    grey = np.maximum(_images(20), 30)
+    with pytest.warns(DigitSeqWarning, match="most glyphs fill their tiles, as if their paper were ink"):
+        load(_as_npz(tmp_path, images=grey, labels=_LABELS))
+
+
 def test_a_photo_is_turned_as_the_camera_was_held(tmp_path: Path) -> None:
     upright = np.full((60, 40), 255, np.uint8)
     upright[10:50, 15:20] = upright[10:14, 15:32] = 0
