@@ -99,7 +99,7 @@ def parse_patterns(value: Any) -> str | tuple[str, ...]:
         raise ArgumentError("pattern", f"expected one or more patterns, got {short(value)}")
     if len(patterns) > _MOST_PIECES:
         found = counted(len(patterns), "pattern")
-        raise ArgumentError("pattern", f"expected at most {_MOST_PIECES:,} patterns, got {found}")
+        raise ArgumentError("pattern", f"expected at most {counted(_MOST_PIECES, 'pattern')}, got {found}")
     for pattern in patterns:
         parse_template(pattern)
     return patterns[0].partition(":")[0] if len(patterns) == 1 else tuple(patterns)

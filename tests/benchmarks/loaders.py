@@ -115,7 +115,7 @@ def masks() -> None:
             spacing_range=spacing, spacing_from=where,
         )  # fmt: skip
         buffer = np.empty((_BATCH, 28, 200), np.uint8)
-        passes = {
+        passes: dict[str, Callable[[], float]] = {
             name: partial(batches, DigitSequences(recipe, masks=name == "masks"), buffer)
             for name in ("plain", "masks")
         }
@@ -139,7 +139,7 @@ def random_access(folder: Path) -> None:
         write_dataset(recipe, folder / name, format=name, workers=1)
         order = list(range(_IMAGES))
         shuffled = np.random.default_rng(1).permutation(_IMAGES).tolist()
-        passes = {
+        passes: dict[str, Callable[[], float]] = {
             kind: partial(reads, folder / name, numbers)
             for kind, numbers in (("in order", order), ("shuffled", shuffled))
         }
