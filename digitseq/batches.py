@@ -33,7 +33,7 @@ class Sample(NamedTuple):
         boxes: x, y, w, h of each digit's ink in px.
         glyphs: index of each glyph in the original order of its source.
         writer: id of the writer of all digits; None if writers are mixed.
-        mask: uint8 (28, width), 0 without ink, k where the ink of the k-th digit is the strongest; None if
+        mask: uint8 (28, width), 0 for no ink, k where the k-th digit's ink is strongest; None if
             masks were not asked for.
     """
 

@@ -44,7 +44,7 @@ class LabelSpace(ABC):
 
     @abstractmethod
     def widest(self, widths_px: IntArray) -> Iterator[str]:
-        """Yield labels of which one is the widest, given the width of each digit, int (10,)."""
+        """Yield labels, one of which is the widest, given the width of each digit, int (10,)."""
 
     @abstractmethod
     def hardest(self) -> Iterator[str]:

@@ -62,7 +62,7 @@ class Picture:
     @cached_property
     def mask(self) -> UInt8Array:
         """
-        Instance mask, uint8 (28, width): 0 without ink, k where the ink of the k-th digit is the strongest.
+        Instance mask, uint8 (28, width): 0 for no ink, k where the k-th digit's ink is strongest.
 
         Ink is what the boxes measure: occlusion, noise and backgrounds do not change the mask. It is rendered
         on first access.

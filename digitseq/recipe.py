@@ -55,7 +55,7 @@ class Recipe:
             string such as "3,8" or "3-5,8" allows only these lengths, all equally likely.
         pattern: fixed digits, # for any digit, and brackets for some digits: "0#[1-9]####". Several patterns
             are equally likely, unless they end in a weight: ("####:3", "[13579]##").
-        unique: never repeat a label, not even across splits; all labels are equally likely.
+        unique: never repeat a label, not even across splits. Up to 10¹⁸ labels are equally likely.
         count: number of images; by default, one per sequence.
         splits: split → count, for a dataset of several splits, which share no glyphs; images are numbered
             across splits.

@@ -71,8 +71,8 @@ class Renderer:
 
         Returns:
             uint8 (images, 28, widest), a view of the canvas that is valid until the next call; and the masks,
-            an array of the same shape and dtype, or None: 0 without ink, k where the ink of the k-th digit
-            is the strongest (the leftmost of equals), before the effects on whole lines.
+            an array of the same shape and dtype, or None: 0 for no ink, k where the k-th digit's ink
+            is strongest (the leftmost of equals), before the effects on whole lines.
         """
         images, width = len(plan), int(plan.widths_px.max(initial=0))
         # Each glyph is written as 28 columns from its first ink, so the last one needs room on the right.

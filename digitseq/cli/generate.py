@@ -46,7 +46,8 @@ def generate(
         bool,
         typer.Option(
             "--mask",
-            help="Also save the instance mask as NAME.mask.png: 0 without ink, k where the k-th digit is.",
+            help="Also save the instance mask as NAME.mask.png: 0 for no ink, k for the ink of the "
+            "k-th digit.",
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,

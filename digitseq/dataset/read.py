@@ -89,14 +89,16 @@ class DatasetSplit:
         Return the instance mask of an image.
 
         Returns:
-            A new uint8 array (28, width): 0 without ink, k where the ink of the k-th digit is the strongest.
+            A new uint8 array (28, width): 0 for no ink, k where the k-th digit's ink is strongest.
 
         Raises:
             IndexError: there is no such image.
             FormatError: the dataset has no masks, or this one is damaged.
         """
         if not self.place.masks:
-            raise FormatError(f"{self.storage.where()} has no masks", hint="write it with --masks")
+            raise FormatError(
+                f"{self.storage.where()} has no masks", hint="pass labels=['masks'] when you write it"
+            )
         found = self.found(range(len(self))[index])
         mask = None if found.problem else found.mask_image(self.place.widest_px)
         if mask is None or len(mask) != SIDE:

@@ -140,9 +140,8 @@ def padded(samples: Sequence[tuple[Any, ...]], step: int = 1, fill: float = 0) -
     columns: list[Any] = [_padded(images, widest, fill), widths, [sample[1] for sample in samples]]
     for place in range(2, len(samples[0])):
         arrays = [np.asarray(sample[place]) for sample in samples]
-        are_masks = all(own.shape == image.shape[-2:] for own, image in zip(arrays, images, strict=True))
-        if are_masks and arrays[0].dtype.kind == "u":
-            columns.append(_padded(arrays, widest, 0))
+        if any(own.shape != (len(label), 4) for own, label in zip(arrays, columns[2], strict=True)):  # masks
+            columns.append(_padded(arrays, max(widest, *(own.shape[-1] for own in arrays)), 0))
         else:
             boxes = np.full((len(arrays), max(map(len, arrays)), 4), NO_DIGIT, np.result_type(*arrays))
             for row, own in enumerate(arrays):

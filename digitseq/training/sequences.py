@@ -99,8 +99,8 @@ class DigitSequences:
             source: a GlyphSet, or the name or path of a source; None opens the recipe's own.
             dtype: "uint8" or "float32", or numpy's type of that name.
             boxes: also return the boxes of the digits.
-            masks: also return the instance masks, uint8 (28, width): 0 without ink, k where the ink of the
-                k-th digit is the strongest. Lines can have up to 255 digits.
+            masks: also return the instance masks, uint8 (28, width): 0 for no ink, k where the k-th digit's
+                ink is strongest. Lines can have up to 255 digits.
             transform: function that changes the images. It may change their shape, channels and dtype, and
                 should treat each image independently.
             transform_input: what the function is called with. "batch": images (n, 28, width) of one width; it

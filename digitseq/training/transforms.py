@@ -63,7 +63,7 @@ def apply_to_sample(transform: Callable[..., Any], given: dict[str, Any]) -> dic
         What it returned for these names.
 
     Raises:
-        ArgumentError: it returned something else, or an image without height and width.
+        ArgumentError: it returned something else, or an image and a mask of different sizes.
     """
     result = transform(**given)
     if not isinstance(result, Mapping) or not given.keys() <= result.keys():
@@ -73,6 +73,13 @@ def apply_to_sample(transform: Callable[..., Any], given: dict[str, Any]) -> dic
     if "boxes" in given and getattr(result["boxes"], "shape", ()) != given["boxes"].shape:
         wanted, got = shape_of(given["boxes"]), shape_of(result["boxes"])
         raise ArgumentError("transform", f"expected boxes {wanted} back, one per digit; got {got}")
+    if "mask" in given:
+        shape, image = tuple(getattr(result["mask"], "shape", ())), tuple(result["image"].shape)
+        if shape not in (image[-2:], image[:2]):
+            wanted, got = shape_of(result["image"]), shape_of(result["mask"])
+            raise ArgumentError(
+                "transform", f"expected a mask as high and wide as the image {wanted}, got {got}"
+            )
     return {name: result[name] for name in given}
 
 

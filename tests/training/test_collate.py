@@ -136,3 +136,17 @@ def test_a_pytorch_loader_without_it_says_what_to_pass(live: DigitSequences) -> 
         next(iter(torch.utils.data.DataLoader(live, batch_size=8)))
     image, *_ = next(iter(torch.utils.data.DataLoader(live)))  # one image has one width
     assert (image[0].numpy() == live[0][0]).all()
+
+
+def test_masks_keep_their_own_width_if_a_transform_changes_only_the_image(solid: GlyphSet) -> None:
+    recipe = make_recipe(length=(1, 4), count=9, seed=1)
+    for step, compared in ((2, "wider"), (1, "narrower")):
+        transform = (lambda image: image.repeat(2, axis=1)) if step == 2 else (lambda image: image[:, ::2])
+        live = DigitSequences(
+            recipe, solid, boxes=True, masks=True, transform=transform, transform_input="image"
+        )
+        samples = [live[number] for number in range(9)]
+        *_, boxes, masks = _arrays(pad_batch(samples))
+        for row, (_, label, own_boxes, own_mask) in enumerate(samples):
+            assert (boxes[row, : len(label)] == own_boxes).all(), compared
+            assert (masks[row, :, : own_mask.shape[1]] == own_mask).all(), compared

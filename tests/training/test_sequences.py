@@ -300,6 +300,16 @@ def test_what_a_transform_must_not_return_is_told(
         live[:]
 
 
+@pytest.mark.parametrize("change", [lambda mask: mask.T, lambda mask: mask[:, 1:], lambda mask: None])
+def test_a_mask_of_another_size_than_the_image_is_told(solid: GlyphSet, change: Any) -> None:
+    def moved(image: Any, mask: Any) -> dict[str, Any]:
+        return {"image": image[None], "mask": change(mask)}
+
+    live = DigitSequences(_recipe(), solid, masks=True, transform=moved, transform_input="sample")
+    with pytest.raises(ArgumentError, match="transform: expected a mask as high and wide as the image"):
+        live[0]
+
+
 def test_images_of_different_shapes_are_no_batch(solid: GlyphSet) -> None:
     def cropped(image: Any) -> Any:
         return image[:, : 10 + image.sum() % 7]
