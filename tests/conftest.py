@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 
 from digitseq.glyphs import fetch, sources
+from digitseq.glyphs.glyph_cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting.builtin import builtin
 
 settings.register_profile("digitseq", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("digitseq")
@@ -109,6 +111,24 @@ def with_mnist(mnist_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This test's cache folder is one that holds the real MNIST."""
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(mnist_cache))
     return mnist_cache
+
+
+@pytest.fixture(scope="session")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that holds the built-in digits, drawn once for all processes that run tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bank"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITSEQ_CACHE_DIR", str(folder))
+        stored_folder(builtin())
+    return folder
+
+
+@pytest.fixture
+def with_bank(bank: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This test's cache folder is one that holds the built-in digits."""
+    monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
+    return bank
 
 
 @pytest.fixture(scope="session")

@@ -52,9 +52,11 @@ class Stage:
     environment: dict[str, str]
 
     @classmethod
-    def make(cls, folder: Path, mnist: Path) -> "Stage":
-        """A stage with a dataset to read and a mirror to fetch from."""
+    def make(cls, folder: Path, mnist: Path, bank: Path | None = None) -> "Stage":
+        """A stage with a dataset to read and a mirror to fetch from; its cache is a copy of the bank."""
         folder.mkdir(parents=True, exist_ok=True)
+        if bank is not None:
+            shutil.copytree(bank, folder / "cache")
         environment = os.environ | {
             "DIGITSEQ_CACHE_DIR": str(folder / "cache"),
             "DIGITSEQ_MNIST_MIRROR": f"file://{mnist.resolve()}",

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="lo
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, mnist_files: Path) -> Stage:
-    return Stage.make(tmp_path_factory.mktemp("stopping") / "stage", mnist_files)
+def stage(tmp_path_factory: pytest.TempPathFactory, mnist_files: Path, bank: Path) -> Stage:
+    return Stage.make(tmp_path_factory.mktemp("stopping") / "stage", mnist_files, bank)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

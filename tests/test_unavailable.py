@@ -44,8 +44,10 @@ RECIPE = make_recipe(length=2, count=5_000, image_width=60, seed=1, source="buil
 
 
 @pytest.fixture(scope="module")
-def pixels(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_dataset(RECIPE, tmp_path_factory.mktemp("whole") / "out", format="npz", workers=1).pixels
+def pixels(tmp_path_factory: pytest.TempPathFactory, bank: Path) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
+        return write_dataset(RECIPE, tmp_path_factory.mktemp("whole") / "out", format="npz", workers=1).pixels
 
 
 @pytest.fixture
@@ -176,13 +178,16 @@ def test_the_version_of_the_form_is_part_of_the_folders_name(
 
 @pytest.mark.parametrize("refusal", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
 def test_where_files_cannot_be_locked_nobody_waits(
-    refusal: int, cache: Path, tmp_path: Path, pixels: str, monkeypatch: pytest.MonkeyPatch
+    refusal: int, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def flock(*_: object) -> None:
         raise OSError(refusal, os.strerror(refusal))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    assert write_dataset(RECIPE, tmp_path / "out", format="npz", workers=1).pixels == pixels
+    glyphs = load_glyphs(_own(tmp_path))
+    assert stored_folder(glyphs).is_relative_to(cache)
+    write_dataset(RECIPE, tmp_path / "out", source=glyphs, format="npz", workers=1)
+    assert list(verify_dataset(tmp_path / "out", source=glyphs)) == []
 
 
 # --- Damage ---------------------------------------------------------------------------------------------
@@ -362,6 +367,7 @@ def test_a_user_without_a_home_draws_the_built_in_digits(
     ],
     ids=["no pool", "no processes"],
 )
+@pytest.mark.usefixtures("with_bank")
 def test_where_no_processes_can_be_started_one_does_everything(
     tmp_path: Path, pixels: str, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, number: int
 ) -> None:
@@ -396,7 +402,7 @@ def test_a_worker_of_a_pool_writes_datasets_in_one_process(tmp_path: Path, pixel
     "make", ["mount -t tmpfs -o ro tmpfs /dev/shm", "mount -t tmpfs -o size=4k,nr_inodes=1 tmpfs /dev/shm"],
     ids=["read-only", "full"],
 )  # fmt: skip
-def test_shared_memory_is_not_needed(make: str, pixels: str) -> None:
+def test_shared_memory_is_not_needed(make: str, pixels: str, bank: Path) -> None:
     alone = ["unshare", "-m", "sh", "-c"]
     if (
         shutil.which("unshare") is None
@@ -407,6 +413,7 @@ def test_shared_memory_is_not_needed(make: str, pixels: str) -> None:
         "batch out -n 5000 --length 2 --width 60 --seed 1 --source builtin --format npz --workers 2 --json"
     )
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # not in /dev/shm, which is about to change
+        shutil.copytree(bank, f"{folder}/cache")
         done = subprocess.run(
             [*alone, f"{make} && exec {shlex.quote(sys.executable)} -m digitseq {command} --json"],
             cwd=folder,

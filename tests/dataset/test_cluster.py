@@ -55,12 +55,6 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return _tree(folder)
 
 
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client's cache folder, shared by all tests here."""
-    return tmp_path_factory.mktemp("bank")
-
-
 class _Cluster:
     """A scheduler and its workers."""
 

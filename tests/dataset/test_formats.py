@@ -47,7 +47,7 @@ from tests.dataset.made import tree as _tree
 from tests.server import wait_until
 
 _ALL = pytest.mark.parametrize("name", list(FORMATS), indirect=True)
-_SHARDED = pytest.mark.parametrize("name", [n for n in FORMATS if n != "folder"], indirect=True)
+_SHARDED = pytest.mark.parametrize("name", [n for n in FORMATS if n not in ("folder", "flat")], indirect=True)
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 _FILES = {
     "folder": None,
+    "flat": None,
     "webdataset": ["dataset.json", "test-000000.tar", "train-000000.tar", "train-000001.tar"],
     "parquet": [
         "data/test-00000-of-00001.parquet",
@@ -146,12 +147,6 @@ _COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin 
 _SPLITS = {"train": 4_240, "test": 1_100}
 
 
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that all tests of this module share, so that the glyphs are stored in it once."""
-    return tmp_path_factory.mktemp("bank")
-
-
 def _start(bank: Path, out: Path, name: str, workers: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [
@@ -166,7 +161,7 @@ def _start(bank: Path, out: Path, name: str, workers: int) -> "subprocess.Popen[
     )
 
 
-@_SHARDED
+@pytest.mark.parametrize("name", [n for n in FORMATS if n != "folder"], indirect=True)
 def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
     tmp_path: Path, name: str, bank: Path
 ) -> None:

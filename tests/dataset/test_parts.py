@@ -1,7 +1,6 @@
 """Parts: processes that know nothing of each other write one dataset together."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ def _recipe(**fields: Any) -> Recipe:
 _SPLITS = {"train": 3_300, "test": 1_200}  # 4 and 2 shards
 
 
+@pytest.mark.usefixtures("with_bank")
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_parts_in_any_order_make_the_same_dataset(tmp_path: Path, name: str) -> None:
     if find_format(name).library:
@@ -50,7 +50,7 @@ def test_parts_in_any_order_make_the_same_dataset(tmp_path: Path, name: str) -> 
     assert _tree(out) == _tree(tmp_path / "whole")
 
 
-def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path) -> None:
+def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path, with_bank: Path) -> None:
     """Real processes; whoever is last puts the parts together."""
     command = [
         *(sys.executable, "-m", "digitseq", "batch"),
@@ -71,9 +71,8 @@ def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path) 
             "1",
         ],
     ]
-    environment = os.environ | {"DIGITSEQ_CACHE_DIR": str(tmp_path / "cache")}
     write_dataset(_recipe(splits=_SPLITS), tmp_path / "whole", workers=1)
-    for attempt in range(3):
+    for attempt in range(2):
         out = tmp_path / f"out{attempt}"
         running = [
             subprocess.Popen(
@@ -81,7 +80,6 @@ def test_three_parts_started_together_give_the_same_tree_as_one(tmp_path: Path) 
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                env=environment,
             )
             for part in (1, 2, 3)
         ]
