@@ -3,4 +3,4 @@
 MASKS = "masks"
 """Instance masks, in any format."""
 LABEL_FILES = ("paddle", "doctr", "coco", "yolo", "paddle-width", "easyocr", "kraken", MASKS)
-"""Label files for other readers, in the format ``folder``; and masks."""
+"""Label files for other readers, in the formats ``folder`` and ``flat``; and masks."""

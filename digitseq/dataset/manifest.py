@@ -87,7 +87,15 @@ class Manifest:
     def places(self) -> list[Place]:
         """The files of each split."""
         return [
-            Place(entry.split, entry.folder, entry.images, own.longest, self.labels, own.widest_px)
+            Place(
+                entry.split,
+                entry.folder,
+                entry.images,
+                own.longest,
+                self.labels,
+                own.widest_px,
+                self.form.flat,
+            )
             for own, entry in zip(self.recipe.by_split(), self.splits, strict=True)
         ]
 
@@ -160,7 +168,9 @@ def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequen
     """Return a manifest without pixel digests, which are known only at the end."""
     wanted = tuple(name for name in LABEL_FILES if name in labels)
     if not set(wanted) <= set(form.label_files):
-        raise ArgumentError("labels", f"only the format folder can have extra label files, not {form.name}")
+        raise ArgumentError(
+            "labels", f"only the formats folder and flat can have extra label files, not {form.name}"
+        )
     splits = tuple(
         Entry(form.folder(own.split, bool(recipe.splits)), own.split, len(own)) for own in recipe.by_split()
     )

@@ -44,6 +44,7 @@ class Place:
         longest: number of digits that its longest label can have.
         labels: extra labels, from `label_names.LABEL_FILES`.
         widest_px: upper limit on the width of its images.
+        flat: whether its images are in one folder, instead of 1,000 per folder.
     """
 
     split: str
@@ -52,6 +53,7 @@ class Place:
     longest: int
     labels: tuple[str, ...] = ()
     widest_px: int = 0
+    flat: bool = False
 
     @property
     def stem(self) -> str:
@@ -66,6 +68,14 @@ class Place:
     def size(self, shard: int) -> int:
         """Return the number of images in a shard."""
         return min(SHARD, self.images - shard * SHARD)
+
+    def numbered(self, kind: str, number: int, suffix: str) -> str:
+        """Return the name of a file of an image: images/000/000000.png, or images/000000.png if flat."""
+        return f"{self.folder_of(kind, number // SHARD)}/{number:06d}{suffix}"
+
+    def folder_of(self, kind: str, shard: int) -> str:
+        """Return the folder of the images of a shard, or of another kind of file."""
+        return kind if self.flat else f"{kind}/{shard:03d}"
 
     @property
     def masks(self) -> bool:

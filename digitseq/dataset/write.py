@@ -61,11 +61,11 @@ def write_dataset(
         recipe: the recipe.
         out: the folder, created if missing; or a URL that fsspec supports, such as s3://bucket/name.
         source: the glyphs, or a path to them; None opens the recipe's source.
-        format: "folder" (PNG files, CSV and JSONL), "webdataset" (tar shards), "parquet" (Hugging Face),
-            "npz" (numpy) or "lmdb" (CRNN); None keeps the format of an existing dataset of this recipe and
-            otherwise means "folder".
-        labels: extra labels: "masks" in any format; with "folder", also "paddle", "paddle-width", "doctr",
-            "coco", "yolo", "easyocr" and "kraken".
+        format: "folder" (PNG files, CSV and JSONL), "flat" (the same, but all images in one folder),
+            "webdataset" (tar shards), "parquet" (Hugging Face), "npz" (numpy) or "lmdb" (CRNN); None keeps
+            the format of an existing dataset of this recipe and otherwise means "folder".
+        labels: extra labels: "masks" in any format; with "folder" and "flat", also "paddle", "paddle-width",
+            "doctr", "coco", "yolo", "easyocr" and "kraken".
         workers: number of processes; None for one per core.
         force: replace a dataset of another recipe. A folder with other contents is never touched.
         png_level: 0, the fastest compression, or zlib's 1 to 9 for smaller files.

@@ -29,6 +29,7 @@ class FolderSplit:
     split: str
     recipe: Recipe | None
     count: int
+    flat: bool = False
     _leftovers: list[Problem] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -36,7 +37,7 @@ class FolderSplit:
 
     def name(self, number: int) -> str:
         """Return the file name of an image."""
-        return self.prefix + image_name(number)
+        return self.prefix + image_name(self._listing.place, number)
 
     def image(self, number: int) -> UInt8Array | None:
         """Return the pixels of one image as stored; None if unreadable."""
@@ -48,7 +49,7 @@ class FolderSplit:
         longest, widest_px = (
             (MAX_DIGITS, MAX_WIDTH_PX) if recipe is None else (recipe.longest, recipe.widest_px)
         )
-        place = Place(self.split, self.folder, self.count, longest, widest_px=widest_px)
+        place = Place(self.split, self.folder, self.count, longest, widest_px=widest_px, flat=self.flat)
         return FolderListing(self.storage, self.folder, place)
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
@@ -75,8 +76,9 @@ class FolderSplit:
     def _row(self, listed: Listed, labels: dict[str, str] | None) -> Row:
         where, number, name = f"{METADATA} line {listed.line + 1}", listed.number, self.name(listed.number)
         label, boxes, glyphs, problems = checked(listed.facts, where)
-        if listed.name and listed.name != image_name(number):
-            problems.append(("metadata", f"{where}: expected {image_name(number)}, found {listed.name[:80]}"))
+        expected = image_name(self._listing.place, number)
+        if listed.name and listed.name != expected:
+            problems.append(("metadata", f"{where}: expected {expected}, found {listed.name[:80]}"))
         if labels is not None and listed.name:
             in_csv = labels.get(listed.name)
             if in_csv != label:
@@ -90,5 +92,8 @@ class FolderSplit:
 def without_recipe(path: Path, folder: str, prefix: str, split: str) -> FolderSplit:
     """Return a split whose dataset.json is missing."""
     storage = LocalStorage(path)
-    count = sum(1 for _ in storage.lines(folder + METADATA, MOST_LINE))
-    return FolderSplit(storage, folder, prefix, split, None, count)
+    count, flat = 0, False
+    for line in storage.lines(folder + METADATA, MOST_LINE):
+        flat = flat if count else '"images/000000.png"' in line
+        count += 1
+    return FolderSplit(storage, folder, prefix, split, None, count, flat)

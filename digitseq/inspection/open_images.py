@@ -11,7 +11,7 @@ from digitseq.arrays import IntArray, UInt8Array
 from digitseq.batches import draw_batches
 from digitseq.checks import counted, home_path
 from digitseq.dataset.formats import FORMATS, find_format
-from digitseq.dataset.formats.label_files import METADATA, image_name
+from digitseq.dataset.formats.label_files import METADATA
 from digitseq.dataset.manifest import (
     MANIFEST,
     MOST_BYTES,
@@ -92,7 +92,9 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
         if not manifest.form.stands_alone:
             splits.append(StoredSplit(DatasetSplit(own, place, manifest.form, storage)))
         elif storage.exists(place.folder + METADATA):
-            splits.append(FolderSplit(storage, place.folder, place.folder, own.split, own, len(own)))
+            splits.append(
+                FolderSplit(storage, place.folder, place.folder, own.split, own, len(own), place.flat)
+            )
         else:
             images = counted(len(own), "image")
             told = f"{place.folder}{METADATA}: missing, so its {images} cannot be inspected"
@@ -158,14 +160,15 @@ def _open_split(path: Path, above: Path, glyphs_at_hand: OpenGlyphs) -> Subject:
 def _open_image(path: Path, glyphs_at_hand: OpenGlyphs) -> Subject | None:
     """Open an image of a dataset together with its metadata; None if it belongs to no dataset."""
     path = path.resolve()
-    folder = path.parent.parent.parent
-    if path.parent.parent.name != "images" or not (folder / METADATA).is_file():
+    above = [place.parent for place in path.parents[:2] if place.name == "images"]
+    if not above or not (above[0] / METADATA).is_file():
         return None
+    folder = above[0]
     subject = _open_folder(folder, glyphs_at_hand)
     for split in subject.splits:
         inside = isinstance(split, FolderSplit) and (subject.folder or folder) / split.folder == folder
         if inside and path.stem.isdigit():
-            name = image_name(int(path.stem))
+            name = path.relative_to(folder).as_posix()
             texts = LocalStorage(folder).lines(METADATA, MOST_LINE)
             lines = [line for line, text in enumerate(texts) if f'"{name}"' in text]
             for row in split.rows(np.array(lines[:1], np.int64)):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FORMATS = {
     "folder": "digitseq.dataset.formats.folder.Folder",
+    "flat": "digitseq.dataset.formats.folder.Flat",
     "webdataset": "digitseq.dataset.formats.webdataset.WebDataset",
     "parquet": "digitseq.dataset.formats.parquet.Parquet",
     "npz": "digitseq.dataset.formats.npz.Npz",

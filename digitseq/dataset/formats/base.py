@@ -38,6 +38,7 @@ class Format(ABC):
         label_files: names of the extra labels that it can have, from `LABEL_FILES`.
         suffix: suffix of the files that hold its images.
         stands_alone: whether its images and labels can be read without a manifest.
+        flat: whether the images of a split are in one folder.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Format(ABC):
     label_files: tuple[str, ...] = (MASKS,)
     suffix: str
     stands_alone: bool = False
+    flat: bool = False
 
     # --- File names ---
 

@@ -1,4 +1,4 @@
-"""The format ``folder``: PNG files, 1,000 per folder; labels as CSV, as JSONL, and for other readers."""
+"""The formats ``folder`` and ``flat``: PNG files; labels as CSV, as JSONL, and for other readers."""
 
 import csv
 import re
@@ -14,20 +14,20 @@ from digitseq.checks import counted
 from digitseq.dataset.formats.base import Checker, Format, png_encoder
 from digitseq.dataset.formats.hub_metadata import configs
 from digitseq.dataset.formats.label_files import (
-    EASYOCR_START,
     LABELS,
     METADATA,
+    WORDS_START,
     Assembly,
     LineChecker,
     Lines,
     TextFile,
-    easyocr_line,
-    easyocr_name,
-    folder_name,
+    has_words,
     image_name,
     line_files,
     shared_files,
     text_files,
+    words_line,
+    words_name,
 )
 from digitseq.dataset.formats.stored_image import Found
 from digitseq.dataset.label_names import LABEL_FILES
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from digitseq.storage.base import Storage
 
 _NAMES = ("images", "labels", "masks")
-_NUMBERED = re.compile(r"[a-z]+/[0-9]+/(?P<number>[0-9]+)\.[a-z.]+")
+_NUMBERED = re.compile(r"[a-z]+/(?:[0-9]+/)?(?P<number>[0-9]+)\.[a-z.]+")
 _SHARD_NAME = re.compile(r"[0-9]{3,}")
 _MOST_DIGITS = 16  # of an image number
 _AT_ONCE = 250  # images
@@ -61,26 +61,32 @@ class Folder(Format):
 
     def shard_files(self, place: Place, shard: int) -> list[str]:
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
-        names = [place.folder + name(number) for number in numbers for name in _kinds(place)]
-        return [*names, place.folder + easyocr_name(shard)] if "easyocr" in place.labels else names
+        names = [
+            place.folder + place.numbered(kind, number, end)
+            for number in numbers
+            for kind, end in _kinds(place)
+        ]
+        return [*names, place.folder + words_name(place, shard)] if has_words(place) else names
 
     def shard_of(self, place: Place, name: str) -> int | None:
         inside = name.removeprefix(place.folder)
-        if "easyocr" in place.labels and inside.endswith(f"/{LABELS}"):
+        if has_words(place) and inside.endswith(f"/{LABELS}"):
             middle = inside.split("/")[1]
             shard = int(middle) if middle.isdecimal() and len(middle) < _MOST_DIGITS else place.shards
-            return shard if shard < place.shards and easyocr_name(shard) == inside else None
+            return shard if shard < place.shards and words_name(place, shard) == inside else None
         found = _NUMBERED.fullmatch(inside)
         if found is None or len(found["number"]) > _MOST_DIGITS:
             return None
         number = int(found["number"])
-        own = number < place.images and any(kind(number) == inside for kind in _kinds(place))
+        own = number < place.images and any(
+            place.numbered(kind, number, end) == inside for kind, end in _kinds(place)
+        )
         return number // SHARD if own else None
 
     def shard_folders(self, place: Place, shard: int) -> list[str]:
         # The folder of a shard is written in the folder of its kind under a temporary name, then renamed.
-        kinds = [f"{place.folder}{kind}" for kind in _NAMES]
-        return [*kinds, *(f"{kind}/{shard:03d}" for kind in kinds)]
+        kinds = [(kind, place.folder_of(kind, shard)) for kind in _NAMES]
+        return list(dict.fromkeys(place.folder + name for names in kinds for name in names))
 
     def folders_there(self, storage: "Storage", place: Place) -> Iterator[str]:
         yield place.folder
@@ -90,7 +96,8 @@ class Folder(Format):
                 yield f"{place.folder}{kind}/{shard}"
 
     def card(self, places: list[Place]) -> list[str]:
-        paths = [(f"{place.folder}{METADATA}", f"{place.folder}images/**/*.png") for place in places]
+        below = "images/*.png" if self.flat else "images/**/*.png"
+        paths = [(f"{place.folder}{METADATA}", f"{place.folder}{below}") for place in places]
         return configs(places, paths)
 
     def sections(self, place: Place) -> int:
@@ -106,26 +113,28 @@ class Folder(Format):
         Existing files are read, and kept if their pixels are correct. Files that were damaged by a power
         failure or edited by hand are repaired.
         """
-        place, first = shard.place, shard.number * SHARD
+        place = shard.place
         encode, state, lines = png_encoder(shard.png_level), sha256(), Lines(place)
         texts: dict[TextFile, list[tuple[str, bytes]]] = {file: [] for file in text_files(place)}
-        words = [EASYOCR_START]
+        words = [WORDS_START]
         masks: list[tuple[str, tuple[Sample, UInt8Array]]] = []
 
         def samples() -> Iterator[Sample]:
             for sample in shard.drawn(state):
                 lines.add(sample)
                 for file, contents in texts.items():
-                    contents.append((file.name(sample.number), file.content(sample)))
-                words.append(easyocr_line(sample))
+                    contents.append(
+                        (place.numbered(file.kind, sample.number, file.suffix), file.content(sample))
+                    )
+                words.append(words_line(sample))
                 if sample.mask is not None:
-                    masks.append((_mask_name(sample.number), (sample, sample.mask)))
+                    masks.append((_mask_name(place, sample.number), (sample, sample.mask)))
                 yield sample
 
         written, size = _put_missing(
             shard,
-            place.folder + folder_name(first),
-            ((image_name(s.number), s) for s in samples()),
+            "images",
+            ((image_name(place, s.number), s) for s in samples()),
             lambda sample: encode(sample.image),
             lambda data, sample: not Found("", data).difference(sample._replace(mask=None)),
             place.most_png,
@@ -133,23 +142,24 @@ class Folder(Format):
         if masks:
             _put_missing(
                 shard,
-                place.folder + masks[0][0].rsplit("/", 1)[0],
+                "masks",
                 iter(masks),
                 lambda pair: encode(pair[1]),
                 lambda data, pair: not Found("", pair[0].image, mask=data).difference(pair[0]),
                 place.most_png,
             )
-        for contents in texts.values():
+        for file, contents in texts.items():
             _put_missing(
                 shard,
-                place.folder + contents[0][0].rsplit("/", 1)[0],
+                file.kind,
                 iter(contents),
                 lambda text: text,
                 lambda data, text: data == text,
                 place.most_facts,
             )
-        if "easyocr" in place.labels:
-            _put_changed(shard, place.folder + easyocr_name(shard.number), b"".join(words))
+        if has_words(place):
+            data = "".join(words).encode("ascii")
+            _put_changed(shard, place.folder + words_name(place, shard.number), data)
         sections = lines.sections()
         lengths = tuple(map(len, sections))
         return Written(len(shard.recipe), written, size, state.digest(), b"".join(sections), lengths)
@@ -182,7 +192,9 @@ class Folder(Format):
 
     def found(self, storage: "Storage", place: Place, shard: int) -> Iterator[Found]:
         numbers = range(shard * SHARD, shard * SHARD + place.size(shard))
-        read = storage.reader([place.folder + image_name(number) for number in numbers], place.most_png)
+        read = storage.reader(
+            [place.folder + image_name(place, number) for number in numbers], place.most_png
+        )
         for number in numbers:
             yield self.found_one(storage, place, number, read)
 
@@ -193,16 +205,16 @@ class Folder(Format):
         number: int,
         read: Callable[[str], bytes | None] | None = None,
     ) -> Found:
-        name = place.folder + image_name(number)
+        name = place.folder + image_name(place, number)
         mask = None
         try:
             data = storage.read(name, place.most_png) if read is None else read(name)
             if place.masks and data is not None:
-                name = place.folder + _mask_name(number)
+                name = place.folder + _mask_name(place, number)
                 mask = storage.read(name, place.most_png) if read is None else read(name)
                 if mask is None:
                     return Found(storage.where(name), data, None, "missing")
-                name = place.folder + image_name(number)
+                name = place.folder + image_name(place, number)
         except FormatError as error:
             return Found(
                 storage.where(name), None, None, error.problem.removeprefix(storage.where(name)).lstrip(" :")
@@ -231,22 +243,28 @@ class Folder(Format):
         return _FolderChecker(storage, place)
 
 
+class Flat(Folder):
+    """One PNG file per image, all in one folder, for tools that do not look into folders."""
+
+    name = "flat"
+    flat = True
+
+
 class _FolderChecker(LineChecker):
     def __init__(self, storage: "Storage", place: Place) -> None:
         super().__init__(storage, place)
         self._storage = storage
-
-        self._words: list[bytes] = []
+        self._words: list[str] = []
 
     def check(self, sample: Sample) -> Iterator[str]:
         yield from super().check(sample)
         for file in text_files(self._place):
-            name = self._place.folder + file.name(sample.number)
+            name = self._place.folder + self._place.numbered(file.kind, sample.number, file.suffix)
             data = self._storage.read(name, self._place.most_facts)
             if data is not None and data != file.content(sample):
                 yield f"{self._storage.where(name)}: differs from the recipe"
-        if "easyocr" in self._place.labels:
-            self._words.append(easyocr_line(sample))
+        if has_words(self._place):
+            self._words.append(words_line(sample))
             if (sample.number + 1) % SHARD == 0 or sample.number + 1 == self._place.images:
                 yield from self._wrong_words(sample.number // SHARD)
 
@@ -255,7 +273,8 @@ class _FolderChecker(LineChecker):
         self._words.clear()
 
     def _wrong_words(self, shard: int) -> Iterator[str]:
-        name, wanted = self._place.folder + easyocr_name(shard), b"".join([EASYOCR_START, *self._words])
+        name = self._place.folder + words_name(self._place, shard)
+        wanted = "".join([WORDS_START, *self._words]).encode("ascii")
         self._words.clear()
         try:
             data = self._storage.read(name, len(wanted))
@@ -265,15 +284,15 @@ class _FolderChecker(LineChecker):
             yield f"{self._storage.where(name)}: content differs from the recipe"
 
 
-def _mask_name(number: int) -> str:
-    """Return the name of an image's mask in its split: masks/000/000000.png."""
-    return f"masks/{number // SHARD:03d}/{number:06d}.png"
+def _mask_name(place: Place, number: int) -> str:
+    """Return the name of an image's mask in its split."""
+    return place.numbered("masks", number, ".png")
 
 
-def _kinds(place: Place) -> list[Callable[[int], str]]:
-    """Return one function for each kind of file that an image has: number of the image → name."""
-    masks = [_mask_name] if place.masks else []
-    return [image_name, *(file.name for file in text_files(place)), *masks]
+def _kinds(place: Place) -> list[tuple[str, str]]:
+    """Return the folder and the suffix of each kind of file that an image has."""
+    masks = [("masks", ".png")] if place.masks else []
+    return [("images", ".png"), *((file.kind, file.suffix) for file in text_files(place)), *masks]
 
 
 def _md5(data: bytes) -> str:
@@ -290,18 +309,18 @@ def _put_changed(shard: Shard, name: str, data: bytes) -> None:
 
 def _put_missing(
     shard: Shard,
-    folder: str,
+    kind: str,
     files: Iterator[tuple[str, Content]],
     encode: Callable[[Content], bytes],
     is_right: Callable[[bytes, Content], bool],
     most: int,
 ) -> tuple[int, int]:
     """
-    Write a folder of files, or only those in it that are missing or wrong.
+    Write the files of a shard, or only those that are missing or wrong.
 
     Args:
         shard: the shard that they belong to.
-        folder: their folder.
+        kind: the kind of files, which is the name of their folder.
         files: the name of each file in its split, and its content.
         encode: content → bytes.
         is_right: whether a file's bytes match the content.
@@ -311,16 +330,20 @@ def _put_missing(
         The number of files written, and their total bytes.
     """
     storage, written, size = shard.storage, 0, 0
-    if not (there := storage.names(folder)):
-        new = ((name.rsplit("/", 1)[1], encode(content)) for name, content in files)
-        return len(shard.recipe), storage.put_folder(folder, new)
-    known = storage.checksums(folder)
+    folder = shard.place.folder + shard.place.folder_of(kind, shard.number)
+    there: set[str] | None = None
+    known: dict[str, str] = {}
+    if not shard.place.flat:  # listing one folder for every shard would take quadratic time
+        if not (there := storage.names(folder)):
+            new = ((name.rsplit("/", 1)[1], encode(content)) for name, content in files)
+            return len(shard.recipe), storage.put_folder(folder, new)
+        known = storage.checksums(folder)
     missing: list[tuple[str, bytes]] = []
     while some := list(islice(files, _AT_ONCE)):
         doubtful: list[tuple[str, Content]] = []
         for name, content in some:
             file = name.rsplit("/", 1)[1]
-            if file not in there:
+            if there is not None and file not in there:
                 missing.append((shard.place.folder + name, encode(content)))
             elif file not in known or _md5(encode(content)) != known[file]:
                 doubtful.append((shard.place.folder + name, content))

@@ -82,12 +82,12 @@ class FolderListing:
         texts = self.storage.lines(self.folder + METADATA, self.place.most_facts)
         lines = (line for line in enumerate(islice(texts, count)) if chosen is None or line[0] in chosen)
         while some := list(islice(lines, _AT_ONCE)):
-            names = [self.folder + image_name(line) for line, _ in some]
+            names = [self.folder + image_name(self.place, line) for line, _ in some]
             read = self.storage.reader(names, self.place.most_png)
             for line, text in some:
                 name, facts = _parsed(text)
                 found = _NUMBER.search(name)
-                number = int(found[1]) if found and image_name(int(found[1])) == name else line
+                number = int(found[1]) if found and image_name(self.place, int(found[1])) == name else line
                 yield Listed(line, name, number, facts, *self._image(read, number))
 
     def image(self, number: int) -> UInt8Array | None:
@@ -124,7 +124,7 @@ class FolderListing:
 
     def _image(self, read: Read, number: int) -> tuple[UInt8Array | None, str]:
         try:
-            data = read(self.folder + image_name(number))
+            data = read(self.folder + image_name(self.place, number))
         except FormatError as error:
             return None, f"cannot be read ({error.problem.rpartition(': ')[2]})"
         if data is None:

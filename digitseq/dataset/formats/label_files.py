@@ -17,7 +17,7 @@ from digitseq.checks import counted
 from digitseq.dataset.formats.base import Checker
 from digitseq.dataset.formats.coco_rle import coco_rle
 from digitseq.dataset.formats.stored_image import facts_json
-from digitseq.dataset.shards import SHARD, Place
+from digitseq.dataset.shards import Place
 from digitseq.glyphs.tiles import SIDE
 from digitseq.json_fields import parse_json
 
@@ -28,14 +28,9 @@ _MOST_LINES = 2  # longest line, in multiples of an image's metadata: COCO has a
 LABELS, METADATA = "labels.csv", "metadata.jsonl"
 
 
-def image_name(number: int) -> str:
-    """Return the name of an image in its split: images/000/000000.png."""
-    return f"{folder_name(number)}/{number:06d}.png"
-
-
-def folder_name(number: int) -> str:
-    """Return the folder of an image in its split."""
-    return f"images/{number // SHARD:03d}"
+def image_name(place: Place, number: int) -> str:
+    """Return the name of an image in its split."""
+    return place.numbered("images", number, ".png")
 
 
 class Section(NamedTuple):
@@ -72,13 +67,13 @@ def _between(sample: Sample, place: Place) -> str:
 
 
 def _doctr(sample: Sample, place: Place) -> str:
-    name = image_name(sample.number).removeprefix("images/")
+    name = image_name(place, sample.number).removeprefix("images/")
     return f' "{name}": "{sample.label}"{_between(sample, place)}'
 
 
 def _coco_image(sample: Sample, place: Place) -> str:
     size = f'"width": {sample.image.shape[1]}, "height": {SIDE}'
-    names = f'"file_name": "{image_name(sample.number)}", {size}, "label": "{sample.label}"'
+    names = f'"file_name": "{image_name(place, sample.number)}", {size}, "label": "{sample.label}"'
     return f'  {{"id": {sample.number}, {names}}}{_between(sample, place)}'
 
 
@@ -107,14 +102,14 @@ def _coco_area(sample: Sample, position: int) -> str:
 _CATEGORIES = ", ".join(f'{{"id": {digit + 1}, "name": "{digit}"}}' for digit in range(10))
 
 ALWAYS = (
-    LineFile(LABELS, (Section("filename,label\n", lambda s, _: f"{image_name(s.number)},{s.label}\n"),)),
-    LineFile(METADATA, (Section("", lambda s, _: facts_json(s, image_name(s.number)) + "\n"),)),
+    LineFile(LABELS, (Section("filename,label\n", lambda s, p: f"{image_name(p, s.number)},{s.label}\n"),)),
+    LineFile(METADATA, (Section("", lambda s, p: facts_json(s, image_name(p, s.number)) + "\n"),)),
 )
 LINE_FILES = {
-    "paddle": LineFile("gt.txt", (Section("", lambda s, _: f"{image_name(s.number)}\t{s.label}\n"),)),
+    "paddle": LineFile("gt.txt", (Section("", lambda s, p: f"{image_name(p, s.number)}\t{s.label}\n"),)),
     "paddle-width": LineFile(
         "gt_width.txt",
-        (Section("", lambda s, _: f"{image_name(s.number)}\t{s.label}\t{s.image.shape[1]}\t{SIDE}\n"),),
+        (Section("", lambda s, p: f"{image_name(p, s.number)}\t{s.label}\t{s.image.shape[1]}\t{SIDE}\n"),),
     ),
     "doctr": LineFile("labels.json", (Section("{\n", _doctr),), "}\n"),
     "coco": LineFile(
@@ -130,8 +125,9 @@ LINE_FILES = {
 
 
 def line_files(place: Place) -> list[LineFile]:
-    """Return the label files of a split, except those of YOLO."""
-    return [*ALWAYS, *(LINE_FILES[name] for name in place.labels if name in LINE_FILES)]
+    """Return the label files of a split that have one line per image."""
+    files = LINE_FILES | ({"easyocr": EASYOCR_FLAT} if place.flat else {})
+    return [*ALWAYS, *(files[name] for name in place.labels if name in files)]
 
 
 class Lines:
@@ -286,21 +282,20 @@ class TextFile(NamedTuple):
     A text file beside each image.
 
     Attributes:
-        name: returns its name in the split, from the number of the image.
+        kind: the folder of such files.
+        suffix: what follows the number of the image in its name.
         content: returns its content.
     """
 
-    name: Callable[[int], str]
+    kind: str
+    suffix: str
     content: Callable[[Sample], bytes]
 
 
 TEXT_FILES = {
     # YOLO looks for the boxes of an image in labels/, beside images/.
-    "yolo": TextFile(lambda number: f"labels/{number // SHARD:03d}/{number:06d}.txt", yolo_lines),
-    "kraken": TextFile(
-        lambda number: f"{folder_name(number)}/{number:06d}.gt.txt",
-        lambda sample: sample.label.encode("ascii"),
-    ),
+    "yolo": TextFile("labels", ".txt", yolo_lines),
+    "kraken": TextFile("images", ".gt.txt", lambda sample: sample.label.encode("ascii")),
 }
 """Those of `LABEL_FILES` with one file per image."""
 
@@ -310,17 +305,23 @@ def text_files(place: Place) -> list[TextFile]:
     return [file for name, file in TEXT_FILES.items() if name in place.labels]
 
 
-def easyocr_name(shard: int) -> str:
-    """Return the name of the label file in a folder of images, which EasyOCR's trainer reads."""
-    return f"{folder_name(shard * SHARD)}/{LABELS}"
+def has_words(place: Place) -> bool:
+    """Return whether every folder of images has a label file of its own, which EasyOCR's trainer reads."""
+    return "easyocr" in place.labels and not place.flat
 
 
-def easyocr_line(sample: Sample) -> bytes:
-    """Return the line of an image in `easyocr_name`."""
-    return f"{sample.number:06d}.png,{sample.label}\n".encode("ascii")
+def words_name(place: Place, shard: int) -> str:
+    """Return the name of the label file in a folder of images."""
+    return f"{place.folder_of('images', shard)}/{LABELS}"
 
 
-EASYOCR_START = b"filename,words\n"
+def words_line(sample: Sample) -> str:
+    """Return the line of an image in the label file of its folder."""
+    return f"{sample.number:06d}.png,{sample.label}\n"
+
+
+WORDS_START = "filename,words\n"
+EASYOCR_FLAT = LineFile(f"images/{LABELS}", (Section(WORDS_START, lambda s, _: words_line(s)),))
 
 
 def shared_files(places: list[Place]) -> dict[str, bytes]:
