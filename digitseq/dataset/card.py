@@ -2,19 +2,21 @@
 The card of a dataset: README.md, which says what it is, how to read it and how to make it again.
 
 Format: the YAML metadata of Hugging Face's dataset cards
-(huggingface.co/docs/hub/datasets-cards), with which ``load_dataset(OUT)`` reads the dataset.
+(huggingface.co/docs/hub/datasets-cards), with which ``load_dataset(OUT)`` reads the dataset. `croissant.py`
+describes the same files in croissant.json.
 """
 
-import re
 from collections.abc import Iterator
-from hashlib import sha256
 
 import numpy as np
 
 from digitseq.arrays import UInt8Array
 from digitseq.batches import draw_batches
 from digitseq.checks import counted
+from digitseq.dataset.croissant import croissant
+from digitseq.dataset.hub_metadata import can_load, hub_metadata
 from digitseq.dataset.manifest import Manifest
+from digitseq.dataset.marked import Marked
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
@@ -22,12 +24,10 @@ from digitseq.png import decode_png, encode_png
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
 
-CARD = "README.md"
+CARD = Marked("README.md", "# Written by digitseq, SHA-256 {}. Delete this line to make the card your own.")
+CROISSANT = Marked("croissant.json", ' "identifier": "digitseq, SHA-256 {}",')
 SHEET = ".digitseq-sheet.png"
 """Hidden, because readers of image folders treat every visible image as data."""
-_MARK = re.compile(
-    r"# Written by digitseq, SHA-256 ([0-9a-f]{64})\. Delete this line to make the card your own\.\n"
-)
 _MOST_BYTES = 1 << 20
 _SHEET_PX, _SHEET_ROWS, _GAP_PX = 840, 8, 4
 _SIZES = (
@@ -39,81 +39,57 @@ _SIZES = (
 )
 _LARGEST = "n>10M"
 _LICENCES = {
-    "mnist": ("cc-by-sa-3.0", "MNIST, by Y. LeCun, C. Cortes and C. Burges"),
-    "builtin": ("mit", "the built-in digits of digitseq, which are under the MIT licence"),
+    "mnist": (
+        "cc-by-sa-3.0",
+        "https://creativecommons.org/licenses/by-sa/3.0/",
+        "MNIST, by Y. LeCun, C. Cortes and C. Burges",
+    ),
+    "builtin": (
+        "mit",
+        "https://opensource.org/license/mit",
+        "the built-in digits of digitseq, which are under the MIT licence",
+    ),
 }
 
 
 def write_card(storage: Storage, manifest: Manifest, glyphs: GlyphSet) -> None:
-    """Write the card and its contact sheet, unless there is a README.md that the user wrote or changed."""
-    found = _found(storage)
-    if found is not None and not _is_ours(found):
-        return
-    if found != (text := _marked(_text(manifest))):
-        storage.put(CARD, text.encode())
-    sheet = _sheet(manifest, glyphs)
-    if not _is_sheet(storage, sheet):
-        storage.put(SHEET, encode_png(sheet))
+    """Write the card, its contact sheet and croissant.json, but replace no file of the user."""
+    if CARD.put(storage, _text(manifest)):
+        sheet = _sheet(manifest, glyphs)
+        if not _is_sheet(storage, sheet):
+            storage.put(SHEET, encode_png(sheet))
+    CROISSANT.put(storage, croissant(manifest, _licence(manifest)[1]))
 
 
 def remove_card(storage: Storage) -> None:
-    """Remove the card and its contact sheet, but no README.md that the user wrote or changed."""
-    found = _found(storage)
-    if found is not None and _is_ours(found):
-        storage.remove(CARD)
+    """Remove the files of the card, but none that the user wrote or changed."""
+    if CARD.remove(storage):
         storage.remove(SHEET)
+    CROISSANT.remove(storage)
 
 
 def card_names(storage: Storage) -> set[str]:
-    """Return the names of the card's files, if digitseq wrote the card."""
-    found = _found(storage)
-    return set() if found is None or _MARK.search(found) is None else {CARD, SHEET}
+    """Return the names of the card's files that digitseq wrote."""
+    names = {CARD.name, SHEET} if CARD.is_marked(storage) else set()
+    return names | ({CROISSANT.name} if CROISSANT.is_marked(storage) else set())
 
 
 def wrong_card(storage: Storage, manifest: Manifest, glyphs: GlyphSet) -> Iterator[str]:
-    """Yield what is wrong with a card that digitseq wrote, with this version or another."""
-    found = _found(storage)
-    if found is None or _MARK.search(found) is None:
-        return
-    if not _is_ours(found):
-        told = "changed; delete its second line to make it your own, or delete the file to write it again"
-        yield f"{storage.where(CARD)}: {told}"
-    if not _is_sheet(storage, _sheet(manifest, glyphs)):
+    """Yield what is wrong with the card's files that digitseq wrote, with this version or another."""
+    for file in (CARD, CROISSANT):
+        if file.is_changed(storage):
+            told = "changed; delete its second line to make it your own, or delete the file to write it again"
+            yield f"{storage.where(file.name)}: {told}"
+    if CARD.is_marked(storage) and not _is_sheet(storage, _sheet(manifest, glyphs)):
         yield f"{storage.where(SHEET)}: missing or changed"
-
-
-def _found(storage: Storage) -> str | None:
-    """Return the text of README.md; None if there is none."""
-    try:
-        data = storage.read(CARD, _MOST_BYTES)
-    except FormatError:
-        return ""  # too long, or not a regular file: not ours
-    return None if data is None else data.decode("utf-8", "replace")
-
-
-def _marked(text: str) -> str:
-    """Return a card with its digest in the second line."""
-    first, rest = text.split("\n", 1)
-    mark = f"# Written by digitseq, SHA-256 {_digest(text)}. Delete this line to make the card your own."
-    return f"{first}\n{mark}\n{rest}"
-
-
-def _is_ours(found: str) -> bool:
-    """Return whether a card is as digitseq wrote it."""
-    mark = _MARK.search(found)
-    return mark is not None and mark[1] == _digest(found[: mark.start()] + found[mark.end() :])
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
 
 
 # --- The text -----------------------------------------------------------------------------------------------
 
 
 def _text(manifest: Manifest) -> str:
-    recipe, kind = manifest.recipe, manifest.source.partition(":")[0]
-    licence, origin = _LICENCES.get(kind, ("unknown", f"the source {manifest.source!r}"))
+    recipe = manifest.recipe
+    licence, _, origin = _licence(manifest)
     size = next((name for most, name in _SIZES if len(recipe) < most), _LARGEST)
     lines = [
         "---",
@@ -121,7 +97,7 @@ def _text(manifest: Manifest) -> str:
         f"size_categories: [{size}]",
         "task_categories: [image-to-text]",
     ]
-    lines += ["tags: [handwriting, digits, ocr]", *manifest.form.card(manifest.places), "---"]
+    lines += ["tags: [handwriting, digits, ocr]", *hub_metadata(manifest), "---"]
     splits = ", ".join(f"{entry.split} {entry.images:,}" for entry in manifest.splits)
     width = "as wide as the line" if recipe.image_width is None else f"{recipe.image_width} px wide"
     lines += [
@@ -137,6 +113,7 @@ def _text(manifest: Manifest) -> str:
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in _facts(recipe)),
         "",
+        *_reading(manifest),
         f"[digitseq](https://github.com/digitseq/digitseq) {manifest.version} made this dataset, in the",
         f"format `{manifest.format}`. Labels are text: leading zeros count. `dataset.json` holds the recipe.",
         "From it, anybody can make the same images again:",
@@ -148,6 +125,26 @@ def _text(manifest: Manifest) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _licence(manifest: Manifest) -> tuple[str, str, str]:
+    """Return the name and URL of the licence of the glyphs, and where they come from."""
+    unknown = ("unknown", "", f"the source {manifest.source!r}")
+    return _LICENCES.get(manifest.source.partition(":")[0], unknown)
+
+
+def _reading(manifest: Manifest) -> list[str]:
+    """Return the lines that say how to read the dataset."""
+    lines = [
+        "```python",
+        "from digitseq import read_dataset",
+        "",
+        'dataset = read_dataset("path/to/this/folder")',
+    ]
+    if can_load(manifest):
+        lines += ["", "# or with Hugging Face's library:", "from datasets import load_dataset"]
+        return [*lines, "", 'dataset = load_dataset("path/to/this/folder")', "```", ""]
+    return [*lines, "```", "", "Hugging Face's `load_dataset` does not read this format.", ""]
 
 
 def _facts(recipe: Recipe) -> Iterator[tuple[str, str]]:

@@ -78,7 +78,7 @@ def outline(
         "source": f"{glyphs.name} {glyphs.digest[:12]}",
         "seed": recipe.seed,
         "format": form.name,
-        "files": sum(map(form.file_count, places)) + len(form.whole_files(places)) + 1 + 2 * card,
+        "files": sum(map(form.file_count, places)) + len(form.whole_files(places)) + 1 + 3 * card,
         "size_bytes": round(size / max(sampled, 1) * len(recipe)),
         "recipe": recipe.to_dict(),
     }

@@ -77,7 +77,8 @@ def write_dataset(
         part: (k, n) writes only every n-th shard, from the k-th on, so that n processes that do not
             communicate can write a dataset together. The last one to finish assembles the dataset.
         finish: write no shards; assemble the dataset from its parts.
-        card: also write README.md, a dataset card with a contact sheet. A README.md of your own is kept.
+        card: also write README.md, a dataset card with a contact sheet, and croissant.json. Files of these
+            names that are your own are kept.
 
     Returns:
         A summary of what was written.

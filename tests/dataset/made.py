@@ -5,7 +5,7 @@ from typing import Any
 
 from digitseq import Recipe
 
-CARD = {"README.md", ".digitseq-sheet.png"}
+CARD = {"README.md", ".digitseq-sheet.png", "croissant.json"}
 
 
 def recipe(**fields: Any) -> Recipe:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitseq import make_recipe, read_dataset, verify_dataset, write_dataset
+from digitseq import DigitSequences, make_recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.recipe import Recipe
 from tests import program
@@ -33,7 +33,7 @@ def test_hugging_face_reads_images_labels_and_splits(
     if find_format(name).library:
         library(find_format(name).library)
     fields: dict[str, Any] = {"count": None, "splits": {"train": 20, "test": 5}} if splits else {}
-    labels = ["yolo", "coco", "masks", "kraken", "easyocr"] if name == "folder" else ["masks"]
+    labels = ["yolo", "coco", "masks", "kraken", "easyocr"] if name in ("folder", "flat") else ["masks"]
     write_dataset(_recipe(**fields), tmp_path / "out", format=name, labels=labels, workers=1)
     if name in ("npz", "lmdb"):
         assert "configs:" not in (tmp_path / "out/README.md").read_text()  # its library reads neither
@@ -46,6 +46,51 @@ def test_hugging_face_reads_images_labels_and_splits(
             row, (pixels, text) = data[split][number], stored[number]
             assert (np.asarray(row[image]) == pixels).all()
             assert row[label] == text
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("splits", [False, True])
+@pytest.mark.filterwarnings("default")
+def test_mlcroissant_validates_croissant_json_and_reads_what_it_can(
+    tmp_path: Path, name: str, splits: bool
+) -> None:
+    mlcroissant = library("mlcroissant")
+    if find_format(name).library:
+        library(find_format(name).library)
+    fields: dict[str, Any] = {"count": None, "splits": {"train": 1_005, "test": 5}} if splits else {}
+    write_dataset(_recipe(**fields), tmp_path, format=name, labels=["masks"], workers=1)
+    dataset = mlcroissant.Dataset(jsonld=tmp_path / "croissant.json")  # an error is an exception
+    assert "must" not in dataset.metadata.ctx.issues.report()
+    sets = {record_set.name for record_set in dataset.metadata.record_sets}
+    stored = read_dataset(tmp_path).splits
+    assert sets == (set(stored) if name in ("folder", "flat", "parquet") else set())
+    for split in sets:
+        rows = list(dataset.records(split))
+        assert len(rows) == len(stored[split])
+        for number in (0, len(rows) - 1):
+            row = {key.partition("/")[2]: value for key, value in rows[number].items()}
+            image, label = stored[split][number]
+            assert (np.asarray(row["image"].convert("L")) == image).all()
+            assert "".join(map(str, row["digits"])) == label
+            assert row.get("label", label.encode()) == label.encode()
+            boxes = DigitSequences(stored[split].recipe, boxes=True)[number][2]
+            assert [list(map(int, box)) for box in row["boxes"]] == boxes.tolist()
+
+
+def test_croissant_json_that_was_changed_is_a_fault_until_it_is_the_users(tmp_path: Path) -> None:
+    write_dataset(_recipe(), tmp_path, workers=1)
+    file = tmp_path / "croissant.json"
+    before = file.read_text()
+    file.write_text(before.replace("30 images", "31 images"))
+    (problem,) = verify_dataset(tmp_path)
+    assert "croissant.json: changed; delete its second line" in problem
+    own = "".join(line for line in file.read_text().splitlines(True) if "identifier" not in line)
+    file.write_text(own)
+    notes: list[str] = []
+    assert list(verify_dataset(tmp_path, note=notes.append)) == []
+    assert len(notes) == 1
+    write_dataset(_recipe(), tmp_path, workers=1)
+    assert file.read_text() == own
 
 
 def test_a_card_names_the_glyphs_and_how_to_make_the_images_again(tmp_path: Path, with_mnist: Path) -> None:

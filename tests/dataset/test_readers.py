@@ -86,6 +86,27 @@ def test_pandas_and_pyarrow_lose_zeros_of_csv_unless_told_the_type(made: Any, re
     assert arrow_csv.read_csv(out / "labels.csv", convert_options=text)["label"].to_pylist() == labels
 
 
+def test_polars_and_duckdb_keep_zeros_of_parquet_and_of_csv_that_is_read_as_text(
+    made: Any, recipe: Recipe, tmp_path: Path
+) -> None:
+    polars, duckdb = library("polars"), library("duckdb")
+    labels = _live(recipe)[0][1][:][1]
+    csv_file, shards = str(made("folder") / "train/labels.csv"), str(made("parquet") / "data/train-*.parquet")
+    assert polars.read_csv(csv_file)["label"].to_list() == [int(label) for label in labels]
+    assert polars.read_csv(csv_file, infer_schema=False)["label"].to_list() == labels
+    assert polars.read_parquet(shards)["label"].to_list() == labels
+
+    def column(query: str) -> list[Any]:
+        return [value for (value,) in duckdb.sql(query).fetchall()]
+
+    assert column(f"SELECT label FROM read_csv('{csv_file}', all_varchar=true)") == labels
+    assert column(f"SELECT label FROM '{shards}'") == labels
+    rows = ["filename,label", *(f"{number}.png,42" for number in range(25_000)), "last.png,0042", ""]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    told = column(f"SELECT label FROM '{tmp_path}/labels.csv'")
+    assert told == [42] * 25_001  # the 20,480 rows that it samples have no zero
+
+
 @pytest.fixture
 def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The library of Hugging Face, without a network."""
@@ -171,6 +192,27 @@ def test_yolo_finds_the_boxes_of_each_image_beside_it(made: Any, recipe: Recipe)
             assert "".join(f"{digit:.0f}" for digit in rows[:, 0]) == label
             centres, sizes = rows[:, 1:3] * (120, 28), rows[:, 3:] * (120, 28)
             assert np.abs(np.hstack([centres - sizes / 2, sizes]) - boxes).max() < 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:OpenCV")
+def test_supervision_reads_the_boxes_of_a_flat_dataset(tmp_path: Path) -> None:
+    supervision = library("supervision")
+    recipe = make_recipe(length=(2, 3), count=12, image_width=120, seed=1, source="builtin")
+    write_dataset(recipe, tmp_path, format="flat", labels=["yolo", "coco"], workers=1)
+    live = DigitSequences(recipe, boxes=True)
+    folder = str(tmp_path / "images")
+    yolo = supervision.DetectionDataset.from_yolo(
+        folder, str(tmp_path / "labels"), str(tmp_path / "data.yaml")
+    )
+    coco = supervision.DetectionDataset.from_coco(str(tmp_path), str(tmp_path / "coco.json"))
+    for found in (yolo, coco):
+        assert (len(found), found.classes) == (12, list("0123456789"))
+        for path, image, digits in found:
+            expected, label, boxes = live[int(Path(path).stem)]
+            assert (image[..., 0] == expected).all()
+            assert "".join(map(str, digits.class_id)) == label
+            corners = np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
+            assert np.abs(digits.xyxy - corners).max() < 1e-3
 
 
 # --- The other formats ----------------------------------------------------------------------------------
@@ -299,7 +341,7 @@ def test_ten_lines_read_each_format_back(name: str, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     recipe = Recipe(pattern="0###", count=12, spacing_range=(1, 5), image_width=120, seed=1, source="builtin")
     write_dataset(recipe, tmp_path / "out", format=name, workers=1)
-    script = _EXAMPLES / f"read_{name}.py"
+    script = _EXAMPLES / f"read_{'folder' if name == 'flat' else name}.py"
     code = [line for line in script.read_text().split('"""')[2].splitlines() if line.strip()]
     assert len(code) <= 10
     done = subprocess.run(

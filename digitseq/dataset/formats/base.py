@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 ReadOne: TypeAlias = Callable[[IO[bytes], int], Found]
 """Reads one image from its shard's open file, by its number in the shard."""
 
+JSON_LINES, PNG = "application/jsonlines", "image/png"
+TAR, ARROW = "application/x-tar", "application/x-parquet"
+"""MIME types of files that other libraries read by their columns or members."""
+
 _FEW_SHARDS = 3  # up to this many consecutive missing shards are reported one by one
 _MOST_DIGITS = 16  # of a shard number
 
@@ -129,9 +133,9 @@ class Format(ABC):
         """Return the files that a dataset has only once: name → content."""
         return {}
 
-    def card(self, places: list[Place]) -> list[str]:
-        """Return the lines of a dataset card with which Hugging Face's `load_dataset` reads the dataset."""
-        return []
+    def patterns(self, place: Place) -> dict[str, str]:
+        """Return the files of a split that a reader needs: MIME type → pattern of names."""
+        return {"application/octet-stream": f"{place.folder}{place.stem}-*{self.suffix}"}
 
     def sections(self, place: Place) -> int:
         """Return the number of sections in a shard's lines, which are assembled at the end."""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from digitseq.arrays import UInt8Array
 from digitseq.batches import Sample
 from digitseq.checks import counted
-from digitseq.dataset.formats.base import Checker, Format, png_encoder
-from digitseq.dataset.formats.hub_metadata import configs
+from digitseq.dataset.formats.base import JSON_LINES, PNG, Checker, Format, png_encoder
 from digitseq.dataset.formats.label_files import (
     LABELS,
     METADATA,
@@ -95,10 +94,9 @@ class Folder(Format):
             for shard in filter(_SHARD_NAME.fullmatch, storage.names(f"{place.folder}{kind}")):
                 yield f"{place.folder}{kind}/{shard}"
 
-    def card(self, places: list[Place]) -> list[str]:
+    def patterns(self, place: Place) -> dict[str, str]:
         below = "images/*.png" if self.flat else "images/**/*.png"
-        paths = [(f"{place.folder}{METADATA}", f"{place.folder}{below}") for place in places]
-        return configs(places, paths)
+        return {JSON_LINES: f"{place.folder}{METADATA}", PNG: f"{place.folder}{below}"}
 
     def sections(self, place: Place) -> int:
         return sum(len(kind.sections) for kind in line_files(place))

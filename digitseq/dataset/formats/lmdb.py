@@ -57,6 +57,9 @@ class Lmdb(Format):
     def common_files(self, place: Place) -> list[str]:
         return [place.folder + _FILE]
 
+    def patterns(self, place: Place) -> dict[str, str]:
+        return {"application/octet-stream": place.folder + _FILE}
+
     def shard_files(self, place: Place, shard: int) -> list[str]:
         return []
 

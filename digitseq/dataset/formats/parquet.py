@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitseq.batches import Sample
 from digitseq.checks import counted, short
-from digitseq.dataset.formats.base import FileShards, png_encoder
-from digitseq.dataset.formats.hub_metadata import configs, features
+from digitseq.dataset.formats.base import ARROW, FileShards, png_encoder
 from digitseq.dataset.formats.parquet_pages import values_in_pages
 from digitseq.dataset.formats.stored_image import Found, facts_from, sample_key
 from digitseq.dataset.shards import Place
@@ -36,9 +35,8 @@ class Parquet(FileShards):
         digits = max(5, len(str(place.shards)))
         return f"{place.folder}{place.stem}-{shard:0{digits}d}-of-{place.shards:0{digits}d}.parquet"
 
-    def card(self, places: list[Place]) -> list[str]:
-        paths = [(f"{place.folder}{place.stem}-*.parquet",) for place in places]
-        return [*configs(places, paths), *features(masks=places[0].masks)]
+    def patterns(self, place: Place) -> dict[str, str]:
+        return {ARROW: f"{place.folder}{place.stem}-*.parquet"}
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
         import pyarrow as pa

@@ -17,8 +17,7 @@ import numpy as np
 
 from digitseq.batches import Sample
 from digitseq.checks import short
-from digitseq.dataset.formats.base import FileShards, ReadOne, png_encoder
-from digitseq.dataset.formats.hub_metadata import configs
+from digitseq.dataset.formats.base import TAR, FileShards, ReadOne, png_encoder
 from digitseq.dataset.formats.stored_image import Found, facts_in, facts_json, sample_key
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
@@ -37,8 +36,8 @@ class WebDataset(FileShards):
     def shard_file(self, place: Place, shard: int) -> str:
         return f"{place.stem}-{shard:06d}.tar"
 
-    def card(self, places: list[Place]) -> list[str]:
-        return configs(places, [(f"{place.stem}-*.tar",) for place in places])
+    def patterns(self, place: Place) -> dict[str, str]:
+        return {TAR: f"{place.stem}-*.tar"}
 
     def encode(self, samples: Iterator[Sample], place: Place, level: int) -> bytes:
         png = png_encoder(level)
