@@ -163,7 +163,7 @@ class Files:
         bool,
         typer.Option(
             "--card/--no-card",
-            help="Write README.md, a dataset card with a contact sheet, and croissant.json (default: --card).",
+            help="Write a dataset card, README.md, and croissant.json (default: --card).",
             show_default=False,
             rich_help_panel=_FILES,
         ),

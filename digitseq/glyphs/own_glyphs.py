@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, BoolArray, UInt8Array
+from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
 from digitseq.checks import counted, home_path
 from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
@@ -55,8 +55,9 @@ def load(path: Path, reserved: Collection[str] = ()) -> GlyphSet:
     transposed and are transposed back, and labels above 9 are letters and are left out. An ``.npz`` holds
     images and labels.
 
-    The split is read from the word train, validation (valid, val, dev) or test (t10k) in the name of the IDX
-    file, the folder inside the path, or the array. Without such a word, it is train.
+    The split is read from the word train, validation (valid, val, dev) or test (t10k) in the name of the
+    file, the folder inside the path, or the array. Without any such word, the glyphs are divided by
+    `_divided`; if they are too few for that, all are in train.
 
     Args:
         path: a folder or file.
@@ -97,22 +98,19 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
             hint="expected image folders 0 to 9, IDX pairs (…images-idx3-ubyte and "
             "…labels-idx1-ubyte), .csv, .parquet or .arrow files, or an .npz with images and labels",
         )
-    images, labels, split_of = _join(path, pieces)
+    images, labels, split_of, splits = _join(path, pieces)
     if path.is_dir():
         _name_unused(path, used)
     name = path.resolve().name
     if name.partition(":")[0] in reserved:
         name += "/"  # a folder named mnist is not MNIST
-    return GlyphSet.from_arrays(images, labels, name=name, split_of=split_of, splits=_splits(pieces))
+    return GlyphSet.from_arrays(images, labels, name=name, split_of=split_of, splits=splits)
 
 
-def _splits(pieces: list[Piece]) -> tuple[str, ...]:
-    found = {split for split, _, _ in pieces}
-    return tuple(split for split in DISJOINT_SPLITS if split in found)
-
-
-def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArray]:
-    splits = _splits(pieces)
+def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArray, tuple[str, ...]]:
+    """Return the glyphs, their labels, the number of their split, and the names of the splits."""
+    named = {split or "train" for split, _, _ in pieces}
+    splits = tuple(split for split in DISJOINT_SPLITS if split in named)
     ready = []
     for split, images, labels in pieces:
         if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
@@ -120,12 +118,32 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
                 f"{path}: expected one integer label for each of {counted(len(images), 'image')}, "
                 f"got {labels.dtype} {labels.shape}"
             )
-        number = np.full(len(labels), splits.index(split), np.int64)
+        number = np.full(len(labels), splits.index(split or "train"), np.int64)
         ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     once = _first_of_equals(glyphs, labels, numbers)
-    _name_grey_paper(path, glyphs[once])
-    return glyphs[once], labels[once], numbers[once]
+    glyphs, labels, numbers = glyphs[once], labels[once], numbers[once]
+    _name_grey_paper(path, glyphs)
+    if not any(split for split, _, _ in pieces) and (divided := _divided(glyphs, labels)) is not None:
+        return glyphs, labels, divided, DISJOINT_SPLITS
+    return glyphs, labels, numbers, splits
+
+
+def _divided(glyphs: UInt8Array, labels: AnyArray) -> IntArray | None:
+    """
+    Divide glyphs into splits, about 80, 10 and 10 %, each by a hash of its pixels.
+
+    So equal pixels are always in the same split, and a glyph keeps its split when others are added.
+
+    Returns:
+        The number of the split of each glyph, int (glyphs,); None if a split would lack one of the digits.
+    """
+    hashes = (blake2b(glyph.tobytes(), digest_size=8, person=b"digitseq splits") for glyph in glyphs)
+    tenths = np.array([int.from_bytes(state.digest(), "little") % 10 for state in hashes], np.int64)
+    numbers = np.maximum(tenths - 7, 0)
+    wanted = set(labels.tolist())
+    whole = all(set(labels[numbers == number].tolist()) == wanted for number in range(len(DISJOINT_SPLITS)))
+    return numbers if whole else None
 
 
 def _name_grey_paper(path: Path, glyphs: UInt8Array) -> None:
@@ -153,7 +171,7 @@ def _first_of_equals(glyphs: UInt8Array, labels: AnyArray, numbers: AnyArray) ->
 
 def _split_named(name: str) -> str:
     words = re.split(r"[^a-z0-9]+", name.lower())
-    return next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), "train")
+    return next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), "")
 
 
 _TABLES = (".csv", *ARROW_SUFFIXES)
@@ -198,7 +216,7 @@ def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
     folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not _is_clutter(entry.name)]
     roots = [(_SPLIT_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in _SPLIT_WORDS]
     if any(_digit_named(f.name) is not None for f in folders):
-        roots = [("train", folder)]
+        roots = [("", folder)]
     elif not roots and len(folders) == 1:  # archives often hold one folder with everything in it
         return _class_folders(folders[0], used)
     for _, root in roots:
@@ -328,7 +346,8 @@ def _npz(path: Path) -> list[Piece]:
             f"{path}: expected the arrays images and labels (or x_train and y_train, …), "
             f"found {', '.join(names[:20]) or 'none'}"
         )
-    return [(_split_named(rest), images[rest], _flat(labels[rest])) for rest in images]
+    of_file = _split_named(path.stem)
+    return [(_split_named(rest) or of_file, images[rest], _flat(labels[rest])) for rest in images]
 
 
 def _read(member: IO[bytes], room: int) -> AnyArray:

@@ -114,6 +114,56 @@ def test_idx_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_without_names_of_splits_glyphs_are_divided_by_their_pixels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (1_500, 28, 28)).astype(np.uint8)
+    images[:, 0] = 0
+    labels = np.arange(1_500) % 10
+    images[7] = images[16]  # the same picture as a 7 and a 6
+    np.savez(tmp_path / "some.npz", images=images[:1_000], labels=labels[:1_000])
+    order = rng.permutation(1_500)
+    np.savez(tmp_path / "more.npz", images=images[order], labels=labels[order])
+
+    def places(name: str) -> dict[bytes, set[str]]:
+        glyphs = load(tmp_path / name)
+        assert glyphs.splits == ("train", "validation", "test")
+        found: dict[bytes, set[str]] = {}
+        for split in glyphs.splits:
+            chosen = glyphs.choose(split)
+            for digit in range(10):
+                for row in chosen.rows(digit):
+                    found.setdefault(glyphs.images[row].tobytes(), set()).add(split)
+        return found
+
+    some, more = places("some.npz"), places("more.npz")
+    assert all(len(splits) == 1 for splits in more.values())  # equal pixels are never in two splits
+    assert {key: more[key] for key in some} == some  # a glyph keeps its split when others are added
+    shares = [
+        sum(splits == {name} for splits in more.values()) / len(more)
+        for name in load(tmp_path / "more.npz").splits
+    ]
+    assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.03)
+    image = generate_numbers_sequence(
+        "0123456789", (1, 1), None, seed=1, source=tmp_path / "more.npz", split="test"
+    )
+    assert image.shape[0] == 28
+
+
+def test_few_glyphs_and_named_splits_are_not_divided(tmp_path: Path) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (1_000, 28, 28)).astype(np.uint8)
+    images[:, 0] = 0
+    labels = np.arange(1_000) % 10
+    np.savez(tmp_path / "few.npz", images=images[:20], labels=labels[:20])
+    np.savez(tmp_path / "train.npz", images=images, labels=labels)
+    labels[labels == 3] = 2
+    labels[:2] = 3  # two of them cannot be in three splits
+    np.savez(tmp_path / "rare.npz", images=images, labels=labels)
+    for name in ("few", "train", "rare"):
+        assert load(tmp_path / f"{name}.npz").splits == ("train",)
+    with pytest.raises(SourceError, match="about 60 glyphs of each digit"):
+        load(tmp_path / "few.npz").choose("test")
+
+
 # --- npz ------------------------------------------------------------------------------------------------
 
 
