@@ -492,6 +492,17 @@ def test_forms_that_people_have_are_read(tmp_path: Path, form: str) -> None:
         assert found == {_of_each_digit()[row].tobytes() for row in np.flatnonzero(digit == _LABELS)}
 
 
+@pytest.mark.parametrize("form", _FORMS)
+def test_each_form_cut_off_is_refused_in_one_sentence_that_names_the_file(tmp_path: Path, form: str) -> None:
+    made = _FORMS[form](tmp_path)
+    file = max((path for path in tmp_path.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(DigitSeqError) as caught:
+        load(made)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 _DAMAGED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "folder 10": (
         lambda folder: _with_folder_10(_as_class_folders(folder, "{}")),
