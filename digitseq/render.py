@@ -23,7 +23,6 @@ class Renderer:
 
     def __init__(self) -> None:
         self._canvas = np.zeros(0, np.uint8)
-        self._inked = np.zeros(0, np.bool_)
 
     def draw(
         self,
@@ -94,21 +93,14 @@ class Renderer:
         else:
             _place(plan, ink, canvas)
             if mask is not None:  # each column belongs to one digit
-                inked, numbers = self._is_inked(canvas)[:, :, :width], _digit_of_columns(plan, width)
-                np.multiply(inked, numbers[:, None], out=mask)
+                np.greater(canvas[:, :, :width], 0, out=mask.view(np.bool_))
+                np.multiply(mask, _digit_of_columns(plan, width)[:, None], out=mask)
         drawn = canvas[:, :, :width]
         if plan.augment is not None and plan.augment.has("line"):
             from digitseq.augment.line_effects import rough_lines  # slow to import and rarely needed
 
             rough_lines(drawn, plan.augment, plan.starts, plan.widths_px)
         return drawn, mask
-
-    def _is_inked(self, canvas: UInt8Array) -> UInt8Array:
-        """Return 1 where a canvas has ink and 0 elsewhere, valid until the next call."""
-        if canvas.size > len(self._inked):
-            self._inked = np.zeros(canvas.size, np.bool_)
-        inked = self._inked[: canvas.size].reshape(canvas.shape)
-        return np.greater(canvas, 0, out=inked).view(np.uint8)
 
 
 def check_mask_digits(recipe: Recipe) -> None:
