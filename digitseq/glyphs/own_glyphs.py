@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array
+from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array, read_only
 from digitseq.checks import counted, home_path
 from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
@@ -98,17 +98,21 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
             hint="expected image folders 0 to 9, IDX pairs (…images-idx3-ubyte and "
             "…labels-idx1-ubyte), .csv, .parquet or .arrow files, or an .npz with images and labels",
         )
-    images, labels, split_of, splits = _join(path, pieces)
+    images, labels, split_of, splits, kept = _join(path, pieces)
     if path.is_dir():
         _name_unused(path, used)
     name = path.resolve().name
     if name.partition(":")[0] in reserved:
         name += "/"  # a folder named mnist is not MNIST
-    return GlyphSet.from_arrays(images, labels, name=name, split_of=split_of, splits=splits)
+    glyphs = GlyphSet.from_arrays(images, labels, name=name, split_of=split_of, splits=splits)
+    glyphs.origin = read_only(kept[glyphs.origin])
+    return glyphs
 
 
-def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArray, tuple[str, ...]]:
-    """Return the glyphs, their labels, the number of their split, and the names of the splits."""
+def _join(
+    path: Path, pieces: list[Piece]
+) -> tuple[UInt8Array, AnyArray, AnyArray, tuple[str, ...], IntArray]:
+    """Return glyphs, labels, the numbers and names of their splits, and which images they are."""
     named = {split or "train" for split, _, _ in pieces}
     splits = tuple(split for split in DISJOINT_SPLITS if split in named)
     ready = []
@@ -122,11 +126,12 @@ def _join(path: Path, pieces: list[Piece]) -> tuple[UInt8Array, AnyArray, AnyArr
         ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     once = _first_of_equals(glyphs, labels, numbers)
+    kept = np.flatnonzero(once)
     glyphs, labels, numbers = glyphs[once], labels[once], numbers[once]
     _name_grey_paper(path, glyphs)
     if not any(split for split, _, _ in pieces) and (divided := _divided(glyphs, labels)) is not None:
-        return glyphs, labels, divided, DISJOINT_SPLITS
-    return glyphs, labels, numbers, splits
+        return glyphs, labels, divided, DISJOINT_SPLITS, kept
+    return glyphs, labels, numbers, splits, kept
 
 
 def _divided(glyphs: UInt8Array, labels: AnyArray) -> IntArray | None:

@@ -648,6 +648,11 @@ def test_the_same_picture_twice_counts_once(tmp_path: Path) -> None:
     np.savez(tmp_path / "thrice.npz", images=images, labels=labels)
     np.savez(tmp_path / "once.npz", images=_images(20), labels=_LABELS)
     assert load(tmp_path / "thrice.npz").digest == load(tmp_path / "once.npz").digest
+    twice = np.repeat(np.arange(20), 2)
+    np.savez(tmp_path / "twice.npz", images=_images(20)[twice], labels=_LABELS[twice])
+    glyphs = load(tmp_path / "twice.npz")
+    assert sorted(glyphs.origin.tolist()) == list(range(0, 40, 2))  # positions in the file
+    assert (_images(20)[twice][glyphs.origin] == glyphs.images).all()
 
 
 # --- MNIST that other programs have stored ------------------------------------------------------------------
