@@ -1,9 +1,7 @@
 """The Typer app: its commands, and the one place where errors become messages and exit codes."""
 
-import os
 import sys
 import warnings
-from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -63,7 +61,7 @@ def main() -> NoReturn:
     ignore_signals()
     if number := stopped_by():
         console.say_stopped()
-        _drop_output()
+        console.drop_output()
         code = 128 + number
     sys.exit(code)
 
@@ -88,9 +86,10 @@ def _run() -> int:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130
-    except BrokenPipeError:
-        _drop_output()  # the reader closed the pipe
-        code = 1
+    except SystemExit as error:  # Rich, if the reader of help closes the pipe
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = 0
     except MemoryError:
         console.fail("not enough memory", "use a smaller --width or fewer --workers")
         code = 1
@@ -100,12 +99,6 @@ def _run() -> int:
         console.fail(f"{name}{error.strerror or error}", "")
         code = 1
     return code if isinstance(code, int) else 0
-
-
-def _drop_output() -> None:
-    """Discard unwritten output; at exit, Python would try to write it, and block or complain."""
-    with suppress(OSError, ValueError):  # stdout has no file descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _word(argument: str) -> str:

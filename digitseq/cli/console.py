@@ -62,7 +62,7 @@ def out(text: object) -> None:
     Write one line of results to standard output.
 
     Raises:
-        OutputError: standard output cannot be written, except for a broken pipe.
+        OutputError: standard output cannot be written.
     """
     with standard_output():
         sys.stdout.write(f"{text}\n")
@@ -74,16 +74,25 @@ def standard_output() -> Iterator[None]:
     """
     Let the block write to standard output; a signal interrupts it, as a pipe may block forever.
 
+    If the reader has closed the pipe, as `head` does, it has what it wants: the rest of the output is
+    dropped, and the command does the rest of its work.
+
     Raises:
-        OutputError: standard output cannot be written, except for a broken pipe.
+        OutputError: standard output cannot be written.
     """
     try:
         with interruptible():
             yield
     except BrokenPipeError:
-        raise
+        drop_output()
     except OSError as error:
         raise OutputError(f"standard output cannot be written: {error.strerror or error}") from error
+
+
+def drop_output() -> None:
+    """Discard all output from now on, and what is not written yet; Python would try to write it at exit."""
+    with suppress(OSError, ValueError):  # stdout has no file descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(kind: str, text: str, colour: str | None = None) -> None:
@@ -122,8 +131,12 @@ def console() -> "Console":
     """Return a console on standard output; if that is not a terminal, it is wide enough for tables."""
     from rich.console import Console
 
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # for `standard_output`; Rich would end the program with exit code 1
+
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
-    return Console(file=sys.stdout, width=width)
+    return Ours(file=sys.stdout, width=width)
 
 
 _stopped = ["nothing was done"]

@@ -435,7 +435,7 @@ def test_a_full_disk_is_told(in_folder: Path) -> None:
     )
 
 
-def test_a_closed_pipe_ends_quietly(in_folder: Path) -> None:
+def test_a_closed_pipe_is_no_error_and_all_images_are_saved(in_folder: Path) -> None:
     lines = "\n".join(["12345"] * 400)
     command = f"'{sys.executable}' -m digitseq generate - --source builtin --seed 1 --json | head -n 1"
     done = subprocess.run(
@@ -445,8 +445,9 @@ def test_a_closed_pipe_ends_quietly(in_folder: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["label"] == "12345"
+    assert len(list(in_folder.glob("*.png"))) == 400
 
 
 def test_a_file_name_in_another_script_is_kept(in_folder: Path) -> None:
