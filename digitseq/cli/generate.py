@@ -106,4 +106,4 @@ def _show(picture: "Picture") -> None:
 
     from digitseq.cli.preview import show
 
-    show(Console(stderr=True), picture.image)
+    show(Console(stderr=True), picture.image, picture.boxes.tolist())

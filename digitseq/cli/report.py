@@ -70,7 +70,8 @@ def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
     for image in images.tolist():
         pixels = report.table.pixels(image)
         if pixels is not None:
-            show(console, pixels)
+            boxes = [box for box in report.table.boxes_of(image).tolist() if box[0] >= 0]
+            show(console, pixels, boxes)
         if image in mistakes:
             _show_mistake(console, mistakes[image])
         else:
