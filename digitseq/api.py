@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from digitseq.glyphs.sources import load_recorded_glyphs as load_recorded_glyphs
     from digitseq.inspection.compare import Comparison as Comparison
     from digitseq.inspection.compare import compare_reports as compare_reports
+    from digitseq.inspection.comparison_page import write_comparison_page as write_comparison_page
     from digitseq.inspection.inspect import inspect_dataset as inspect_dataset
     from digitseq.inspection.inspect import score_predictions as score_predictions
     from digitseq.inspection.output import check_output as check_output
@@ -102,6 +103,7 @@ _NAMES = {
         "inspect_dataset",
         "score_predictions",
     ),
+    "digitseq.inspection.comparison_page": ("write_comparison_page",),
     "digitseq.inspection.output": ("check_output",),
     "digitseq.inspection.page": ("write_page",),
     "digitseq.inspection.report": ("Report",),

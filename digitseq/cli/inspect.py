@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from digitseq.inspection.report import Report
     from digitseq.inspection.selection import Choice
 
+Targets: TypeAlias = list[tuple[str, Path]]
+"""Kind and path of each file written."""
 _SCORE, _SHOW, _PICK = "Score and compare", "Show images", "Choose the images to show"
 _STRIP = 3
 _SAMPLE = 2_000
@@ -104,15 +106,17 @@ class Pictures:
             if target is not None:
                 api.check_output(target, kind, force=force)
 
-    def write(self, report: "Report", choice: "Choice", force: bool) -> list[Path]:
-        """Write the page and the sheet; return their paths."""
+    def write(self, report: "Report", choice: "Choice", force: bool) -> Targets:
+        """Write the page and the sheet; return what was written."""
         if self.html is not None:
             api.write_page(report, self.html, images=self.images, choice=choice, force=force)
         if self.sheet is not None:
             api.write_sheet(
                 report, self.sheet, self.rows, self.cols, choice=choice, boxes=self.boxes, force=force
             )
-        return [target for target in (self.html, self.sheet) if target is not None]
+        return [
+            (kind, path) for kind, path in (("page", self.html), ("sheet", self.sheet)) if path is not None
+        ]
 
 
 @dataclass(frozen=True)
@@ -175,21 +179,26 @@ def inspect(
     source: Annotated[
         str | None, typer.Option(help="Path to the glyphs of a recipe that does not use mnist or builtin.")
     ] = None,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Print only the result: accuracy, error rate, faults and files.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Report the contents of a dataset, its problems, and how well a model reads it.
 
-    Prints the report and the paths of any files written. The dataset is
-    never changed. The exit code is 0 even if problems are found; to check a
-    dataset in a script, use `digitseq verify`.
+    Prints the report, and last the result and the paths of any files
+    written. The dataset is never changed. The exit code is 0 even if
+    problems are found; to check a dataset in a script, use `digitseq verify`.
     """
     compare = scoring.compare
     if path is None and compare is None:
         raise typer.BadParameter("give a PATH or --compare A B")
-    if compare is not None and (scoring.predictions or pictures.html or pictures.sheet):
-        raise typer.BadParameter("--compare cannot be combined with --predictions, --html or --sheet")
+    if compare is not None and (scoring.predictions or pictures.sheet):
+        raise typer.BadParameter("--compare cannot be combined with --predictions or --sheet")
+    if brief and as_json:
+        raise typer.BadParameter("--brief cannot be combined with --json")
     if scoring.partial and scoring.predictions is None and compare is None:
         raise typer.BadParameter("--partial requires --predictions")
     choice = picking.choice()
@@ -217,36 +226,44 @@ def inspect(
         else:
             first = look(path, Path(compare[0]))
             second = api.score_predictions(first, Path(compare[1]), partial=scoring.partial)
-        _print_comparison(api.compare_reports(first, second), as_json)
+        comparison = api.compare_reports(first, second)
+        if pictures.html is not None:
+            api.write_comparison_page(first, second, pictures.html, images=pictures.images, force=force)
+        written: Targets = [] if pictures.html is None else [("page", pictures.html)]
+        _print_comparison(comparison, written, as_json, brief)
         return
     report = look(path or Path(), scoring.predictions)
     targets = pictures.write(report, choice, force)  # before anything is printed: the reader may be `head`
     if as_json:
         console.out(json.dumps(report.to_dict()))
         return
-    _print(report, choice, pictures.strip)
-    for target in targets:
-        console.out(target)
+    _print(report, choice, pictures.strip, targets, brief)
 
 
-def _print(report: "Report", choice: "Choice", strip: int | None) -> None:
-    from digitseq.cli.report import show_report, show_strip
+def _print(report: "Report", choice: "Choice", strip: int | None, targets: Targets, brief: bool) -> None:
+    from digitseq.cli.report import show_report, show_strip, show_verdict
     from digitseq.inspection.selection import choose
 
-    wanted = strip if strip is not None else _STRIP if sys.stdout.isatty() else 0
+    usual = _STRIP if sys.stdout.isatty() and not brief else 0
+    wanted = usual if strip is None else strip
     chosen = choose(report, wanted, choice) if wanted else None
     with console.standard_output():
         terminal = console.console()
-        show_report(terminal, report)
+        if not brief:
+            show_report(terminal, report)
         if chosen is not None:
             show_strip(terminal, report, chosen)
+        show_verdict(terminal, report, targets)
 
 
-def _print_comparison(comparison: "Comparison", as_json: bool) -> None:
+def _print_comparison(comparison: "Comparison", targets: Targets, as_json: bool, brief: bool) -> None:
     if as_json:
         console.out(json.dumps(comparison.to_dict()))
         return
-    from digitseq.cli.report import show_comparison
+    from digitseq.cli.comparison import show_comparison, show_comparison_verdict
 
     with console.standard_output():
-        show_comparison(console.console(), comparison)
+        terminal = console.console()
+        if not brief:
+            show_comparison(terminal, comparison)
+        show_comparison_verdict(terminal, comparison, targets)

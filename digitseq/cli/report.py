@@ -13,7 +13,6 @@ from digitseq.errors import printable
 
 if TYPE_CHECKING:
     from digitseq.arrays import IntArray
-    from digitseq.inspection.compare import Comparison
     from digitseq.inspection.report import Report
     from digitseq.inspection.scores import Mistake, Scores
     from digitseq.inspection.spacing_report import Spread
@@ -42,7 +41,7 @@ def show_report(console: Console, report: "Report") -> None:
         console: output.
         report: report to print.
     """
-    facts = _grid()
+    facts = grid()
     for name, value in _facts(console, report):
         facts.add_row(name, value)
     console.print(facts)
@@ -55,6 +54,44 @@ def show_report(console: Console, report: "Report") -> None:
             console.print(Text("  " + printable(example)), highlight=False, soft_wrap=True)
         if (more := max(finding.count, len(finding.examples)) - _EXAMPLES) > 0:
             console.print(Text(f"  … {more:,} more", "dim"))
+
+
+def show_verdict(console: Console, report: "Report", targets: Sequence[tuple[str, object]]) -> None:
+    """
+    Print what people look for first: accuracy, error rate, faults, and the files written.
+
+    Args:
+        console: output.
+        report: report to print.
+        targets: kind and path of each file written.
+    """
+    facts: list[tuple[str, Text]] = []
+    if (scores := report.scores) is not None:
+        of = f"{scores.right:,} of {counted(scores.images, 'image')} right"
+        facts.append(("accuracy", Text(f"{scores.sequence_accuracy:.1%} ({of})")))
+        of = f"{counted(scores.errors, 'error')} in {counted(scores.digits, 'digit')}"
+        facts.append(("error rate", Text(f"{scores.cer:.2%} of characters ({of})")))
+    facts.append(("faults", _fault_counts(report)))
+    show_result(console, facts, targets)
+
+
+def show_result(
+    console: Console, facts: Sequence[tuple[str, Text]], targets: Sequence[tuple[str, object]]
+) -> None:
+    """Print the last lines of a report: name and value of each fact, and the files written."""
+    paths = [(kind, Text(printable(str(target)))) for kind, target in targets]
+    wide = max(len(name) for name, _ in (*facts, *paths)) + 2
+    for rows, is_path in ((facts, False), (paths, True)):
+        for name, value in rows:
+            line = Text.assemble((f"{name:<{wide}}", "bold"), value)
+            console.print(line, highlight=False, soft_wrap=is_path)  # a path is not broken
+
+
+def _fault_counts(report: "Report") -> Text:
+    if not report.faults:
+        return Text(f"none in {counted(report.inspected, 'image')}", "green")
+    kinds = [f"{finding.count:,} {finding.sentence}" for finding in report.findings if finding.fault]
+    return Text("; ".join(kinds), "bold red")
 
 
 def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
@@ -82,48 +119,8 @@ def show_strip(console: Console, report: "Report", images: "IntArray") -> None:
             console.print(Text("  ").append_text(text), highlight=False, soft_wrap=True)
 
 
-def show_comparison(console: Console, comparison: "Comparison") -> None:
-    """
-    Print a comparison of two reports.
-
-    Args:
-        console: output.
-        comparison: comparison to print.
-    """
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in (comparison.a, comparison.b):
-        table.add_column(Text(printable(name)), justify="right", overflow="fold")
-    table.add_column("difference", justify="right")
-    for line in comparison.lines:
-        if line.a is None and line.b is None:
-            continue
-        difference = ""
-        if isinstance(line.a, int | float) and isinstance(line.b, int | float) and line.a != line.b:
-            change = line.b - line.a
-            difference = f"{change:+,}" if isinstance(change, int) else f"{change:+.4g}"
-        table.add_row(printable(line.what), _value(line.a), _value(line.b), difference)
-    for line in comparison.settings:
-        table.add_row(f"setting {line.what}", *(Text(printable(str(v)[:60])) for v in (line.a, line.b)), "")
-    console.print(table)
-    for note in comparison.notes:
-        console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
-    if comparison.agreement is not None:
-        both, only_a, only_b, neither = comparison.agreement
-        console.print(
-            f"both correct {both:,}, only the first {only_a:,}, only the second {only_b:,}, "
-            f"neither {neither:,}; McNemar's p = {comparison.p_value:.3g}",
-            highlight=False,
-        )
-
-
-def _value(value: float | str | None) -> Text:
-    if isinstance(value, float):
-        return Text(f"{value:.4g}")
-    return Text("–" if value is None else f"{value:,}" if isinstance(value, int) else printable(value))
-
-
-def _grid() -> Table:
+def grid() -> Table:
+    """Return an empty table of names and values."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -155,15 +152,15 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
         return
     common = ", ".join(f"{label} {count:,} ×" for label, count in list(report.common_labels.items())[:3])
     yield "labels", Text(f"{report.labels:,} distinct" + (f"; most frequent {common}" if common else ""))
-    yield "length", _bars(console, [(str(n), count) for n, count in report.lengths.items()])
-    yield "digits", _bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
+    yield "length", _lengths(console, report)
+    yield "digits", _digits(console, report)
     if report.width_use is not None:
         use = _range(report.width_use, "{:.0%}", " of the width")
         yield "width use", Text(f"{use}  {_spark(console, report.width_use_counts)}")
     yield "spacing", _spacing(console, report)
     yield (
         "ink",
-        Text(_range(report.ink, "{:.3f}", " of full brightness") + f"  {_spark(console, report.ink_counts)}"),
+        Text(_range(report.ink, "{:.1%}", " of full brightness") + f"  {_spark(console, report.ink_counts)}"),
     )
     repeated = report.inspected - report.labels
     twins = (
@@ -184,12 +181,8 @@ def _one(report: "Report") -> Iterator[tuple[str, Text]]:
     table, promised = report.table, report.spacing.promised_px
     yield "label", Text(table.labels[0] or "unknown (no recipe or metadata)")
     if table.left_px[0] >= 0:
-        yield (
-            "ink",
-            Text(
-                f"columns {table.left_px[0]} to {table.right_px[0] - 1}, mean brightness {table.ink[0]:.3f}"
-            ),
-        )
+        columns = f"columns {table.left_px[0]} to {table.right_px[0] - 1}"
+        yield "ink", Text(f"{columns}, {table.ink[0]:.1%} of full brightness")
     gaps = [
         {Seen.MEASURED: str(px), Seen.TOUCHING: "touch"}.get(Seen(seen), "?")
         for px, seen in zip(table.seen_px[:-1].tolist(), table.seen[:-1].tolist(), strict=True)
@@ -207,8 +200,30 @@ def _one(report: "Report") -> Iterator[tuple[str, Text]]:
         yield effect, Text(f"{strength[0]:.3g}")
 
 
+def _lengths(console: Console, report: "Report") -> Text:
+    if len(report.lengths) == 1:
+        return Text(counted(next(iter(report.lengths)), "digit"))
+    return _bars(console, [(str(n), count) for n, count in report.lengths.items()])
+
+
+def _digits(console: Console, report: "Report") -> Text:
+    if any(finding.kind == "balance" for finding in report.findings):
+        return _bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
+    total = sum(report.digits) or 1
+    least, most = min(report.digits) / total, max(report.digits) / total
+    return Text(f"{least:.1%} to {most:.1%} each, about one tenth")
+
+
 def _spacing(console: Console, report: "Report") -> Text:
     spacing = report.spacing
+    if (
+        spacing.promised_px
+        and spacing.measured
+        and not (spacing.different or spacing.unseen or spacing.skipped)
+    ):
+        low, high = spacing.promised_px
+        means = _MEANS[spacing.measured_from]
+        return Text(f"all {counted(spacing.measured, 'gap')} as specified: {low} to {high} px {means}")
     lines = []
     if spacing.promised_px is not None:
         low, high = spacing.promised_px
@@ -290,12 +305,7 @@ def _unicode(console: Console) -> bool:
 
 
 def _show_scores(console: Console, scores: "Scores") -> None:
-    facts = _grid()
-    facts.add_row(
-        "predictions",
-        f"{scores.right:,} of {counted(scores.images, 'image')} correct: "
-        f"sequence accuracy {scores.sequence_accuracy:.2%}, character error rate {scores.cer:.2%}",
-    )
+    facts = grid()
     facts.add_row(
         "errors",
         f"{counted(scores.substitutions, 'substitution')}, {counted(scores.insertions, 'insertion')}, "

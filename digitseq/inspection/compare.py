@@ -25,11 +25,13 @@ class Line:
         what: name of the quantity.
         a: value in the first report, a number or a text; None if it has none.
         b: value in the second report.
+        unit: "%" if the numbers are shares, 0 to 1; otherwise "".
     """
 
     what: str
     a: float | str | None
     b: float | str | None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,16 @@ def _of_predictions(table: Table, one: Scores, two: Scores) -> Comparison:
         )
         one, two = (score(table, scores.of_images(both)) for scores in (one, two))
     lines = [Line("images", len(both), len(both))]
-    measures = ("sequence_accuracy", "cer", "substitutions", "insertions", "deletions")
-    lines += [Line(name.replace("_", " "), getattr(one, name), getattr(two, name)) for name in measures]
+    for what, name in (("sequence accuracy", "sequence_accuracy"), ("character error rate", "cer")):
+        lines.append(Line(what, getattr(one, name), getattr(two, name), "%"))
+    measures = ("substitutions", "insertions", "deletions")
+    lines += [Line(name, getattr(one, name), getattr(two, name)) for name in measures]
     for (what, first), (_, second) in zip(one.groups(), two.groups(), strict=True):
         shares = [{rate.group: rate.share for rate in rates} for rates in (first, second)]
         groups = dict.fromkeys([*shares[0], *shares[1]])
         lines += [
-            Line(f"accuracy, {what} {group}", shares[0].get(group), shares[1].get(group)) for group in groups
+            Line(f"accuracy, {what} {group}", shares[0].get(group), shares[1].get(group), "%")
+            for group in groups
         ]
     rights = [[table.labels[i] == texts[i] for i in both] for texts in (one.texts, two.texts)]
     only_a = [i for i, a, b in zip(both, *rights, strict=True) if a and not b]
@@ -146,6 +151,16 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * fsum(exp(term - total * log(2)) for term in terms))
 
 
+def p_value(value: float) -> str:
+    """
+    Return a p-value as people report it.
+
+    >>> p_value(0.00000123), p_value(0.04), p_value(0.5)
+    ('p < 0.001', 'p = 0.040', 'p = 0.50')
+    """
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+
+
 def _of_images(a: Report, b: Report) -> list[Line]:
     lines = [Line("images", a.images, b.images), Line("faults", a.faults, b.faults)]
     splits = dict.fromkeys([*a.splits, *b.splits])
@@ -155,17 +170,17 @@ def _of_images(a: Report, b: Report) -> list[Line]:
         lines.append(Line(f"labels of length {length}", a.lengths.get(length, 0), b.lengths.get(length, 0)))
     totals = sum(a.digits) or 1, sum(b.digits) or 1
     for digit in range(10):
-        lines.append(Line(f"share of {digit}", a.digits[digit] / totals[0], b.digits[digit] / totals[1]))
-    lines += _spread("width use", a.width_use, b.width_use)
+        shares = (a.digits[digit] / totals[0], b.digits[digit] / totals[1])
+        lines.append(Line(f"share of {digit}", *shares, "%"))
+    lines += _spread("width use", a.width_use, b.width_use, "%")
+    lines.append(Line("gaps measured", a.spacing.measured, b.spacing.measured))
     lines += _spread("spacing, px", a.spacing.spread, b.spacing.spread)
     lines.append(Line("gaps outside the specified range", a.spacing.outside, b.spacing.outside))
-    lines += _spread("ink", a.ink, b.ink)
+    lines += _spread("ink", a.ink, b.ink, "%")
     lines += [Line("distinct labels", a.labels, b.labels), Line("duplicate images", a.twins, b.twins)]
     glyphs = [None if r.glyphs is None else r.glyphs[0] for r in (a, b)]
-    lines += [
-        Line("distinct glyphs", *glyphs),
-        Line("labels in both", *[_common(a.table.labels, b.table.labels)] * 2),
-    ]
+    labels = _common(a.table.labels, b.table.labels)
+    lines += [Line("distinct glyphs", glyphs[0], glyphs[1]), Line("labels in both", labels, labels)]
     images = _common(filter(None, a.table.digests), filter(None, b.table.digests))
     lines.append(Line("images in both", images, images))
     if a.recipe is not None and b.recipe is not None and a.recipe["source"] == b.recipe["source"]:
@@ -178,9 +193,9 @@ def _common(a: Iterable[object], b: Iterable[object]) -> int:
     return len(set(a) & set(b))
 
 
-def _spread(what: str, a: Spread | None, b: Spread | None) -> list[Line]:
+def _spread(what: str, a: Spread | None, b: Spread | None, unit: str = "") -> list[Line]:
     return [
-        Line(f"{what}, {name}", getattr(a, name, None), getattr(b, name, None))
+        Line(f"{what}, {name}", getattr(a, name, None), getattr(b, name, None), unit)
         for name in ("least", "mean", "greatest")
     ]
 

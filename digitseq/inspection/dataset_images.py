@@ -1,6 +1,7 @@
 """Read the rows of a split whose format stores many images per file."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -49,6 +50,12 @@ class StoredSplit:
         except (FormatError, IndexError):
             return None
         return image if image is not None and len(image) == SIDE else None
+
+    def mask(self, number: int) -> UInt8Array | None:
+        """Return the instance mask of one image as stored; None if there is none or it is unreadable."""
+        with suppress(FormatError, IndexError):
+            return self.stored.mask(number) if self.stored.place.masks else None
+        return None
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """Yield all images, or those with the chosen numbers."""

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Finding:
         count: number of occurrences.
         sentence: description in the plural, which follows the count.
         examples: first occurrences by name, at most 20.
+        images: the images concerned, as indices into the table.
     """
 
     kind: str
@@ -36,6 +38,11 @@ class Finding:
     count: int
     sentence: str
     examples: tuple[str, ...] = ()
+    images: tuple[int, ...] = field(default=(), repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all attributes except ``images`` as plain JSON types."""
+        return {name: value for name, value in vars(self).items() if name != "images"}
 
 
 def find(table: Table) -> tuple[Finding, ...]:
@@ -94,7 +101,8 @@ def _problems(table: Table) -> Iterable[Finding]:
             name = f"{table.name(image)}: " if image >= 0 else ""
             examples.append(text if text.startswith(name) else name + text)
         if found:
-            yield Finding(kind, True, count, sentence, tuple(examples))
+            images = tuple(sorted({image for image, _ in found if image >= 0}))
+            yield Finding(kind, True, count, sentence, tuple(examples), images)
 
 
 def _missing(table: Table) -> Iterable[Finding]:
@@ -103,39 +111,44 @@ def _missing(table: Table) -> Iterable[Finding]:
         return
     absent: list[str] = []
     doubles: list[str] = []
+    twice: list[int] = []
     for place, split in enumerate(table.subject.splits):
-        numbers, times = unique_counts(table.number[table.split == place])
+        here = table.split == place
+        numbers, times = unique_counts(table.number[here])
         doubles += [split.name(number) for number in numbers[times > 1].tolist()]
+        twice += np.flatnonzero(here & np.isin(table.number, numbers[times > 1])).tolist()
         if not table.sample:
             every = np.arange(len(split), dtype=np.int64)
             absent += [split.name(n) for n in np.setdiff1d(every, numbers).tolist()]
-    for names, sentence in (
-        (absent, "images without a metadata row"),
-        (doubles, "images with more than one metadata row"),
+    for names, images, sentence in (
+        (absent, (), "images without a metadata row"),
+        (doubles, tuple(twice), "images with more than one metadata row"),
     ):
         if names:
-            yield Finding("missing", True, len(names), sentence, tuple(names[:EXAMPLES]))
+            yield Finding("missing", True, len(names), sentence, tuple(names[:EXAMPLES]), images)
 
 
 def _twins(table: Table) -> Iterable[Finding]:
     """Yield findings for images with the same pixels: faults unless labels, glyphs and boxes agree too."""
-    within: list[str] = []
-    across: list[str] = []
-    chance: list[str] = []
+    within: list[tuple[str, list[int]]] = []
+    across: list[tuple[str, list[int]]] = []
+    chance: list[tuple[str, list[int]]] = []
     for group in table.twins:
         text = " = ".join(table.name(image) for image in group[:5])
         text += f" (and {len(group) - 5} more)" if len(group) > 5 else ""
         labels = sorted({table.labels[image] for image in group})
         text += f" labelled {' and '.join(labels[:3])}" if len(labels) > 1 else ""
         kind = chance if _by_chance(table, group) else within
-        (across if _splits(table, group) > 1 else kind).append(text)
+        (across if _splits(table, group) > 1 else kind).append((text, group))
     for what, fault, groups, sentence in (
         ("duplicate", True, within, "groups of images with the same pixels"),
         ("leak", True, across, "groups of images with the same pixels in different splits"),
         ("duplicate", False, chance, "groups of images that are identical by chance"),
     ):
         if groups:
-            yield Finding(what, fault, len(groups), sentence, tuple(groups[:EXAMPLES]))
+            examples = tuple(text for text, _ in groups[:EXAMPLES])
+            images = tuple(sorted(image for _, group in groups for image in group))
+            yield Finding(what, fault, len(groups), sentence, examples, images)
 
 
 def _splits(table: Table, group: list[int]) -> int:
@@ -179,7 +192,13 @@ def _leaks(table: Table) -> Iterable[Finding]:
         images = table.image[table.glyph == glyph]
         firsts = [int(images[table.split[images] == split][0]) for split in np.unique(table.split[images])]
         examples.append(f"glyph {glyph}: " + ", ".join(table.name(image) for image in firsts))
-    yield Finding("leak", True, len(leaks), "glyphs in more than one split", tuple(examples))
+    images = _images_with(table, np.isin(table.glyph, leaks) & (table.glyph >= 0))
+    yield Finding("leak", True, len(leaks), "glyphs in more than one split", tuple(examples), images)
+
+
+def _images_with(table: Table, digits: AnyArray) -> tuple[int, ...]:
+    """Return the images of some digits, ascending."""
+    return tuple(np.unique(table.image[digits]).tolist())
 
 
 def _strange(table: Table) -> AnyArray:
@@ -210,7 +229,8 @@ def _strangers(table: Table) -> Iterable[Finding]:
             for n in wrong[:EXAMPLES]
         ]
         sentence = "glyphs that do not belong to their digit and split in the source"
-        yield Finding("glyph", True, len(wrong), sentence, tuple(examples))
+        images = _images_with(table, np.array(wrong, np.int64))
+        yield Finding("glyph", True, len(wrong), sentence, tuple(examples), images)
 
 
 def _gap(table: Table, digit: int) -> str:
@@ -230,7 +250,8 @@ def _spacing_findings(table: Table) -> Iterable[Finding]:
     low, high = recipe.spacing_range
     beyond = int(np.count_nonzero(outside(table)))
     sentence = f"gaps that differ from the recipe, {beyond:,} of them outside {low} to {high} px"
-    yield Finding("spacing", True, int(np.count_nonzero(wrong)), sentence, tuple(examples))
+    count = int(np.count_nonzero(wrong))
+    yield Finding("spacing", True, count, sentence, tuple(examples), _images_with(table, wrong))
 
 
 def _repeated(table: Table) -> Iterable[Finding]:
@@ -248,7 +269,9 @@ def _repeated(table: Table) -> Iterable[Finding]:
     for label, images in places.items():
         examples.append(f"{label}: " + ", ".join(table.name(image) for image in images[:5]))
     sentence = "labels that occur more than once although the recipe requires unique labels"
-    yield Finding("repeated label", True, len(again), sentence, tuple(examples))
+    repeated = set(again)
+    every = tuple(image for image, label in enumerate(table.labels) if label in repeated)
+    yield Finding("repeated label", True, len(again), sentence, tuple(examples), every)
 
 
 def _balance(table: Table) -> Iterable[Finding]:

@@ -43,6 +43,10 @@ class FolderSplit:
         """Return the pixels of one image as stored; None if unreadable."""
         return self._listing.image(number)
 
+    def mask(self, number: int) -> UInt8Array | None:
+        """Return the instance mask of one image as stored; None if there is none or it is unreadable."""
+        return self._listing.mask(number)
+
     @property
     def _listing(self) -> FolderListing:
         recipe = self.recipe

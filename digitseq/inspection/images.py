@@ -61,6 +61,9 @@ class SplitImages(Protocol):
     def image(self, number: int) -> UInt8Array | None:
         """Return the pixels of one image as stored, uint8 (28, width); None if unreadable."""
 
+    def mask(self, number: int) -> UInt8Array | None:
+        """Return the instance mask of one image as stored, uint8 (28, width); None if there is none."""
+
     def leftovers(self) -> list[Problem]:
         """Return problems of the split as a whole; complete once all rows have been read."""
 

@@ -211,6 +211,10 @@ class RecipeSplit:
         """Render one image, uint8 (28, width)."""
         return next(draw_batches(self.recipe, self.glyphs, np.array([number], np.int64))).images[0]
 
+    def mask(self, number: int) -> UInt8Array | None:
+        """Return no mask."""
+        return None
+
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
         """Yield all images, or those with the chosen numbers."""
         chosen = np.arange(len(self), dtype=np.int64) if chosen is None else chosen

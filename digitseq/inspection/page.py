@@ -17,28 +17,25 @@ from typing import Any
 
 import numpy as np
 
-from digitseq.arrays import IntArray, UInt8Array
+from digitseq.arrays import IntArray
 from digitseq.checks import counted, home_path, integer
-from digitseq.glyphs.tiles import SIDE
+from digitseq.inspection.charts import FEW, charts_of, plain
 from digitseq.inspection.findings import faults_of_images
-from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.output import check_output, write_beside
+from digitseq.inspection.page_items import Items, Sprites
 from digitseq.inspection.report import Report
-from digitseq.inspection.scores import Mistake
+from digitseq.inspection.scores import NONE, NOTHING, Scores
 from digitseq.inspection.selection import Choice, choose
-from digitseq.png import encode_png
 from digitseq.version import __version__
 
-_SPRITE_ROWS = 2_800  # px: 100 images of a dataset
-_SPRITE_PIXELS = 1_000_000  # approximate; larger sprites could overshoot _BYTES by far
-_BYTES = 11_000_000  # all sprites and the metadata of their images
-_LONGEST_PX = 4_096  # larger images are cropped to their top left part
 _HEAT_COLUMNS = 256
-_GAPS = 200  # per image
 _FAULTY = 400  # maximum number of faulty images shown first
-_SEQUENCES = 20  # of a recipe
-_TEXT = 200  # characters of a prediction or a fault
-_LABEL = 4_000  # characters
+_CONFUSED = 5  # errors named in a sentence
+ORDERS = (
+    *("default order", "label", "shortest label", "longest label", "widest", "narrowest"),
+    *("most ink", "least ink", "smallest spacing"),
+)
+_SCORED = ("worst errors first", "lowest confidence")
 
 
 def write_page(
@@ -88,26 +85,48 @@ def make_page(report: Report, count: int, wanted: Choice) -> bytes:
     Raises:
         ArgumentError: no image matches the choice.
     """
-    faults = faults_of_images(report.table)
-    images, stated = _sample(report, integer("images", count, 1, 100_000), wanted, faults)
-    sprites, items = _items(report, images, faults)
-    if len(items) < len(images):
-        stated += f" To limit the page size, only the first {len(items):,} appear here."
-    heat, brightest = _heat(report)
-    facts = report.to_dict()
-    if facts["recipe"] is not None:
-        facts["recipe"]["sequences"] = facts["recipe"]["sequences"][:_SEQUENCES]
-    if report.scores is not None:
-        facts["scores"]["mistakes"] = []
-        facts["scores"].pop("name")
+    scores = report.scores
+    images, stated = _sample(report, integer("images", count, 1, 100_000), wanted)
+    charts = charts_of(report)
+    items, sprites = Items(report, images, [charts], 0), Sprites()
+    shown = []
+    for image in images.tolist():
+        shown.append(items.item(image, sprites))
+        if sprites.is_full:
+            stated += f" To limit the page size, only the first {len(shown):,} appear here."
+            break
+    scored = scores is not None and bool(scores.mistakes)
     data = {
-        "report": facts,
+        "summary": summary_of(report),
+        "verdict": [*(verdict_of_scores(scores) if scores else []), verdict_of_faults(report)],
+        "confused": [] if scores is None else _most_confused(scores),
+        "confusion": scores.confusion.tolist() if scores is not None and scored else None,
+        "findings": items.findings(),
+        "numbers": list(_numbers(report)),
+        "charts": plain([charts], [""]),
         "stated": stated,
-        "heat": heat,
-        "heat_most": brightest,
-        "sprites": sprites,
-        "items": items,
+        "orders": [*_SCORED, *ORDERS] if scored else [*ORDERS, *(_SCORED if scores else ())],
+        "views": [],
+        "names": [],
+        "models": False,
+        "scored": scores is not None,
+        "items": shown,
     }
+    return fill(report.name, data | heat_map(report), sprites, report.inspected)
+
+
+def fill(title: str, data: dict[str, Any], sprites: Sprites, inspected: int) -> bytes:
+    """
+    Return a page as HTML.
+
+    Args:
+        title: what was inspected.
+        data: what page.js shows.
+        sprites: the pixels of its images.
+        inspected: number of images inspected, on the page or not.
+    """
+    pictures, masks = sprites.finished()
+    data = data | {"sprites": pictures, "masks": masks, "inspected": inspected, "few": FEW}
     folder = files("digitseq.inspection")
     page, style, script = ((folder / f"page.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
     # Labels and predictions are untrusted: allow no style or script but these two.
@@ -118,7 +137,7 @@ def make_page(report: Report, count: int, wanted: Choice) -> bytes:
     text = Template(page).substitute(
         policy=policy,
         version=__version__,
-        title=html.escape(f"digitseq: {report.name}"),
+        title=html.escape(f"digitseq: {title}"),
         style=style,
         script=script,
         data=_json(data),
@@ -136,14 +155,76 @@ def _json(data: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[str]]) -> tuple[IntArray, str]:
+# --- The result -------------------------------------------------------------------------------------------
+
+
+def summary_of(report: Report) -> str:
+    """Return what was inspected, in a line."""
+    some = f", {report.inspected:,} of them inspected" if report.inspected < report.images else ""
+    return f"{report.kind}, {counted(report.images, 'image')}{some}"
+
+
+def verdict_of_scores(scores: Scores) -> list[list[str]]:
+    """Return the two numbers of a model: value, meaning and mood."""
+    return [
+        [f"{scores.sequence_accuracy:.1%}", f"sequences right ({scores.right:,} of {scores.images:,})", ""],
+        [
+            f"{scores.cer:.2%}",
+            f"character error rate ({counted(scores.errors, 'error')} in {counted(scores.digits, 'digit')})",
+            "",
+        ],
+    ]
+
+
+def verdict_of_faults(report: Report) -> list[str]:
+    """Return whether anything is wrong with the images: value, meaning and mood."""
+    if report.faults:
+        return [counted(report.faults, "fault"), f"in {counted(report.inspected, 'image')}", "bad"]
+    return ["No faults", f"in {counted(report.inspected, 'image')}", "good"]
+
+
+def _most_confused(scores: Scores) -> list[list[Any]]:
+    """Return the most frequent errors: key and value of a filter, and how often each occurs."""
+    pairs = [
+        (n, row, column)
+        for row, counts in enumerate(scores.confusion.tolist())
+        for column, n in enumerate(counts)
+        if n and (row == NOTHING or row != column) and not (row == NOTHING and column == NONE)
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
+    return [["confusion", f"{row}-{column}", n] for n, row, column in pairs[:_CONFUSED]]
+
+
+def _numbers(report: Report) -> Any:
+    """Yield the numbers that describe the images: value and meaning."""
+    for split, images in report.splits.items():
+        yield [f"{images:,}", f"images in {split}"]
+    yield [f"{report.labels:,}", "distinct labels"]
+    yield [f"{report.twins:,}", "duplicate images"]
+    spacing = report.spacing
+    if spacing.spread is not None:
+        low, high = f"{spacing.spread.least:g}", f"{spacing.spread.greatest:g}"
+        dash = "–" if spacing.promised_px is None or spacing.promised_px[0] >= 0 else " to "
+        promised = (
+            "" if spacing.promised_px is None else f" (specified: {dash.join(map(str, spacing.promised_px))})"
+        )
+        yield [f"{low} to {high} px", f"measured spacing{promised}"]
+    if report.glyphs is not None:
+        yield [f"{report.glyphs[0]:,}", f"distinct glyphs (max. reuse {report.glyphs[1]:,}×)"]
+    if report.scores is not None:
+        scores = report.scores
+        for name in ("substitutions", "insertions", "deletions"):
+            yield [f"{getattr(scores, name):,}", name]
+
+
+def _sample(report: Report, count: int, wanted: Choice) -> tuple[IntArray, str]:
     """Return the images to show, and a sentence that describes the selection."""
     total = len(report.table)
     special: list[int] = []
     if wanted == Choice(seed=wanted.seed):  # default choice: errors and faults come first
         if report.scores is not None:
             special += [mistake.image for mistake in report.scores.mistakes][: max(1, count // 2)]
-        special += sorted(faults)[:_FAULTY]
+        special += sorted(faults_of_images(report.table))[:_FAULTY]
         special = list(dict.fromkeys(special))[:count]
     order = wanted.order or "random"
     images = choose(
@@ -164,97 +245,14 @@ def _sample(report: Report, count: int, wanted: Choice, faults: dict[int, list[s
     return np.array(chosen, np.int64), told
 
 
-def _items(
-    report: Report, images: IntArray, faults: dict[int, list[str]]
-) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return sprites as data URLs, and the metadata of the images on them."""
-    sprites: list[str] = []
-    items: list[dict[str, Any]] = []
-    rows: list[UInt8Array] = []
-    told: list[dict[str, Any]] = []
-    size = 0
-    wrong = {} if report.scores is None else {m.image: m for m in report.scores.mistakes}
-    for place, image in enumerate(images.tolist(), 1):
-        pixels = report.table.pixels(image)
-        shown = np.zeros((SIDE, SIDE), np.uint8) if pixels is None else pixels[:_LONGEST_PX, :_LONGEST_PX]
-        rows.append(shown)
-        told.append(_item(report, image, shown.shape[1], wrong.get(image), faults.get(image, [])))
-        told[-1]["missing"] = pixels is None
-        full = sum(map(len, rows)) >= _SPRITE_ROWS or sum(row.size for row in rows) > _SPRITE_PIXELS
-        if full or place == len(images):
-            sprites.append(_sprite(rows, told, len(sprites)))
-            items += told
-            size += len(sprites[-1]) + len(json.dumps(told))
-            rows, told = [], []
-            if size > _BYTES:
-                break
-    return sprites, items
-
-
-def _sprite(rows: list[UInt8Array], told: list[dict[str, Any]], number: int) -> str:
-    """Return images stacked vertically as a data URL, and store each position in its item."""
-    sheet = np.zeros((sum(map(len, rows)), max(row.shape[1] for row in rows)), np.uint8)
-    top = 0
-    for row, item in zip(rows, told, strict=True):
-        sheet[top : top + len(row), : row.shape[1]] = row
-        item["at"] = [number, top, len(row)]
-        top += len(row)
-    return "data:image/png;base64," + b64encode(encode_png(sheet)).decode()
-
-
-def _item(
-    report: Report, image: int, width: int, mistake: Mistake | None, faults: list[str]
-) -> dict[str, Any]:
-    table, scores = report.table, report.scores
-    digits = slice(int(table.first[image]), int(table.first[image + 1]))
-    boxes = table.boxes[digits]
-    measured = table.seen[digits] == Seen.MEASURED
-    # Measured spacing, or the spacing of the recipe where it could not be measured.
-    gaps = [
-        px if known else None
-        for px, known in zip(
-            np.where(measured, table.seen_px[digits], table.drawn_px[digits]).tolist(),
-            (measured | table.is_drawn[digits]).tolist(),
-            strict=True,
-        )
-    ]
-    read = None if scores is None else scores.texts[image]
-    return {
-        "name": table.name(image),
-        "label": table.labels[image][:_LABEL],
-        "digits": len(table.labels[image]),
-        "split": table.subject.splits[int(table.split[image])].split,
-        "w": width,
-        "width": int(table.width_px[image]),
-        "boxes": [box for box in boxes.tolist() if 0 <= box[0] < width],
-        "gaps": gaps[:-1][:_GAPS],
-        "room": min((gap for gap in gaps[:-1] if gap is not None), default=None),
-        "ink": round(float(table.ink[image]), 5),
-        "extent": int(table.right_px[image] - table.left_px[image]),
-        "effects": {
-            n: round(float(v[image]), 4) for n, v in table.strengths.items() if not np.isnan(v[image])
-        },
-        "faults": [_cut(fault) for fault in faults[:5]],
-        "read": None if read is None else _cut(read),
-        "confidence": None if scores is None else scores.confidences[image],
-        "wrong": mistake is not None,
-        "errors": 0 if mistake is None else mistake.errors,
-        "above": "" if mistake is None else _cut(mistake.above),
-        "below": "" if mistake is None else _cut(mistake.below),
-    }
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _TEXT else f"{text[:_TEXT]}…"
-
-
-def _heat(report: Report) -> tuple[list[list[int]], int]:
+def heat_map(report: Report) -> dict[str, Any]:
     """Return the heat map, scaled to a maximum of 255 and at most 256 columns, and its original maximum."""
     heat = report.table.heat
     step = max(1, -(-heat.shape[1] // _HEAT_COLUMNS))
     if not heat.size:
-        return [], 0
+        return {"heat": [], "heat_most": ""}
     firsts = np.arange(0, heat.shape[1], step, dtype=np.int64)
     joined = np.add.reduceat(heat, firsts.astype(np.intp), axis=1, dtype=np.float64) / step
     brightest = float(joined.max())
-    return (joined / max(brightest, 1e-9) * 255).astype(np.int64).tolist(), round(255 * brightest)
+    scaled = (joined / max(brightest, 1e-9) * 255).astype(np.int64).tolist()
+    return {"heat": scaled, "heat_most": f"{brightest:.1%}"}

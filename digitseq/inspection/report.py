@@ -86,7 +86,7 @@ class Report:
             "ink": asdict(self.ink),
             "spacing": asdict(self.spacing)
             | {"measured": self.spacing.measured, "spread": None if spread is None else asdict(spread)},
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [finding.to_dict() for finding in self.findings],
             "scores": None if self.scores is None else self.scores.to_dict(),
         }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -98,6 +98,8 @@ class Scores:
         texts: prediction per image of the table; None if there is none.
         confidences: confidence per image of the table; None if there is none.
         notes: signs of mistakes in the prediction file.
+        wrong_in: "length", "spacing", "digit", "position", "split" or an effect → the wrong items of that
+            grouping: the image of each, int (items,), and the index of its group, int (items,).
     """
 
     name: str
@@ -119,6 +121,7 @@ class Scores:
     texts: list[str | None] = field(repr=False)
     confidences: list[float | None] = field(repr=False)
     notes: tuple[str, ...] = ()
+    wrong_in: dict[str, tuple[IntArray, IntArray]] = field(default_factory=dict, repr=False)
 
     @property
     def sequence_accuracy(self) -> float:
@@ -157,7 +160,7 @@ class Scores:
         values = {
             name: value
             for name, value in vars(self).items()
-            if name not in ("texts", "confidences", "mistakes")
+            if name not in ("texts", "confidences", "mistakes", "wrong_in")
         }
         for name, value in values.items():
             if name.startswith("by_") and name != "by_effect":
@@ -211,9 +214,16 @@ def score(table: Table, predictions: Predictions) -> Scores:
     mistakes.sort(key=lambda m: (-m.errors / max(len(m.label), 1), -(m.confidence or 0), m.image))
     sizes = np.diff(table.first)
 
-    def of_digits(values: AnyArray, say: Callable[[int], str] = str) -> tuple[Rate, ...]:
-        return _grouped(values[in_question], read[in_question], say)
+    def of_digits(values: AnyArray) -> _Groups:
+        return _grouped(values[in_question], read[in_question], table.image[in_question])
 
+    length = _grouped(sizes[images], whole[images], images)
+    spacing = _by_spacing(table, in_question, read)
+    digit, position = of_digits(table.digit), of_digits(table.position + 1)
+    splits = [split.split for split in table.subject.splits]
+    split = _grouped(table.split[images], whole[images], images, lambda number: splits[number])
+    effects = {name: _by_strength(v[images], whole[images], images) for name, v in table.strengths.items()}
+    groupings = {"length": length, "spacing": spacing, "digit": digit, "position": position, "split": split}
     return Scores(
         name=predictions.name,
         images=len(images),
@@ -223,20 +233,27 @@ def score(table: Table, predictions: Predictions) -> Scores:
         insertions=counts["insert"],
         deletions=counts["delete"],
         confusion=confusion,
-        by_length=_grouped(sizes[images], whole[images]),
-        by_spacing=_by_spacing(table, in_question, read),
-        by_digit=of_digits(table.digit),
-        by_position=of_digits(table.position + 1),
-        by_split=_grouped(table.split[images], whole[images], lambda n: table.subject.splits[n].split),
-        by_effect={
-            name: _by_strength(values[images], whole[images]) for name, values in table.strengths.items()
-        },
+        by_length=length.rates,
+        by_spacing=spacing.rates,
+        by_digit=digit.rates,
+        by_position=position.rates,
+        by_split=split.rates,
+        by_effect={name: grouping.rates for name, grouping in effects.items()},
         confidence=_mean_confidence(predictions, images, whole),
         mistakes=tuple(mistakes),
         texts=predictions.texts,
         confidences=predictions.confidences,
         notes=tuple(_suspicions([(table.labels[i], predictions.texts[i] or "") for i in images.tolist()])),
+        wrong_in={name: (own.images, own.groups) for name, own in (groupings | effects).items()},
     )
+
+
+class _Groups(NamedTuple):
+    """The accuracy of each group, and of the wrong items, the image and the index of the group."""
+
+    rates: tuple[Rate, ...] = ()
+    images: IntArray = np.zeros(0, np.int64)
+    groups: IntArray = np.zeros(0, np.int64)
 
 
 def _count_errors(
@@ -286,15 +303,17 @@ def _column(character: str) -> int:
     return int(character) if character in "0123456789" else OTHER
 
 
-def _grouped(values: IntArray, right: AnyArray, say: Callable[[int], str] = str) -> tuple[Rate, ...]:
+def _grouped(values: IntArray, right: AnyArray, images: IntArray, say: Callable[[int], str] = str) -> _Groups:
     groups, which = unique_inverse(values)
     totals, rights = count_values(which), count_values(which, weights=right)
-    return tuple(
+    rates = tuple(
         Rate(say(group), int(r), int(n)) for group, r, n in zip(groups.tolist(), rights, totals, strict=True)
     )
+    wrong = ~np.asarray(right, np.bool_)
+    return _Groups(rates, images[wrong].astype(np.int64), which.reshape(-1)[wrong].astype(np.int64))
 
 
-def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Rate, ...]:
+def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> _Groups:
     """Return the accuracy of digits by the spacing on their narrower side."""
     if table.subject.recipe is not None:
         behind, known = table.drawn_px, table.is_drawn
@@ -307,7 +326,7 @@ def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Ra
     chosen = in_question & (narrow < nothing)
     values = narrow[chosen].astype(np.int64)
     if not len(values):
-        return ()
+        return _Groups()
     low, high = int(values.min()), int(values.max())
     step = -(-(high - low + 1) // _FEW_SPACINGS)
 
@@ -315,27 +334,25 @@ def _by_spacing(table: Table, in_question: AnyArray, read: AnyArray) -> tuple[Ra
         first = low + group * step
         return str(first) if step == 1 else f"{first} to {first + step - 1}"
 
-    return _grouped((values - low) // step, read[chosen], say)
+    return _grouped((values - low) // step, read[chosen], table.image[chosen], say)
 
 
-def _by_strength(values: AnyArray, right: AnyArray) -> tuple[Rate, ...]:
+def _by_strength(values: AnyArray, right: AnyArray, images: IntArray) -> _Groups:
     """Return the accuracy of images by the strength of an effect: 0, and equal steps up to the maximum."""
     used = values > 0
     greatest = float(values.max(initial=0))
     if not greatest:
-        return _grouped(np.zeros(len(values), np.int64), right, lambda _: "0")
+        return _grouped(np.zeros(len(values), np.int64), right, images, lambda _: "0")
     if len(np.unique(values)) <= _STEPS + 1:  # counts, such as the number of occlusions
-        which = [(value, values == value) for value in np.unique(values).tolist()]
-        return tuple(
-            Rate(f"{value:g}", int(np.count_nonzero(right[same])), int(np.count_nonzero(same)))
-            for value, same in which
-        )
+        every = np.unique(values)
+        which = np.searchsorted(every, values).astype(np.int64)
+        return _grouped(which, right, images, lambda group: f"{every[group]:g}")
     step = np.where(used, 1 + np.minimum((values / greatest * _STEPS).astype(np.int64), _STEPS - 1), 0)
 
     def say(group: int) -> str:
         return f"{greatest * (group - 1) / _STEPS:.3g} to {greatest * group / _STEPS:.3g}" if group else "0"
 
-    return _grouped(step, right, say)
+    return _grouped(step, right, images, say)
 
 
 def _mean_confidence(

@@ -40,6 +40,10 @@ class PictureSplit:
         """Return the pixels of the image as stored."""
         return self.row.image
 
+    def mask(self, number: int) -> UInt8Array | None:
+        """Return no mask."""
+        return None
+
     def leftovers(self) -> list[Problem]:
         """Return no problems; those of the image are in its row."""
         return []

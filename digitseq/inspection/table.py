@@ -97,6 +97,10 @@ class Table:
         """Read the pixels of an image again, as stored; None if unreadable."""
         return self.subject.splits[int(self.split[image])].image(int(self.number[image]))
 
+    def mask(self, image: int) -> UInt8Array | None:
+        """Read the instance mask of an image; None if the dataset has none."""
+        return self.subject.splits[int(self.split[image])].mask(int(self.number[image]))
+
     def boxes_of(self, image: int) -> IntArray:
         """Return the boxes of one image, int (digits, 4)."""
         return self.boxes[self.first[image] : self.first[image + 1]]

@@ -55,10 +55,11 @@ def test_the_report_goes_to_standard_output_and_changes_nothing(here: Path) -> N
     assert done.returncode == 0
     assert done.stderr == ""
     for words in (
-        "data: 80 images", "train 60, test 20", "specified: 2 to 8 px between ink",
-        "all measured gaps match the recipe", "no duplicate images", "0 glyphs and",
+        "data: 80 images", "train 60, test 20", "gaps as specified: 2 to 8 px between ink",
+        "no duplicate images", "0 glyphs and", "each, about one tenth",
     ):  # fmt: skip
         assert words in done.stdout, words
+    assert done.stdout.splitlines()[-1] == "faults  none in 80 images"
     assert "\x1b" not in done.stdout
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
 
@@ -81,7 +82,13 @@ def test_faults_are_named_and_the_exit_code_is_that_of_looking(here: Path) -> No
 
 def test_predictions_are_scored_and_the_worst_come_first(here: Path) -> None:
     done = run("inspect", "data/test", "--predictions", "a.jsonl", env={"COLUMNS": "100"})
-    assert "17 of 20 images correct: sequence accuracy 85.00%" in " ".join(done.stdout.split())
+    assert done.stdout.splitlines()[-3:] == [
+        "accuracy    85.0% (17 of 20 images right)",
+        "error rate  25.00% of characters (20 errors in 80 digits)",
+        "faults      none in 20 images",
+    ]
+    brief = run("inspect", "data/test", "--predictions", "a.jsonl", "--brief").stdout
+    assert brief.splitlines() == done.stdout.splitlines()[-3:]
     for words in (
         "images by length",
         "digits by spacing",
@@ -129,7 +136,7 @@ def test_sheet_and_page_are_written_where_they_are_asked_for_and_nothing_is_repl
         assert f"error: {file} already exists\nhint: pass --force to replace it" in done.stderr
         done = run("inspect", "data", option, file, "--label", "*7*", "--force")
         assert done.returncode == 0
-        assert done.stdout.splitlines()[-1] == file
+        assert done.stdout.splitlines()[-1].split()[-1] == file
         assert Path(file).read_bytes() != before
 
 
@@ -138,8 +145,20 @@ def test_two_datasets_and_two_models_side_by_side(here: Path) -> None:
     assert done.returncode == 0
     assert re.search(r"images +60 +20 +-40", done.stdout)
     done = run("inspect", "data/test", "--compare", "a.jsonl", "b.jsonl")
-    assert re.search(r"sequence accuracy +0.85 +0.95 +\+0.1", done.stdout)
-    assert "both correct 17" in done.stdout
+    assert re.search(r"sequence accuracy +85.00% +95.00% +\+10.00 points", done.stdout)
+    assert done.stdout.splitlines()[-4:] == [
+        "accuracy        85.00% and 95.00%, +10.00 points",
+        "error rate      25.00% and 5.00%, -20.00 points",
+        "images          both right 17, only the first 0, only the second 2, neither 1",
+        "McNemar's test  p = 0.50: the difference can be due to chance",
+    ]
+    done = run("inspect", "--compare", "data/train", "data/test", "--brief", "--html", "c.html")
+    assert done.stdout.splitlines() == [
+        "faults  0 and 0, the same",
+        "images  60 and 20, 0 of them in both",
+        "page    c.html",
+    ]
+    assert Path("c.html").is_file()
     facts = json.loads(run("inspect", "data/test", "--compare", "a.jsonl", "b.jsonl", "--json").stdout)
     assert facts["agreement"] == [17, 0, 2, 1]
     assert facts["only_b"] == ["images/000/000005.png", "images/000/000008.png"]
@@ -152,7 +171,7 @@ def test_a_dry_run_gives_a_recipe_to_look_at(here: Path) -> None:
     Path("recipe.json").write_text(done.stdout)
     done = run("inspect", "recipe.json")
     assert "recipe      recipe.json: 50 images" in done.stdout
-    assert "length      3 " in done.stdout
+    assert "length      3 digits" in done.stdout
     assert not Path("x").exists()
 
 
@@ -231,7 +250,7 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
         ),
         ("inspect --compare data", 2, "error: Option '--compare' requires 2 arguments"),
         (
-            "inspect --compare data data --html x.html",
+            "inspect --compare data data --sheet x.png",
             2,
             "error: Invalid value: --compare cannot be combined with",
         ),
@@ -314,7 +333,7 @@ def test_the_reader_of_the_docs_can_be_tried(tmp_path: Path, monkeypatch: pytest
     assert run(*commands[0][1:], *small).returncode == 0
     read = subprocess.run([sys.executable, str(script), "data"], capture_output=True, check=True).stdout
     Path("predictions.csv").write_bytes(read)
-    assert run(*commands[1][1:]).stdout.endswith("page.html\n")
+    assert run(*commands[1][1:]).stdout.endswith("page        page.html\n")
     report = inspect_dataset("data/test", predictions="predictions.csv")
     assert report.scores is not None
     assert 0.1 < report.scores.cer < 0.6

@@ -12,19 +12,27 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from itertools import pairwise, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from digitseq import inspect_dataset, make_recipe, write_page
+from digitseq import (
+    inspect_dataset,
+    make_recipe,
+    score_predictions,
+    write_comparison_page,
+    write_dataset,
+    write_page,
+)
 
 from .test_page import EVIL
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # selenium leaves sockets to the collector
-_SIZES = {"desktop": (1280, 1000), "phone": (390, 844)}
+_SIZES = {"desktop": (1280, 1000), "tablet": (800, 1000), "phone": (400, 844)}
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +86,58 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(report, folder / "page.html")
 
 
+class _Read(NamedTuple):
+    """A dataset of plain images, what a model reads in them, and the page about it."""
+
+    folder: Path
+    labels: dict[str, str]
+    read: dict[str, str]
+    boxes: dict[str, list[list[int]]]
+    page: Path
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> _Read:
+    """A dataset with masks whose errors are substitutions 4 → 9 and 7 → 1, and missing last digits."""
+    folder = tmp_path_factory.mktemp("plain")
+    recipe = make_recipe(
+        length=(3, 5), image_width=160, splits={"train": 200, "test": 60}, seed=3, source="builtin"
+    )
+    write_dataset(recipe, folder / "data", labels=["masks"], workers=1)
+    labels, read, boxes = {}, {}, {}
+    for split in ("train", "test"):
+        for i, line in enumerate((folder / "data" / split / "metadata.jsonl").read_text().splitlines()):
+            facts = json.loads(line)
+            name, label = f"{split}/{facts['file_name']}", facts["label"]
+            labels[name], boxes[name] = label, facts["objects"]["bbox"]
+            read[name] = label
+            if i % 3 == 0:
+                read[name] = label.replace("4", "9")
+            elif i % 3 == 1:
+                read[name] = label.replace("7", "1")
+            elif i % 6 == 5 and label[-1] != label[-2]:
+                read[name] = label[:-1]
+    lines = [json.dumps({"filename": name, "prediction": text}) for name, text in read.items()]
+    (folder / "p.jsonl").write_text("\n".join(lines))
+    report = inspect_dataset(folder / "data", predictions=folder / "p.jsonl")
+    return _Read(folder, labels, read, boxes, write_page(report, folder / "page.html"))
+
+
 class _Page:
     """The page in the browser, with what tests ask of it."""
 
-    def __init__(self, driver: Any, path: Path, size: str, scheme: str = "light") -> None:
+    def __init__(
+        self, driver: Any, path: Path, size: str = "desktop", scheme: str = "light", fragment: str = ""
+    ) -> None:
         self.driver = driver
         wide, high = _SIZES[size]
         metrics = {"width": wide, "height": high, "deviceScaleFactor": 1, "mobile": size == "phone"}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        driver.get("about:blank")  # so that another fragment of the same page is loaded afresh
         driver.get_log("browser")
-        driver.get(path.as_uri())
+        driver.get(path.as_uri() + fragment)
         self.wait("return document.documentElement.dataset.ready === 'yes'")
 
     def wait(self, script: str) -> None:
@@ -109,12 +157,20 @@ class _Page:
         script = "const c = document.getElementById(arguments[0]); c.value = arguments[1]; "
         self.run(script + "c.dispatchEvent(new Event('input', {bubbles: true}))", control, value)
 
+    def click(self, selector: str) -> None:
+        self.run("document.querySelector(arguments[0]).click()", selector)
+
+    def pick(self, key: str, value: str) -> None:
+        self.click(f'#charts [data-key="{key}"][data-pick="{value}"]')
+
     def labels(self) -> list[str]:
         """Labels of the images shown."""
-        script = (
-            "return [...document.querySelectorAll('#grid canvas')].map((c) => c.getAttribute('aria-label'))"
-        )
+        script = "return [...document.querySelectorAll('.card')].map((c) => c.getAttribute('aria-label'))"
         return [text.removeprefix("label ").split(",")[0] for text in self.run(script)]
+
+    def names(self) -> set[str]:
+        """Names of all images chosen, shown or not yet."""
+        return set(self.run("return chosen.map((item) => item.name)"))
 
     def shown(self) -> str:
         return str(self.run("return document.getElementById('shown').textContent"))
@@ -123,19 +179,38 @@ class _Page:
         found = self.run("return getComputedStyle(document.body).backgroundColor")
         return [int(part) for part in found[found.index("(") + 1 : -1].split(",")[:3]]
 
+    def pixels(self) -> Any:
+        """The first image as it is drawn."""
+        script = """
+        const c = document.querySelector('.card canvas');
+        const all = [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data];
+        return [c.height, c.width, all.filter((_, i) => i % 4 === 0)];
+        """
+        self.wait("return pictures.size > 0")
+        self.driver.execute_async_script("setTimeout(arguments[0], 200)")
+        height, width, values = self.run(script)
+        return np.array(values).reshape(height, width)
+
 
 @pytest.mark.parametrize("size", _SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_loads_without_an_error_and_fits(driver: Any, page: Path, size: str, scheme: str) -> None:
+def test_the_page_loads_without_an_error_fits_and_is_accessible(
+    driver: Any, page: Path, size: str, scheme: str
+) -> None:
     seen = _Page(driver, page, size, scheme)
     assert driver.get_log("browser") == []
     assert seen.run("return document.documentElement.scrollWidth <= window.innerWidth")
     assert (sum(seen.colour()) < 200) == (scheme == "dark")
-    assert len(seen.labels()) == 60
+    assert len(seen.labels()) >= 40
+    if size != "phone":  # the images are in sight, without scrolling
+        assert seen.run("return document.getElementById('gallery').getBoundingClientRect().top") < 500
+    assert seen.run(_SMALLEST_TEXT) >= 12
+    _check_accessibility(driver)
+    seen.run("document.getElementById('gallery').style.maxHeight = '420px'")
     height = seen.run("return document.documentElement.scrollHeight")
     metrics = {
         "width": _SIZES[size][0],
-        "height": min(height, 6_000),
+        "height": min(height, 8_000),
         "deviceScaleFactor": 1,
         "mobile": False,
     }
@@ -149,15 +224,42 @@ def test_the_page_loads_without_an_error_and_fits(driver: Any, page: Path, size:
         assert len(np.unique(np.array(image.convert("L")))) > 50
 
 
+_SMALLEST_TEXT = """
+return Math.min(...[...document.querySelectorAll('main *')]
+    .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
+    .map((e) => parseFloat(getComputedStyle(e).fontSize)));
+"""
+
+
+def _check_accessibility(driver: Any) -> None:
+    """Run axe-core, which knows the rules of WCAG."""
+    from axe_selenium_python import Axe
+
+    axe = Axe(driver)
+    axe.inject()
+    found = axe.run()["violations"]
+    serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+    assert serious == [], [
+        (rule["id"], [node["html"][:200] for node in rule["nodes"][:3]]) for rule in serious
+    ]
+
+
 def test_nothing_that_a_file_says_is_carried_out(driver: Any, page: Path) -> None:
-    seen = _Page(driver, page, "desktop")
-    seen.choose("filter", "")
-    seen.choose("sort", "worst errors first")
+    seen = _Page(driver, page)
     assert EVIL.replace(" ", "␣") in seen.run("return document.getElementById('grid').textContent")
-    seen.run("document.querySelector('#grid li').click()")
+    seen.run("document.querySelector('.card').click()")
     assert EVIL in seen.run("return document.getElementById('facts').textContent")
     assert seen.run("return document.title").startswith("digitseq: ")
     assert seen.run("return document.querySelectorAll('main img, dialog img').length") == 0
+    for fragment in (
+        f"#label={EVIL}",
+        f"#error-digit={EVIL}",
+        "#nothing=3&error-digit=99&confusion=99-99",
+        "#%",
+    ):
+        seen = _Page(driver, page, fragment=fragment.replace(" ", "%20"))
+        assert seen.run("return document.title").startswith("digitseq: ")
+        assert seen.run("return picks.size") == 0
     assert driver.get_log("browser") == []
 
 
@@ -165,41 +267,181 @@ def test_the_policy_stops_what_is_not_the_page_s_own(driver: Any, page: Path, tm
     spoilt = tmp_path / "spoilt.html"
     text = page.read_text()
     spoilt.write_text(text.replace("<main>", "<script>document.title = 'moved'</script><main>", 1))
-    seen = _Page(driver, spoilt, "desktop")
+    seen = _Page(driver, spoilt)
     assert seen.run("return document.title").startswith("digitseq: ")
     assert any("Content Security Policy" in entry["message"] for entry in driver.get_log("browser"))
 
 
-def test_images_are_drawn_as_they_are(driver: Any, page: Path) -> None:
-    seen = _Page(driver, page, "desktop")
+def test_images_boxes_and_masks_are_drawn_as_they_are(driver: Any, plain: _Read) -> None:
+    seen = _Page(driver, plain.page, fragment="#sort=default+order")
     seen.choose("zoom", "1")
-    script = """
-    const c = document.querySelector('#grid canvas');
-    return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 === 0);
-    """
-    drawn = np.array(seen.run(script)).reshape(28, 200)
-    data = json.loads(seen.run("return document.getElementById('data').textContent"))
-    recipe = data["report"]["recipe"]
-    from digitseq import Recipe
+    name = seen.run("return chosen[0].name")
+    with Image.open(plain.folder / "data" / name) as image:
+        stored = np.asarray(image)
+    drawn = seen.pixels()
+    assert (drawn == stored).all()
+    seen.click("#boxes")
+    assert (seen.pixels() != drawn).any()
+    seen.click("#boxes")
+    seen.click("#masks")
+    with Image.open(plain.folder / "data" / name.replace("images", "masks")) as image:
+        mask = np.asarray(image)
+    assert ((seen.pixels() != drawn) <= (mask > 0)).all()
+    assert (seen.pixels() != drawn)[mask > 0].mean() > 0.9
 
-    number = int(data["items"][0]["name"])
-    pixels = inspect_dataset(Recipe.from_dict(recipe)).table.pixels(number)
-    assert pixels is not None
-    assert (drawn == pixels).all()
-    seen.run("document.getElementById('boxes').click()")
-    boxed = np.array(seen.run(script)).reshape(28, 200)
-    assert (boxed != drawn).any()
+
+# --- Everything filters -----------------------------------------------------------------------------------
+
+
+def _errors(data: _Read) -> dict[str, list[tuple[int, str, str]]]:
+    """Name → the position, the true digit and what was read, for each misread digit."""
+    errors: dict[str, list[tuple[int, str, str]]] = {}
+    for name, label in data.labels.items():
+        pairs = zip_longest(label, data.read[name], fillvalue="")
+        errors[name] = [(place, a, b) for place, (a, b) in enumerate(pairs) if a != b]
+    return errors
+
+
+def test_every_cell_of_the_matrix_shows_its_images(driver: Any, plain: _Read) -> None:
+    expected: dict[str, set[str]] = {}
+    for name, label in plain.labels.items():
+        for true, read in zip_longest(label, plain.read[name], fillvalue=""):
+            expected.setdefault(f"{true}-{read or 11}", set()).add(name)
+    seen = _Page(driver, plain.page)
+    cells = seen.run("return [...document.querySelectorAll('table [data-pick]')].map((b) => b.dataset.pick)")
+    assert set(cells) == set(expected)
+    for cell, names in expected.items():
+        seen.pick("confusion", cell)
+        assert seen.names() == names, cell
+        true, _, read = cell.partition("-")
+        said = {"11": f"{true} missed", true: f"{true} read correctly"}.get(read, f"{true} read as {read}")
+        assert seen.shown() == f"{said}: {len(names)} image{'s' * (len(names) > 1)}"
+        seen.pick("confusion", cell)
+    assert seen.shown() == "showing 260 of 260"
+    worst = max((len([1 for n in s]), c) for c, s in expected.items() if c in ("4-9", "7-1"))[1]
+    seen.click("#verdict button.link")
+    assert seen.names() == expected[worst]
+
+
+def _expected_bars(data: _Read) -> dict[str, dict[str, set[str]]]:
+    """Chart → bar → images, from the labels, the boxes and the pixels alone."""
+    charts: dict[str, dict[str, set[str]]] = {}
+
+    def add(chart: str, bar: object, name: str) -> None:
+        charts.setdefault(chart, {}).setdefault(str(bar), set()).add(name)
+
+    errors = _errors(data)
+    for name, label in data.labels.items():
+        for digit in label:
+            add("digit", digit, name)
+        add("length", len(label), name)
+        boxes = data.boxes[name]
+        gaps = [b[0] - a[0] - a[2] for a, b in pairwise(boxes)]
+        for gap in gaps:
+            add("spacing", gap, name)
+        with Image.open(data.folder / "data" / name) as image:
+            pixels = np.asarray(image)
+        columns = np.flatnonzero(pixels.any(0))
+        add("width-use", f"{int((columns[-1] + 1 - columns[0]) / 160 * 20) * 5}%", name)
+        if errors[name]:
+            add("error-length", len(label), name)
+            add("error-split", name.partition("/")[0], name)
+        for place, true, _ in errors[name]:
+            add("error-digit", true, name)
+            add("error-position", place + 1, name)
+            add("error-spacing", min(gaps[max(place - 1, 0) : place + 1]), name)
+    return charts
+
+
+def test_every_bar_shows_its_images(driver: Any, plain: _Read) -> None:
+    seen = _Page(driver, plain.page)
+    charts = seen.run(
+        "return data.charts.map((c) => [c.key, c.bars.map((b) => [b.name, Math.max(...b.values)])])"
+    )
+    expected = _expected_bars(plain)
+    assert {key for key, _ in charts} == {*expected, "ink"}
+    for key, bars in charts:
+        every = set()
+        for number, (name, value) in enumerate(bars):
+            seen.pick(key, str(number))
+            every |= seen.names()
+            if key != "ink":
+                assert seen.names() == expected[key].get(name, set()), (key, name)
+            assert (value > 0) == bool(seen.names())
+            seen.pick(key, str(number))
+        wrong = {name for name, errors in _errors(plain).items() if errors}
+        assert every == (wrong if key.startswith("error-") else set(plain.labels))
+    means = {n: seen.run("return items.map((i) => [i.name, i.ink])")[0] for n in (0,)}
+    name, ink = means[0]
+    with Image.open(plain.folder / "data" / name) as image:
+        assert ink == pytest.approx(np.asarray(image).mean() / 255, abs=1e-5)
+
+
+def test_strengths_of_effects_show_their_wrong_images(driver: Any, page: Path) -> None:
+    seen = _Page(driver, page)
+    wrong = set(seen.run("return items.filter((item) => item.wrong).map((item) => item.name)"))
+    for key in ("error-slant", "error-noise", "error-background"):
+        every: list[str] = []
+        for number, tip in enumerate(
+            seen.run("return charts.get(arguments[0]).bars.map((b) => b.tips[0])", key)
+        ):
+            seen.pick(key, str(number))
+            assert len(seen.names()) == int(tip.split(": ")[1].split()[0])
+            every += seen.names()
+            seen.pick(key, str(number))
+        assert sorted(every) == sorted(wrong)
+
+
+def test_a_view_is_in_the_address_and_can_be_undone(driver: Any, plain: _Read) -> None:
+    seen = _Page(driver, plain.page)
+    fours = {name for name, errors in _errors(plain).items() if any(e[1:] == ("4", "9") for e in errors)}
+    seen.pick("confusion", "4-9")
+    seen.choose("length", "4")
+    seen.choose("split", "train")
+    seen.choose("sort", "label")
+    wanted = {name for name in fours if len(plain.labels[name]) == 4 and name.startswith("train/")}
+    assert seen.names() == wanted
+    assert seen.shown() == f"4 read as 9: {len(wanted)} images"
+    address = seen.run("return location.hash")
+    again = _Page(driver, plain.page, fragment=address)
+    assert again.names() == wanted
+    assert again.labels() == sorted(again.labels())
+    assert again.run("return document.getElementById('length').value") == "4"
+    seen = _Page(driver, plain.page)
+    seen.pick("confusion", "4-9")
+    seen.choose("length", "4")
+    seen.choose("label", "*4*")
+    seen.type("u")
+    seen.wait("return !document.getElementById('length').value")
+    assert seen.names() == fours
+    seen.type("u")
+    seen.wait("return location.hash.length < 2")
+    assert seen.shown() == "showing 260 of 260"
+    seen.type("u")  # nothing is left to undo; the page stays
+    assert seen.shown() == "showing 260 of 260"
+    seen.pick("digit", "3")
+    seen.pick("length", "1")
+    assert seen.names() == {name for name, label in plain.labels.items() if "3" in label and len(label) == 4}
+    driver.back()
+    seen.wait("return picks.size === 1")
+    seen.type("\ue00c")  # Escape
+    assert seen.shown() == "showing 260 of 260"
+    seen.pick("digit", "3")
+    seen.click("#chips button")
+    assert seen.shown() == "showing 260 of 260"
+    assert driver.get_log("browser") == []
 
 
 def test_filters_and_sorting(driver: Any, page: Path) -> None:
-    seen = _Page(driver, page, "desktop")
+    seen = _Page(driver, page)
     assert seen.shown() == "showing 400 of 400"
-    seen.choose("filter", "*7*")
+    assert seen.run("return document.getElementById('sort').value") == "worst errors first"
+    seen.choose("label", "*7*")
     assert all("7" in label for label in seen.labels())
     assert 0 < int(seen.shown().split()[1]) < 400
-    seen.choose("filter", "7##")
+    seen.choose("label", "7##")
     assert all(len(label) == 3 and label[0] == "7" for label in seen.labels())
-    seen.choose("filter", "")
+    seen.choose("label", "")
     seen.choose("length", "5")
     assert {len(label) for label in seen.labels()} == {5}
     seen.choose("sort", "label")
@@ -208,29 +450,28 @@ def test_filters_and_sorting(driver: Any, page: Path) -> None:
     seen.choose("sort", "longest label")
     assert {len(label) for label in seen.labels()} == {6}
     seen.run("document.getElementById('errors').click()")
-    wrong = seen.run("return document.querySelectorAll('#grid li:not(.wrong)').length")
-    assert wrong == 0
+    assert seen.run("return document.querySelectorAll('.card:not(.wrong)').length") == 0
     assert 0 < int(seen.shown().split()[1]) < 200
     seen.run("document.getElementById('errors').click()")
     before = len(seen.labels())
-    seen.run("document.getElementById('more').click()")
-    assert len(seen.labels()) == before + 60
-    seen.choose("filter", "99999999")
+    seen.run("document.getElementById('gallery').scrollTop = 1e9")
+    seen.wait(f"return document.querySelectorAll('.card').length > {before}")
+    seen.choose("label", "99999999")
     assert seen.shown() == "showing 0 of 400"
     assert seen.labels() == []
-    seen.choose("filter", "abc")
+    seen.choose("label", "abc")
     assert seen.shown().startswith("invalid label pattern: ")
     assert seen.labels() == []
-    seen.choose("filter", "*1*1*2*")
+    seen.choose("label", "*1*1*2*")
     wanted = [label for label in _labels(seen) if re.fullmatch("[0-9]*1[0-9]*1[0-9]*2[0-9]*", label)]
     assert sorted(seen.labels()) == sorted(wanted)
     assert wanted
     started = time.monotonic()
     seen.run("return pattern('*1*1*1*1*1*1*1*1*9').test('1'.repeat(5000) + '2')")
     assert time.monotonic() - started < 20  # a careless expression takes longer than the universe
-    seen.choose("filter", "")
+    seen.choose("label", "")
     seen.choose("sort", "smallest spacing")
-    rooms = seen.run("return [...document.querySelectorAll('#grid li')].map((box) => itemOf.get(box).room)")
+    rooms = seen.run("return [...document.querySelectorAll('.card')].map((box) => itemOf.get(box).room)")
     assert rooms == sorted(rooms)
     assert rooms[0] == seen.run("return Math.min(...items.map((item) => item.room))") < 0
     assert seen.run("return Math.max(...items.map((item) => item.room))") > 0
@@ -241,31 +482,51 @@ def _labels(seen: _Page) -> list[str]:
 
 
 def test_boxes_are_drawn_in_place_and_the_reader_stays_where_they_were(driver: Any, page: Path) -> None:
-    seen = _Page(driver, page, "desktop")
+    seen = _Page(driver, page)
     seen.type("\ue00c")  # a window without focus has no focused element
-    seen.run("document.getElementById('more').click()")
-    seen.run("document.querySelectorAll('#grid li')[71].focus()")
-    seen.type("b", "#grid li:focus")
+    seen.run("more()")
+    shown = len(seen.labels())
+    seen.run("document.querySelectorAll('.card')[71].focus()")
+    seen.type("b", ".card:focus")
     assert seen.run("return document.getElementById('boxes').checked")
-    assert len(seen.labels()) == 120
-    assert seen.run("return [...document.querySelectorAll('#grid li')].indexOf(document.activeElement)") == 71
-    seen.type(" ", "#grid li:focus")
+    assert len(seen.labels()) >= shown
+    assert seen.run("return [...document.querySelectorAll('.card')].indexOf(document.activeElement)") == 71
+    seen.type(" ", ".card:focus")
     assert seen.run("return document.getElementById('one').open")
+    first = seen.run("return document.querySelector('#facts dd').textContent")
+    seen.type("\ue014")  # →
+    assert seen.run("return document.querySelector('#facts dd').textContent") != first
     seen.type("\ue00c")
 
 
-def test_faults_can_be_found_among_the_images(driver: Any, copy: Path, tmp_path: Path) -> None:
+def test_a_fault_shows_its_images(driver: Any, copy: Path, tmp_path: Path) -> None:
     (copy / "train/images/000/000007.png").unlink()
     shutil.copy(copy / "train/images/000/000003.png", copy / "train/images/000/000004.png")
     seen = _Page(driver, write_page(inspect_dataset(copy), tmp_path / "p.html", images=40), "phone")
     assert seen.shown() == "showing 40 of 40 on this page (180 inspected)"
+    assert "faults" in seen.run("return document.getElementById('verdict').textContent")
     seen.run("document.getElementById('faults').click()")
     assert seen.shown().startswith("showing 3 of 40 ")
     text = seen.run("return document.getElementById('grid').textContent")
     assert "no image" in text
     assert "000007.png: missing" in text
     assert "has the same pixels as train/images/000/000004.png" in text
-    seen.run("[...document.querySelectorAll('#grid li')].find((b) => itemOf.get(b).missing).click()")
+    seen.run("document.getElementById('faults').click()")
+    expected = {
+        "missing or damaged files": {"train/images/000/000007.png"},
+        "groups of images with the same pixels": {
+            "train/images/000/000003.png",
+            "train/images/000/000004.png",
+        },
+    }
+    sentences = seen.run("return data.findings.map((finding) => finding.sentence)")
+    for sentence, names in expected.items():
+        number = sentences.index(sentence)
+        seen.click(f'#findings [data-pick="{number}"]')
+        assert seen.names() == names
+        assert seen.shown() == f"{sentence}: {len(names)} image{'s' * (len(names) > 1)} on this page"
+        seen.type("\ue00c")
+    seen.run("[...document.querySelectorAll('.card')].find((b) => itemOf.get(b).missing).click()")
     facts = seen.run("return document.getElementById('facts').textContent")
     assert "missing" in facts
     assert "width" not in facts
@@ -275,13 +536,13 @@ def test_faults_can_be_found_among_the_images(driver: Any, copy: Path, tmp_path:
 
 def test_a_picture_too_tall_to_show_whole_stops_nothing(driver: Any, tmp_path: Path) -> None:
     Image.new("L", (3, 200_000), 255).save(tmp_path / "tall.png")
-    seen = _Page(driver, write_page(inspect_dataset(tmp_path / "tall.png"), tmp_path / "p.html"), "desktop")
+    seen = _Page(driver, write_page(inspect_dataset(tmp_path / "tall.png"), tmp_path / "p.html"))
     assert len(seen.labels()) == 1
     assert driver.get_log("browser") == []
 
 
 def test_the_keyboard_does_what_the_mouse_does(driver: Any, page: Path) -> None:
-    seen = _Page(driver, page, "desktop")
+    seen = _Page(driver, page)
     dark = sum(seen.colour()) < 200
     seen.type("d")
     assert (sum(seen.colour()) < 200) != dark
@@ -291,24 +552,34 @@ def test_the_keyboard_does_what_the_mouse_does(driver: Any, page: Path) -> None:
     assert seen.run("return document.getElementById('errors').checked")
     seen.type("e")
     seen.type("/")
-    assert seen.run("return document.activeElement.id") == "filter"
-    seen.type("7db", "#filter")
-    assert seen.run("return document.getElementById('filter').value") == "7db"  # typed, not obeyed
+    assert seen.run("return document.activeElement.id") == "label"
+    seen.type("7db", "#label")
+    assert seen.run("return document.getElementById('label').value") == "7db"  # typed, not obeyed
     assert seen.run("return document.getElementById('boxes').checked")
-    seen.choose("filter", "")
-    seen.type("\ue00c", "#filter")  # Escape
-    focus = "return [...document.querySelectorAll('#grid li')].indexOf(document.activeElement)"
-    seen.run("document.querySelector('#grid li').focus()")
+    seen.choose("label", "")
+    seen.type("\ue00c", "#label")  # Escape
+    focus = "return [...document.querySelectorAll('.card')].indexOf(document.activeElement)"
+    seen.run("document.querySelector('.card').focus()")
     for key, place in (("\ue014", 1), ("\ue014", 2), ("\ue012", 1), ("\ue011", 0)):  # → → ← Home
-        seen.type(key, "#grid li:focus")
+        seen.type(key, ".card:focus")
         assert seen.run(focus) == place
-    seen.type("\ue015", "#grid li:focus")  # ↓
+    seen.type("\ue015", ".card:focus")  # ↓
     assert seen.run(focus) > 1
-    assert seen.run("return document.querySelectorAll('#grid li[tabindex=\"0\"]').length") == 1
-    seen.type("\ue007", "#grid li:focus")  # Enter
+    assert seen.run("return document.querySelectorAll('.card[tabindex=\"0\"]').length") == 1
+    seen.type("\ue007", ".card:focus")  # Enter
     assert seen.run("return document.getElementById('one').open")
     seen.type("\ue00c")
     assert not seen.run("return document.getElementById('one').open")
+    seen.type("c")
+    assert seen.run("return document.activeElement.closest('#charts') !== null")
+    seen.run("document.querySelector('.bar').focus()")
+    seen.type("\ue014", ".bar:focus")  # →
+    seen.type(" ", ".bar:focus")
+    assert seen.run("return picks.get('error-digit')") == "1"
+    seen.type("u")
+    seen.wait("return picks.size === 0")
+    seen.type("i")
+    assert seen.run("return document.activeElement.id") == "images-title"
     seen.type("?")
     assert seen.run("return document.getElementById('keys').open")
     assert driver.get_log("browser") == []
@@ -316,9 +587,71 @@ def test_the_keyboard_does_what_the_mouse_does(driver: Any, page: Path) -> None:
 
 def test_a_plain_dataset_has_no_tools_for_predictions(driver: Any, written: Path, tmp_path: Path) -> None:
     seen = _Page(driver, write_page(inspect_dataset(written), tmp_path / "p.html"), "phone")
-    assert seen.run("return document.getElementById('only-errors').hidden")
+    assert seen.run("return document.getElementById('errors').closest('label').hidden")
+    assert "No faults" in seen.run("return document.getElementById('verdict').textContent")
+    assert seen.run("return document.querySelectorAll('table').length") == 0
     seen.choose("split", "test")
     assert seen.shown() == "showing 30 of 180"
     seen.type("e")
     assert seen.shown() == "showing 30 of 180"
+    _check_accessibility(driver)
+    assert driver.get_log("browser") == []
+
+
+# --- Two of them ------------------------------------------------------------------------------------------
+
+
+def test_two_models_side_by_side_with_the_images_where_they_differ_first(
+    driver: Any, plain: _Read, tmp_path: Path
+) -> None:
+    better = {
+        name: text if n % 2 else plain.labels[name] for n, (name, text) in enumerate(plain.read.items())
+    }
+    worse = {name: text for name, text in better.items()} | {next(iter(plain.labels)): "0"}
+    for file, read in (("a.jsonl", plain.read), ("b.jsonl", worse)):
+        lines = [json.dumps({"filename": name, "prediction": text}) for name, text in read.items()]
+        (tmp_path / file).write_text("\n".join(lines))
+    first = inspect_dataset(plain.folder / "data", predictions=tmp_path / "a.jsonl")
+    second = score_predictions(first, tmp_path / "b.jsonl")
+    seen = _Page(driver, write_comparison_page(first, second, tmp_path / "p.html"))
+    right = [
+        {name for name, text in read.items() if text == plain.labels[name]} for read in (plain.read, worse)
+    ]
+    only = [right[0] - right[1], right[1] - right[0]]
+    for view, names in (
+        ("only a.jsonl right", only[0]), ("only b.jsonl right", only[1]),
+        ("both wrong", set(plain.labels) - right[0] - right[1]), ("both right", right[0] & right[1]),
+    ):  # fmt: skip
+        seen.choose("view", view)
+        assert seen.names() == names
+    seen.choose("view", "")
+    order = seen.run("return chosen.map((item) => item.name)")
+    assert set(order[: len(only[0] | only[1])]) == only[0] | only[1]
+    fours = {
+        n
+        for n, t in worse.items()
+        if "4" in plain.labels[n] and t == plain.labels[n].replace("4", "9") != plain.labels[n]
+    }
+    bars = seen.run("return charts.get('error-digit').bars.map((bar) => bar.name)")
+    seen.pick("error-digit", f"{bars.index('4')}b")
+    assert seen.names() >= fours
+    assert "(b.jsonl)" in seen.shown()
+    assert "McNemar" in seen.run("return document.getElementById('verdict').textContent")
+    _check_accessibility(driver)
+    assert driver.get_log("browser") == []
+
+
+def test_two_datasets_side_by_side(driver: Any, written: Path, copy: Path, tmp_path: Path) -> None:
+    shutil.copy(copy / "train/images/000/000003.png", copy / "train/images/000/000004.png")
+    first, second = inspect_dataset(written), inspect_dataset(copy)
+    seen = _Page(driver, write_comparison_page(first, second, tmp_path / "p.html"))
+    assert seen.run("return chosen[0].name") == "train/images/000/000004.png"
+    assert "1of 180 pairs of images differ" in seen.run(
+        "return document.getElementById('verdict').textContent"
+    )
+    assert seen.run("return document.querySelectorAll('.card:first-child canvas').length") >= 2
+    seen.choose("view", "different")
+    assert seen.names() == {"train/images/000/000004.png"}
+    seen.run("document.querySelector('.card').click()")
+    assert not seen.run("return document.getElementById('large-second').hidden")
     assert driver.get_log("browser") == []

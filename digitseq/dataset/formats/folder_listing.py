@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -93,6 +94,14 @@ class FolderListing:
     def image(self, number: int) -> UInt8Array | None:
         """Return one image, uint8 (height, width); None if it is missing or damaged."""
         return self._image(self.storage.reader([], self.place.most_png), number)[0]
+
+    def mask(self, number: int) -> UInt8Array | None:
+        """Return the instance mask of one image, uint8 (height, width); None if missing or damaged."""
+        with suppress(FormatError):
+            name = self.folder + self.place.numbered("masks", number, ".png")
+            data = self.storage.read(name, self.place.most_png)
+            return None if data is None else decode_png(data, self.place.widest_px)
+        return None
 
     def labels(self, count: int) -> tuple[dict[str, str] | None, list[str]]:
         """
