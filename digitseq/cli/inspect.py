@@ -91,7 +91,7 @@ class Pictures:
         ),
     ] = None
 
-    def check(self, force: bool) -> None:
+    def check(self, force: bool, inspected: list[str | Path]) -> None:
         """Check the options and output files before any data is read."""
         for name, value, low, high in (
             ("strip", self.strip, 0, 1_000),
@@ -104,7 +104,7 @@ class Pictures:
             raise typer.BadParameter("--html and --sheet name the same file")
         for kind, target in (("html", self.html), ("sheet", self.sheet)):
             if target is not None:
-                api.check_output(target, kind, force=force)
+                api.check_output(target, kind, force=force, inspected=inspected)
 
     def write(self, report: "Report", choice: "Choice", force: bool) -> Targets:
         """Write the page and the sheet; return what was written."""
@@ -206,7 +206,8 @@ def inspect(
         from digitseq.inspection.selection import NO_PREDICTIONS
 
         raise ArgumentError("order", NO_PREDICTIONS)
-    pictures.check(force)
+    inputs = [path, scoring.predictions, *(compare or ())]
+    pictures.check(force, [one for one in inputs if one is not None and "://" not in str(one)])
 
     def look(what: str | Path, predictions: Path | None) -> "Report":
         with console.progress(quiet) as progress:

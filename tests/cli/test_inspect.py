@@ -218,6 +218,11 @@ def test_one_picture_is_told_in_a_few_lines(here: Path) -> None:
             1,
             "cannot be written: it is inside the inspected dataset",
         ),
+        (  # before anything is read
+            "inspect data --predictions nothing.csv --html data/p.html",
+            1,
+            "error: data/p.html cannot be written: it is inside the inspected dataset",
+        ),
         ("inspect a.jsonl --html x.html", 1, "error: a.jsonl: expected an image"),
         (
             "inspect data/test --predictions a.jsonl --html a.jsonl --force",
