@@ -71,3 +71,17 @@ def counted(number: int, thing: str) -> str:
     ('1 problem', '1,200 shards')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def percent(share: float, places: int = 1) -> str:
+    """
+    Return a share as a percentage; what is not 0 or 1 never looks as if it were.
+
+    >>> percent(0.5), percent(0.9996), percent(0.00001), percent(1), percent(1 / 3, 2)
+    ('50.0%', '99.96%', '0.001%', '100.0%', '33.33%')
+    """
+    while (text := f"{share:.{places}%}") in (f"{0:.{places}%}", f"{1:.{places}%}") and 0 < share != 1:
+        places += 1
+        if places > 9:
+            break
+    return text

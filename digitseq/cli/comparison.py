@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from digitseq.checks import percent
 from digitseq.cli.report import show_result
 from digitseq.errors import printable
 from digitseq.inspection.compare import p_value
@@ -82,7 +83,7 @@ def _value(line: "Line", value: float | str | None) -> Text:
     if value is None or isinstance(value, str):
         return Text("–" if value is None else printable(value))
     if line.unit == "%":
-        return Text(f"{value:.2%}")
+        return Text(percent(value, 2))
     return Text(f"{value:,}" if isinstance(value, int) else f"{value:.4g}")
 
 

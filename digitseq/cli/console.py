@@ -1,6 +1,7 @@
 """Terminal output: text, colours and progress. Results go to stdout, everything else to stderr."""
 
 import codecs
+import errno
 import io
 import os
 import re
@@ -83,9 +84,11 @@ def standard_output() -> Iterator[None]:
     try:
         with interruptible():
             yield
-    except BrokenPipeError:
-        drop_output()
     except OSError as error:
+        # Windows reports a closed pipe as an invalid argument.
+        if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
+            drop_output()
+            return
         raise OutputError(f"standard output cannot be written: {error.strerror or error}") from error
 
 

@@ -197,6 +197,10 @@ def inspect(
         raise typer.BadParameter("give a PATH or --compare A B")
     if compare is not None and (scoring.predictions or pictures.sheet):
         raise typer.BadParameter("--compare cannot be combined with --predictions or --sheet")
+    if compare is not None and (picking != Picking() or pictures.strip is not None):
+        raise typer.BadParameter(
+            "--compare cannot be combined with --order, --label, --length, --seed or --strip"
+        )
     if brief and as_json:
         raise typer.BadParameter("--brief cannot be combined with --json")
     if scoring.partial and scoring.predictions is None and compare is None:

@@ -1,5 +1,6 @@
 """Show images in the terminal, two pixels per character, as half blocks."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -63,10 +64,11 @@ def _lines(columns: int, most: int, places: list[int]) -> Iterator[tuple[int, in
     >>> list(_lines(100, 40, [30, 45, 90]))
     [(0, 30), (30, 45), (45, 85), (85, 100)]
     """
+    places = sorted({0, *places, columns})
     start = 0
     while start < columns:
-        fits = [place for place in [*places, columns] if start < place <= start + most]
-        end = max(fits, default=start + most)
+        end = places[bisect_right(places, start + most) - 1]  # the last one that fits
+        end = end if end > start else start + most
         yield start, end
         start = end
 

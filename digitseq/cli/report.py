@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from digitseq.checks import counted
+from digitseq.checks import counted, percent
 from digitseq.cli.preview import show
 from digitseq.errors import printable
 
@@ -30,6 +30,7 @@ _MISTAKES = 10
 _FEW = 20  # a rate over fewer items is printed with their number
 _CELLS = 60  # maximum length of a printed label
 _MATRIX_WIDTH = 90
+_ABOUT_A_TENTH = (0.08, 0.12)
 _DIGITS = "0123456789"
 
 
@@ -68,9 +69,9 @@ def show_verdict(console: Console, report: "Report", targets: Sequence[tuple[str
     facts: list[tuple[str, Text]] = []
     if (scores := report.scores) is not None:
         of = f"{scores.right:,} of {counted(scores.images, 'image')} right"
-        facts.append(("accuracy", Text(f"{scores.sequence_accuracy:.1%} ({of})")))
+        facts.append(("accuracy", Text(f"{percent(scores.sequence_accuracy)} ({of})")))
         of = f"{counted(scores.errors, 'error')} in {counted(scores.digits, 'digit')}"
-        facts.append(("error rate", Text(f"{scores.cer:.2%} of characters ({of})")))
+        facts.append(("error rate", Text(f"{percent(scores.cer, 2)} of characters ({of})")))
     facts.append(("faults", _fault_counts(report)))
     show_result(console, facts, targets)
 
@@ -90,7 +91,7 @@ def show_result(
 def _fault_counts(report: "Report") -> Text:
     if not report.faults:
         return Text(f"none in {counted(report.inspected, 'image')}", "green")
-    kinds = [f"{finding.count:,} {finding.sentence}" for finding in report.findings if finding.fault]
+    kinds = [f"{finding.sentence}: {finding.count:,}" for finding in report.findings if finding.fault]
     return Text("; ".join(kinds), "bold red")
 
 
@@ -207,10 +208,11 @@ def _lengths(console: Console, report: "Report") -> Text:
 
 
 def _digits(console: Console, report: "Report") -> Text:
-    if any(finding.kind == "balance" for finding in report.findings):
-        return _bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
     total = sum(report.digits) or 1
     least, most = min(report.digits) / total, max(report.digits) / total
+    uneven = any(finding.kind == "balance" for finding in report.findings)
+    if uneven or least < _ABOUT_A_TENTH[0] or most > _ABOUT_A_TENTH[1]:
+        return _bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
     return Text(f"{least:.1%} to {most:.1%} each, about one tenth")
 
 

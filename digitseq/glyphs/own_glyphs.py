@@ -126,7 +126,7 @@ def _join(
         ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     once = _first_of_equals(glyphs, labels, numbers)
-    kept = np.flatnonzero(once)
+    kept = np.flatnonzero(once).astype(np.int64)
     glyphs, labels, numbers = glyphs[once], labels[once], numbers[once]
     _name_grey_paper(path, glyphs)
     if not any(split for split, _, _ in pieces) and (divided := _divided(glyphs, labels)) is not None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, count_values
+from digitseq.checks import percent
 from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Rate
@@ -15,6 +16,7 @@ from digitseq.inspection.table import Table
 FEW = 20
 """Rates over fewer items are marked."""
 _MOST_BARS = 40
+_ENOUGH = 50  # items of a group that a sentence names
 _MEANS = {
     "ink": "between ink",
     "tile": "between ink; the recipe specifies 28 px tiles, whose blank margins add to it",
@@ -67,9 +69,39 @@ class Chart:
     groups: IntArray
 
 
-def charts_of(report: Report) -> list[Chart]:
-    """Return the charts of a report that have anything to show; those of errors come first."""
-    every = [*_of_errors(report), *_of_data(report)]
+class Scales(NamedTuple):
+    """The ranges of label lengths and spacings, and the width of a bin of ink, that charts share."""
+
+    lengths: tuple[int, int]
+    spacings_px: tuple[int, int]
+    ink_step: float
+
+
+def scales_of(*reports: Report) -> Scales:
+    """Return scales that fit all of some reports."""
+    tables = [report.table for report in reports]
+    return Scales(
+        _range(*(np.diff(table.first) for table in tables)),
+        _range(*(table.seen_px[_gaps(table, Seen.MEASURED)] for table in tables)),
+        _round_step(max((float(table.ink[table.readable].max(initial=0)) for table in tables), default=0)),
+    )
+
+
+def _range(*values: AnyArray) -> tuple[int, int]:
+    """Return the least and the greatest of some integers."""
+    joined = np.concatenate(values)
+    return (int(joined.min()), int(joined.max())) if len(joined) else (0, 0)
+
+
+def charts_of(report: Report, scales: Scales | None = None) -> list[Chart]:
+    """
+    Return the charts of a report that have anything to show; those of errors come first.
+
+    Args:
+        report: the report.
+        scales: the scales, if other reports have the same charts; None for its own.
+    """
+    every = [*_of_errors(report), *_of_data(report, scales or scales_of(report))]
     return [chart for chart in every if any(bar.value for bar in chart.bars)]
 
 
@@ -77,7 +109,8 @@ def members(chart: Chart, images: IntArray) -> dict[int, list[int]]:
     """Return the bars that each of some images belongs to, ascending: image → numbers of bars."""
     here = np.isin(chart.images, images)
     bars: dict[int, list[int]] = {}
-    for image, group in np.unique(np.stack([chart.images[here], chart.groups[here]]), axis=1).T.tolist():
+    pairs = zip(chart.images[here].tolist(), chart.groups[here].tolist(), strict=True)
+    for image, group in sorted(set(pairs)):
         bars.setdefault(image, []).append(group)
     return bars
 
@@ -97,6 +130,10 @@ def _of_errors(report: Report) -> Iterator[Chart]:
             *(scores.by_position, "wrong at position {}"),
         ),
         (
+            *("end", "position from the end", f"{digits}; 1 is the last digit"),
+            *(scores.by_position_from_end, "wrong at position {} from the end"),
+        ),
+        (
             *("spacing", "spacing, px", f"{digits}, by the spacing on their narrower side"),
             *(scores.by_spacing, "wrong at spacing {} px"),
         ),
@@ -104,84 +141,103 @@ def _of_errors(report: Report) -> Iterator[Chart]:
     ]
     if len(scores.by_split) > 1:
         kinds.append(("split", "split", f"{images}, by split", scores.by_split, "wrong, split {}"))
-    note = f"{images}, by mean strength over their digits"
+    note = f"{images}, by the mean distance from the neutral strength"
     kinds += [(name, name, note, rates, f"wrong, {name} {{}}") for name, rates in scores.by_effect.items()]
-    for key, title, note, rates, said in kinds:
+    for key, title, note, every, said in kinds:
+        wrong, groups = scores.wrong_in[key]
+        rates, step = _joined(every)
         bars = [
             Bar(
                 rate.group.replace(" to ", "–"),
                 1 - rate.share,
-                f"{rate.group}: {rate.of - rate.right:,} of {rate.of:,} wrong ({1 - rate.share:.1%})",
+                f"{rate.group}: {rate.of - rate.right:,} of {rate.of:,} wrong ({percent(1 - rate.share)})",
                 rate.of < FEW,
                 said.format(rate.group),
             )
             for rate in rates
         ]
-        wrong, groups = scores.wrong_in[key]
         summary = _extremes(rates, title)
-        yield Chart(f"error-{key}", f"Error rate by {title}", note, summary, True, tuple(bars), wrong, groups)
+        title = f"Error rate by {title}"
+        yield Chart(f"error-{key}", title, note, summary, True, tuple(bars), wrong, groups // step)
+
+
+def _joined(rates: tuple[Rate, ...]) -> tuple[tuple[Rate, ...], int]:
+    """Join neighbouring groups so that there are few enough; return them, and how many were joined."""
+    step = max(1, -(-len(rates) // _MOST_BARS))
+    if step == 1:
+        return rates, 1
+    parts = [rates[first : first + step] for first in range(0, len(rates), step)]
+    return tuple(
+        Rate(
+            part[0].group if len(part) == 1 else f"{part[0].group} to {part[-1].group}",
+            sum(rate.right for rate in part),
+            sum(rate.of for rate in part),
+        )
+        for part in parts
+    ), step
 
 
 def _extremes(rates: tuple[Rate, ...], title: str) -> str:
-    """Name the groups with the highest and the lowest error rate, among those with enough items."""
-    known = [rate for rate in rates if rate.of >= FEW]
+    """Name the groups with the highest and the lowest error rate among those with enough items."""
+    known = [rate for rate in rates if rate.of >= _ENOUGH]
     if len(known) < 2:
         return ""
     worst, best = min(known, key=lambda rate: rate.share), max(known, key=lambda rate: rate.share)
     unit = " px" if title.endswith("px") else ""
+    high, low = percent(1 - worst.share), percent(1 - best.share)
     return (
-        f"Highest at {worst.group}{unit} ({1 - worst.share:.1%}), "
-        f"lowest at {best.group}{unit} ({1 - best.share:.1%})."
+        ""
+        if high == low
+        else f"Highest at {worst.group}{unit} ({high}), lowest at {best.group}{unit} ({low})."
     )
 
 
 # --- Data -------------------------------------------------------------------------------------------------
 
 
-def _of_data(report: Report) -> Iterator[Chart]:
+def _of_data(report: Report, scales: Scales) -> Iterator[Chart]:
     table = report.table
     known = (table.digit >= 0) & (table.digit <= 9)
     yield _histogram(
-        "digit", "Digit distribution", "share of all digits", table.image[known], table.digit[known],
+        "data-digit", "Digit distribution", "share of all digits", table.image[known], table.digit[known],
         [str(digit) for digit in range(10)], "contains {}",
     )  # fmt: skip
     sizes = np.diff(table.first)
     yield _binned(
-        "length", "Label length", "share of images, by number of digits", np.arange(len(table)), sizes,
-        int(sizes.min()) if len(sizes) else 0, int(sizes.max(initial=0)), "length {}",
+        "data-length", "Label length", "share of images, by number of digits",
+        np.arange(len(table), dtype=np.int64), sizes, *scales.lengths, "length {}",
     )  # fmt: skip
-    if (spacing := _spacing(report)) is not None:
+    if (spacing := _spacing(report, scales)) is not None:
         yield spacing
-    told = np.flatnonzero(table.left_px >= 0)
+    told = np.flatnonzero(table.left_px >= 0).astype(np.int64)
     use = (table.right_px - table.left_px)[told] / np.maximum(table.width_px[told], 1)
     names = [f"{5 * n}%" for n in range(20)]
     yield _histogram(
-        "width-use", "Width use", "share of images, by the part of the width between their ink", told,
+        "data-width-use", "Width use", "share of images, by the part of the width between their ink", told,
         np.minimum(use * 20, 19).astype(np.int64), names, "width use from {}",
     )  # fmt: skip
-    read = np.flatnonzero(table.readable)
+    read = np.flatnonzero(table.readable).astype(np.int64)
     ink = table.ink[read]
-    step = _round_step(float(ink.max(initial=0)))
+    step = scales.ink_step
     groups = np.floor(ink / step + 1e-9).astype(np.int64)
     names = [f"{100 * step * n:g}%" for n in range(int(groups.max(initial=0)) + 1)]
     note = "share of images, by mean brightness in % of full brightness"
-    yield _histogram("ink", "Ink", note, read, groups, names, "ink from {}")
+    yield _histogram("data-ink", "Ink", note, read, groups, names, "ink from {}")
 
 
-def _spacing(report: Report) -> Chart | None:
+def _spacing(report: Report, scales: Scales) -> Chart | None:
     """Return the chart of the spacing measured; touching neighbours have a bar of their own."""
     table, spacing = report.table, report.spacing
-    measured = np.flatnonzero((table.seen == Seen.MEASURED) & _followed(table))
-    touching = np.flatnonzero((table.seen == Seen.TOUCHING) & _followed(table))
+    measured, touching = _gaps(table, Seen.MEASURED), _gaps(table, Seen.TOUCHING)
     if not len(measured) and not len(touching):
         return None
     told = f"share of gaps, {_MEANS.get(spacing.measured_from, 'between ink')}: {spacing.measured:,} measured"
     if untold := spacing.unseen + spacing.skipped:
         told += f", {untold:,} not"
     px = table.seen_px[measured].astype(np.int64)
-    low, high = (int(px.min()), int(px.max())) if len(px) else (0, 0)
     chart = _binned(
-        "spacing", "Measured spacing, px", told, table.image[measured], px, low, high, "spacing {} px",
+        "data-spacing", "Measured spacing, px", told, table.image[measured], px, *scales.spacings_px,
+        "spacing {} px",
         more=("touch", table.image[touching]) if len(touching) else None,
     )  # fmt: skip
     summary = ""
@@ -192,11 +248,11 @@ def _spacing(report: Report) -> Chart | None:
     return Chart(**vars(chart) | {"summary": summary})
 
 
-def _followed(table: Table) -> AnyArray:
-    """Return which digits are followed by another one: bool (digits,)."""
+def _gaps(table: Table, seen: Seen) -> IntArray:
+    """Return the digits whose gap to the next one was seen in some way: int (gaps,)."""
     followed = np.ones(len(table.digit), np.bool_)
     followed[table.first[1:][np.diff(table.first) > 0] - 1] = False
-    return followed
+    return np.flatnonzero((table.seen == seen) & followed).astype(np.int64)
 
 
 def _round_step(most: float) -> float:
@@ -237,7 +293,7 @@ def _histogram(
     )
     total = sum(counts) or 1
     bars = [
-        Bar(name, n / total, f"{name}: {n:,} ({n / total:.1%})", False, said.format(name))
+        Bar(name, n / total, f"{name}: {n:,} ({percent(n / total)})", False, said.format(name))
         for name, n in zip(names, counts, strict=True)
     ]
     return Chart(key, title, note, "", False, tuple(bars), images.astype(np.int64), groups.astype(np.int64))
@@ -285,7 +341,7 @@ def _plain(pair: list[Chart | None], names: list[str], series: list[str]) -> dic
                 "name": name,
                 "values": [round(bar.value, 6) for bar in own],
                 "tips": [before + bar.tip for before, bar in zip(prefix, own, strict=True)],
-                "marks": [f"{bar.value:.1%}" for bar in own],
+                "marks": [percent(bar.value) for bar in own],
                 "few": any(bar.few for bar in own),
                 "said": next(bar.said for bar in own if bar.said),
             }

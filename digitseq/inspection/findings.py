@@ -134,10 +134,12 @@ def _twins(table: Table) -> Iterable[Finding]:
     across: list[tuple[str, list[int]]] = []
     chance: list[tuple[str, list[int]]] = []
     for group in table.twins:
-        text = " = ".join(table.name(image) for image in group[:5])
+        told = len({table.labels[image] for image in group}) > 1
+        text = " = ".join(
+            table.name(image) + (f" (label {table.labels[image][:40]})" if told else "")
+            for image in group[:5]
+        )
         text += f" (and {len(group) - 5} more)" if len(group) > 5 else ""
-        labels = sorted({table.labels[image] for image in group})
-        text += f" labelled {' and '.join(labels[:3])}" if len(labels) > 1 else ""
         kind = chance if _by_chance(table, group) else within
         (across if _splits(table, group) > 1 else kind).append((text, group))
     for what, fault, groups, sentence in (

@@ -1,5 +1,6 @@
 """Read the rows of a folder split from metadata.jsonl, labels.csv and the PNG files."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from digitseq.sequence import MAX_DIGITS
 from digitseq.storage.base import Storage
 from digitseq.storage.local import LocalStorage
 
+_HEAD = 200  # characters of a line, which begins with the name of its image
+_FLAT = re.compile(r'"images/[0-9]{6,}\.png"')
 MOST_LINE = 1 << 25  # bytes per line: the longest label has 65,536 digits
 
 
@@ -30,6 +33,7 @@ class FolderSplit:
     recipe: Recipe | None
     count: int
     flat: bool = False
+    masks: bool = False
     _leftovers: list[Problem] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -45,7 +49,7 @@ class FolderSplit:
 
     def mask(self, number: int) -> UInt8Array | None:
         """Return the instance mask of one image as stored; None if there is none or it is unreadable."""
-        return self._listing.mask(number)
+        return self._listing.mask(number) if self.masks else None
 
     @property
     def _listing(self) -> FolderListing:
@@ -98,6 +102,7 @@ def without_recipe(path: Path, folder: str, prefix: str, split: str) -> FolderSp
     storage = LocalStorage(path)
     count, flat = 0, False
     for line in storage.lines(folder + METADATA, MOST_LINE):
-        flat = flat if count else '"images/000000.png"' in line
+        flat = flat or _FLAT.search(line[:_HEAD]) is not None
         count += 1
-    return FolderSplit(storage, folder, prefix, split, None, count, flat)
+    masks = (path / folder / "masks").is_dir()
+    return FolderSplit(storage, folder, prefix, split, None, count, flat, masks)

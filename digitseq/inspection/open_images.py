@@ -93,7 +93,9 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
             splits.append(StoredSplit(DatasetSplit(own, place, manifest.form, storage)))
         elif storage.exists(place.folder + METADATA):
             splits.append(
-                FolderSplit(storage, place.folder, place.folder, own.split, own, len(own), place.flat)
+                FolderSplit(
+                    storage, place.folder, place.folder, own.split, own, len(own), place.flat, place.masks
+                )
             )
         else:
             images = counted(len(own), "image")

@@ -5,7 +5,12 @@ const items = data.items, charts = new Map(data.charts.map((chart) => [chart.key
 const $ = (id) => document.getElementById(id);
 const count = (n) => n.toLocaleString("en");
 const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
-const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.001 ? 3 : 1)}%`;
+// What is not 0 or 1 never looks as if it were.
+function percent(share) {
+  let places = 1;
+  while (share > 0 && share !== 1 && [0, 100].includes(Number((100 * share).toFixed(places))) && places < 9) places++;
+  return `${(100 * share).toFixed(places)}%`;
+}
 
 function make(tag, text, className) {
   const element = document.createElement(tag);
@@ -74,8 +79,9 @@ function restore() {
 function filtered(typing = false) {
   const depth = history.state?.depth || 0, address = `#${fragment()}`;
   if (address !== (location.hash || "#")) {
-    if (typing) history.replaceState({ depth }, "", address);
-    else history.pushState({ depth: depth + 1 }, "", address);
+    // What is typed is one step, from the first letter until another control is used.
+    if (typing && history.state?.typing) history.replaceState({ depth, typing }, "", address);
+    else history.pushState({ depth: depth + 1, typing }, "", address);
   }
   render();
 }
@@ -118,22 +124,32 @@ const orders = {
 function render() {
   const typed = $("label").value.trim(), fits = /^[0-9#*]*$/.test(typed), wanted = typed && fits ? pattern(typed) : null;
   const length = $("length").value, split = $("split").value, view = $("view").value, errors = $("errors").checked, faults = $("faults").checked;
-  chosen = items.filter((item) => fits && (!wanted || wanted.test(item.label)) && (!length || String(item.digits) === length) && (!split || item.split === split) && (!view || item.views.includes(view)) && (!errors || item.wrong || item.second?.wrong) && (!faults || item.faults.length) && [...picks].every(([key, value]) => has(item, key, value)));
+  chosen = items.filter((item) => fits && (!wanted || wanted.test(item.label)) && (!length || String(item.digits) === length) && (!split || item.split === split) && (!view || item.views.includes(view)) && (!errors || item.wrong || item.second?.wrong) && (!faults || item.faults.length || item.second?.faults?.length) && [...picks].every(([key, value]) => has(item, key, value)));
   const order = orders[$("sort").value];
   if (order) chosen.sort(order);
   const names = [...picks].map(([key, value]) => pickName(key, value)), some = items.length < data.inspected;
+  if (typed) names.push(`label ${typed}`);
+  if (length) names.push(`length ${length}`);
+  if (split) names.push(`split ${split}`);
+  if (view) names.push(view);
+  if (errors) names.push("errors only");
+  if (faults) names.push("faults only");
   const where = some ? ` of ${count(items.length)} on this page (${count(data.inspected)} inspected)` : ` of ${count(items.length)}`;
   $("shown").textContent = !fits ? "invalid label pattern: use digits, # for any digit, * for any number of digits" : names.length ? `${names.join(", ")}: ${plural(chosen.length, "image")}${some ? " on this page" : ""}` : `showing ${count(chosen.length)}${where}`;
-  $("chips").replaceChildren(...[...picks].map(([key, value]) => {
-    const chip = button(`${pickName(key, value)} ✕`, () => pick(key, value, false));
-    chip.setAttribute("aria-label", `remove the filter ${pickName(key, value)}`);
-    return chip;
-  }));
-  $("clear").hidden = !(picks.size || typed || length || split || view || errors || faults);
+  const chip = (name, remove) => {
+    const made = button(`${name} ✕`, remove);
+    made.setAttribute("aria-label", `remove the filter ${name}`);
+    return made;
+  };
+  $("chips").replaceChildren(
+    ...[...picks].map(([key, value]) => chip(pickName(key, value), () => pick(key, value, false))),
+    ...["length", "split"].filter((id) => $(id).value).map((id) => chip(`${id} ${$(id).value}`, () => (($(id).value = ""), filtered()))),
+  );
+  $("clear").hidden = !names.length;
   for (const mark of document.querySelectorAll("[data-pick]")) mark.setAttribute("aria-pressed", String(picks.get(mark.dataset.key) === mark.dataset.pick));
   // Columns as wide as nearly all images; the few that are wider are shrunk.
   const widths = chosen.map((item) => (item.missing ? 28 : item.w) + (data.models ? 0 : item.second?.w || 0)).sort((a, b) => a - b);
-  const widest = Math.max(90, Number($("zoom").value) * (widths[Math.floor(0.95 * (widths.length - 1))] || 0) + 20);
+  const widest = Math.max(190, Number($("zoom").value) * (widths[Math.floor(0.95 * (widths.length - 1))] || 0) + 20);
   $("grid").style.gridTemplateColumns = `repeat(auto-fill, minmax(min(100%, ${widest}px), 1fr))`;
   $("grid").replaceChildren();
   $("gallery").scrollTop = 0;
@@ -173,7 +189,8 @@ function showFindings() {
     else box.append(make("span", said));
     if (finding.examples.length) {
       const more = make("details"), list = make("ul");
-      more.append(make("summary", "examples"), list);
+      more.open = finding.examples.length <= 3;
+      more.append(make("summary", finding.examples.length < finding.count ? "the first of them" : "all of them"), list);
       list.append(...finding.examples.map((example) => make("li", example)));
       box.append(more);
     }
@@ -221,7 +238,7 @@ function plot(chart) {
         mark.style.bottom = `calc(${(100 * value) / top}% + 3px)`;
         made.append(mark);
       }
-      if (!series) made.append(make("span", bar.name, "group"));
+      if (!series) made.append(make("span", bar.name, bar.values.length > 1 ? "group pair" : "group"));
       box.append(made);
     });
   });
@@ -275,20 +292,19 @@ function showCharts() {
       }
       if (!parent.children.length && !data.heat.length) continue;
       $("charts").append(make("h2", title), list, parent);
-    } else if (parent.children.length) $("charts").append(make("h2", title), parent);
+    } else if (parent.children.length) $("charts").append(make("h2", title), make("p", "Click a bar or a cell to see its images."), parent);
     if (!errors && data.heat.length) parent.append(heat());
   }
-  $("charts").querySelector("h2")?.setAttribute("tabindex", "-1");
 }
 
 function matrix() {
   const table = make("table"), head = make("tr"), corner = make("td");
-  head.append(corner, ...[..."0123456789", "other", "none"].map((name) => Object.assign(make("th", name), { scope: "col" })));
+  head.append(corner, ...[..."0123456789", "?", "–"].map((name) => Object.assign(make("th", name), { scope: "col" })));
   table.append(head);
   data.confusion.forEach((row, shown) => {
     const line = make("tr"), total = row.reduce((a, b) => a + b, 0);
     if (!total) return;
-    line.append(Object.assign(make("th", shown < 10 ? String(shown) : "none"), { scope: "row" }));
+    line.append(Object.assign(make("th", shown < 10 ? String(shown) : "–"), { scope: "row" }));
     row.forEach((n, read) => {
       const cell = make("td"), right = shown === read && shown < 10;
       if (n) {
@@ -308,7 +324,7 @@ function matrix() {
   const wide = make("div", undefined, "wide"), worst = data.confused.filter(([key]) => key === "confusion").map(([key, value, n]) => `${pickName(key, value)} (${count(n)})`);
   wide.tabIndex = 0;
   wide.append(table);
-  const box = figure("Confusion matrix", ["Rows: true digit; columns: predicted. Red: share of the row, full at 20%.", worst.length ? `Most frequent: ${worst.join(", ")}.` : ""], wide);
+  const box = figure("Confusion matrix", ["Rows: true digit; columns: predicted (? another character, – nothing). Red: share of the row, full at 20%.", worst.length ? `Most frequent: ${worst.join(", ")}.` : ""], wide);
   box.className = "matrix";
   return box;
 }
@@ -403,7 +419,7 @@ function paint(box) {
 }
 
 function card(item) {
-  const place = make("li"), box = button(undefined, () => showOne(item), `card${item.wrong || item.second?.wrong ? " wrong" : ""}${item.faults.length ? " faulty" : ""}`);
+  const place = make("li"), box = button(undefined, () => showOne(item), `card${item.wrong || item.second?.wrong ? " wrong" : ""}${item.faults.length || item.second?.faults?.length ? " faulty" : ""}`);
   itemOf.set(box, item);
   box.tabIndex = -1;
   const read = item.read === null ? "" : `, predicted ${item.read || "nothing"}`;
@@ -411,7 +427,8 @@ function card(item) {
   const pair = data.models ? [item] : [item, item.second].filter(Boolean);
   for (const one of pair) box.append(one.missing ? make("div", "no image", "bad") : make("canvas"));
   box.append(reading(item));
-  if (item.faults.length) box.append(make("div", item.faults[0], "text bad"));
+  if (item.only) box.append(make("div", item.only, "name"));
+  for (const one of pair) if (one.faults?.length) box.append(make("div", one.faults[0], "text bad"));
   box.addEventListener("focus", () => {
     if (current) current.tabIndex = -1;
     (current = box).tabIndex = 0;
@@ -439,18 +456,26 @@ function showOne(item) {
   add("image", item.name);
   add("split", item.split);
   add("label", item.label);
-  for (const fault of item.faults) add("fault", fault);
-  if (data.models) [item, item.second].forEach((one, i) => add(data.names[i], one.read || "(empty)"));
-  else if (item.read !== null) add("prediction", item.read || "(empty)");
-  add("confidence", item.confidence);
-  add("errors", item.read === null ? null : item.errors);
-  if (!item.missing) add("width", `${item.width} px`);
-  add("spacing", item.gaps.length ? `${item.gaps.map((gap) => gap ?? "?").join(", ")} px` : null);
-  add("ink", percent(item.ink));
+  for (const fault of [...item.faults, ...(item.second?.faults || [])]) add("fault", fault);
+  if (data.models) {
+    [item, item.second].forEach((one, i) => {
+      const more = [`${plural(one.errors, "error")}`, ...(one.confidence === null ? [] : [`confidence ${one.confidence}`])];
+      add(data.names[i], `${one.read || "(empty)"} (${more.join(", ")})`);
+    });
+  } else if (item.read !== null) {
+    add("prediction", item.read || "(empty)");
+    add("confidence", item.confidence);
+    add("errors", item.errors);
+  }
+  if (!item.missing) {
+    add("width", `${item.width} px`);
+    add("spacing", item.gaps.length ? `${item.gaps.map((gap) => gap ?? "?").join(", ")} px` : null);
+    add("ink", percent(item.ink));
+  }
   for (const [effect, strength] of Object.entries(item.effects)) add(effect, strength.toFixed(3));
   if (item.second && !data.models) add("second", `${item.second.name}, label ${item.second.label}`);
   const other = data.models ? null : item.second, room = Math.max(item.w, other?.w || 0);
-  const scale = Math.max(1, Math.min(6, Math.floor((window.innerWidth - 80) / room)));
+  const scale = Math.max(2, Math.min(6, Math.floor((window.innerWidth - 80) / room))); // the style shrinks what is too wide
   $("large").hidden = item.missing;
   if (!item.missing) draw($("large"), item, scale, true, $("masks").checked);
   $("large-second").hidden = !other || other.missing;
@@ -495,9 +520,8 @@ function move(key) {
 }
 
 function go(section) {
-  const title = $(section).querySelector("h2");
-  title?.scrollIntoView({ block: "start" });
-  title?.focus({ preventScroll: true });
+  $(section).scrollIntoView({ block: "start" });
+  $(section).querySelector(section === "charts" ? ".bar[tabindex='0']" : ".card[tabindex='0']")?.focus({ preventScroll: true });
 }
 
 const actions = {
@@ -521,9 +545,10 @@ document.addEventListener("keydown", (event) => {
     if (next) showOne(next);
   }
   if (document.querySelector("dialog[open]")) return;
-  const typing = event.target.matches("input[type=search], select");
-  if (event.key === "Escape" && typing) return event.target.blur();
-  if (typing) return;
+  // Letters typed into a control are its own; Esc leaves it and clears the filters, u undoes also in a list.
+  const typing = event.target.matches("input[type=search]"), choosing = event.target.matches("select");
+  if (event.key === "Escape" && (typing || choosing)) event.target.blur();
+  else if (typing || (choosing && event.key !== "u")) return;
   if (actions[event.key]) {
     event.preventDefault();
     actions[event.key]();
@@ -539,11 +564,13 @@ showCharts();
 $("stated").textContent = data.stated;
 options($("length"), [...new Set(items.map((item) => item.digits))].sort((a, b) => a - b), "any");
 options($("split"), [...new Set(items.map((item) => item.split))], "any");
-options($("view"), data.views, "all");
+$("view").append(Object.assign(make("option", "all"), { value: "" }));
+for (const [name, n] of data.views) $("view").append(Object.assign(make("option", `${name} (${count(n)})`), { value: name }));
 $("view").closest("label").hidden = !data.views.length;
 options($("sort"), data.orders);
 $("errors").closest("label").hidden = $("legend").hidden = !data.scored;
-$("faults").closest("label").hidden = !items.some((item) => item.faults.length);
+if (data.models) $("legend").textContent = "First line: label. Below, what each model read: green is right, red characters differ.";
+$("faults").closest("label").hidden = !items.some((item) => item.faults.length || item.second?.faults?.length);
 $("masks").closest("label").hidden = !data.masks.some(Boolean);
 $("theme").addEventListener("click", dark);
 $("help").addEventListener("click", () => $("keys").showModal());

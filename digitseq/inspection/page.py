@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import IntArray
-from digitseq.checks import counted, home_path, integer
+from digitseq.checks import counted, home_path, integer, percent
 from digitseq.inspection.charts import FEW, charts_of, plain
 from digitseq.inspection.findings import faults_of_images
 from digitseq.inspection.output import check_output, write_beside
@@ -167,9 +167,9 @@ def summary_of(report: Report) -> str:
 def verdict_of_scores(scores: Scores) -> list[list[str]]:
     """Return the two numbers of a model: value, meaning and mood."""
     return [
-        [f"{scores.sequence_accuracy:.1%}", f"sequences right ({scores.right:,} of {scores.images:,})", ""],
+        [percent(scores.sequence_accuracy), f"sequences right ({scores.right:,} of {scores.images:,})", ""],
         [
-            f"{scores.cer:.2%}",
+            percent(scores.cer, 2),
             f"character error rate ({counted(scores.errors, 'error')} in {counted(scores.digits, 'digit')})",
             "",
         ],
@@ -178,6 +178,9 @@ def verdict_of_scores(scores: Scores) -> list[list[str]]:
 
 def verdict_of_faults(report: Report) -> list[str]:
     """Return whether anything is wrong with the images: value, meaning and mood."""
+    faulty = {image for finding in report.findings if finding.fault for image in finding.images}
+    if faulty:
+        return [f"{len(faulty):,}", f"of {counted(report.inspected, 'image')} with faults", "bad"]
     if report.faults:
         return [counted(report.faults, "fault"), f"in {counted(report.inspected, 'image')}", "bad"]
     return ["No faults", f"in {counted(report.inspected, 'image')}", "good"]
@@ -220,6 +223,8 @@ def _numbers(report: Report) -> Any:
 def _sample(report: Report, count: int, wanted: Choice) -> tuple[IntArray, str]:
     """Return the images to show, and a sentence that describes the selection."""
     total = len(report.table)
+    if not total and wanted == Choice(seed=wanted.seed):
+        return np.zeros(0, np.int64), "No images."
     special: list[int] = []
     if wanted == Choice(seed=wanted.seed):  # default choice: errors and faults come first
         if report.scores is not None:
@@ -255,4 +260,4 @@ def heat_map(report: Report) -> dict[str, Any]:
     joined = np.add.reduceat(heat, firsts.astype(np.intp), axis=1, dtype=np.float64) / step
     brightest = float(joined.max())
     scaled = (joined / max(brightest, 1e-9) * 255).astype(np.int64).tolist()
-    return {"heat": scaled, "heat_most": f"{brightest:.1%}"}
+    return {"heat": scaled, "heat_most": percent(brightest)}

@@ -89,7 +89,9 @@ def _sprite(rows: list[UInt8Array]) -> str:
 class Items:
     """What is known about the images of a page, from one report."""
 
-    def __init__(self, report: Report, images: IntArray, charts: list[list[Chart]], series: int) -> None:
+    def __init__(
+        self, report: Report, images: IntArray, charts: list[list[Chart]], series: int, first: int = 0
+    ) -> None:
         """
         Look up which images belong to which bars and findings.
 
@@ -98,6 +100,7 @@ class Items:
             images: int (images,), the images on the page, as indices into the report's table.
             charts: the charts of all reports on the page.
             series: which of these reports it is.
+            first: number of its first finding on the page.
         """
         self._report = report
         self._faults = faults_of_images(report.table)
@@ -119,7 +122,7 @@ class Items:
         for finding in report.findings:
             here = self._there.intersection(finding.images)
             for image in here:
-                self._found.setdefault(image, []).append(len(self._findings))
+                self._found.setdefault(image, []).append(first + len(self._findings))
             self._findings.append(finding.to_dict() | {"images": len(here)})
 
     def findings(self) -> list[dict[str, Any]]:
@@ -168,6 +171,7 @@ class Items:
             },
             "faults": [_cut(fault) for fault in self._faults.get(image, [])[:5]],
             "views": [],
+            "only": "",
         } | self.reading(image)
 
     def reading(self, image: int) -> dict[str, Any]:

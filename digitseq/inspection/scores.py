@@ -91,6 +91,7 @@ class Scores:
             measured if there is no recipe.
         by_digit: accuracy of digits, by true digit.
         by_position: accuracy of digits, by position in the label, from 1.
+        by_position_from_end: accuracy of digits, by position from the end of the label: 1 is the last digit.
         by_split: accuracy of images, by split.
         by_effect: effect → accuracy of images, by its mean strength (distance from neutral) over the digits.
         confidence: mean confidence of correct and of wrong images; None where there is none.
@@ -114,6 +115,7 @@ class Scores:
     by_spacing: tuple[Rate, ...]
     by_digit: tuple[Rate, ...]
     by_position: tuple[Rate, ...]
+    by_position_from_end: tuple[Rate, ...]
     by_split: tuple[Rate, ...]
     by_effect: dict[str, tuple[Rate, ...]]
     confidence: tuple[float | None, float | None]
@@ -146,6 +148,7 @@ class Scores:
             *((f"images by {effect}", rates) for effect, rates in self.by_effect.items()),
             ("digits by digit", self.by_digit),
             ("digits by position", self.by_position),
+            ("digits by position from the end", self.by_position_from_end),
             ("digits by spacing", self.by_spacing),
         ]
 
@@ -220,10 +223,18 @@ def score(table: Table, predictions: Predictions) -> Scores:
     length = _grouped(sizes[images], whole[images], images)
     spacing = _by_spacing(table, in_question, read)
     digit, position = of_digits(table.digit), of_digits(table.position + 1)
+    end = of_digits(sizes[table.image] - table.position)
     splits = [split.split for split in table.subject.splits]
     split = _grouped(table.split[images], whole[images], images, lambda number: splits[number])
     effects = {name: _by_strength(v[images], whole[images], images) for name, v in table.strengths.items()}
-    groupings = {"length": length, "spacing": spacing, "digit": digit, "position": position, "split": split}
+    groupings = {
+        "length": length,
+        "spacing": spacing,
+        "digit": digit,
+        "position": position,
+        "end": end,
+        "split": split,
+    }
     return Scores(
         name=predictions.name,
         images=len(images),
@@ -237,6 +248,7 @@ def score(table: Table, predictions: Predictions) -> Scores:
         by_spacing=spacing.rates,
         by_digit=digit.rates,
         by_position=position.rates,
+        by_position_from_end=end.rates,
         by_split=split.rates,
         by_effect={name: grouping.rates for name, grouping in effects.items()},
         confidence=_mean_confidence(predictions, images, whole),

@@ -206,13 +206,18 @@ def is_bystander(name: str) -> bool:
     """
     Return whether a folder with only such files counts as empty: hidden files and descriptions.
 
-    >>> [is_bystander(name) for name in (".DS_Store", "README.md", "images", ".digitseq-notes")]
-    [True, True, False, False]
+    >>> [is_bystander(name) for name in (".DS_Store", "README.md", "croissant.json", "images", ".digitseq-x")]
+    [True, True, True, False, False]
     """
     if name.startswith("."):
         return not name.startswith((".digitseq", ".partial-"))
     stem = name.partition(".")[0].lower()
-    return stem in ("readme", "license", "licence") or name in ("Thumbs.db", "desktop.ini", "lost+found")
+    return stem in ("readme", "license", "licence") or name in (
+        "croissant.json",
+        "Thumbs.db",
+        "desktop.ini",
+        "lost+found",
+    )
 
 
 def text_lines(file: IO[bytes], most: int) -> Iterator[str]:

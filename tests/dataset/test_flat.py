@@ -74,6 +74,10 @@ def test_its_manifest_is_not_needed_to_inspect_it(tmp_path: Path) -> None:
     report = inspect_dataset(tmp_path)
     assert report.images == 1_008
     assert [finding.kind for finding in report.findings] == ["manifest"]
+    metadata = tmp_path / "test/metadata.jsonl"
+    metadata.write_text("".join(metadata.read_text().splitlines(True)[1:]))
+    kinds = [finding.kind for finding in inspect_dataset(tmp_path / "test").findings]
+    assert "file" not in kinds  # the images are found, although the row of the first one is missing
 
 
 @pytest.mark.parametrize("name", ["npz", "webdataset"])

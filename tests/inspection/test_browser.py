@@ -332,22 +332,23 @@ def _expected_bars(data: _Read) -> dict[str, dict[str, set[str]]]:
     errors = _errors(data)
     for name, label in data.labels.items():
         for digit in label:
-            add("digit", digit, name)
-        add("length", len(label), name)
+            add("data-digit", digit, name)
+        add("data-length", len(label), name)
         boxes = data.boxes[name]
         gaps = [b[0] - a[0] - a[2] for a, b in pairwise(boxes)]
         for gap in gaps:
-            add("spacing", gap, name)
+            add("data-spacing", gap, name)
         with Image.open(data.folder / "data" / name) as image:
             pixels = np.asarray(image)
         columns = np.flatnonzero(pixels.any(0))
-        add("width-use", f"{int((columns[-1] + 1 - columns[0]) / 160 * 20) * 5}%", name)
+        add("data-width-use", f"{int((columns[-1] + 1 - columns[0]) / 160 * 20) * 5}%", name)
         if errors[name]:
             add("error-length", len(label), name)
             add("error-split", name.partition("/")[0], name)
         for place, true, _ in errors[name]:
             add("error-digit", true, name)
             add("error-position", place + 1, name)
+            add("error-end", len(label) - place, name)
             add("error-spacing", min(gaps[max(place - 1, 0) : place + 1]), name)
     return charts
 
@@ -358,15 +359,18 @@ def test_every_bar_shows_its_images(driver: Any, plain: _Read) -> None:
         "return data.charts.map((c) => [c.key, c.bars.map((b) => [b.name, Math.max(...b.values)])])"
     )
     expected = _expected_bars(plain)
-    assert {key for key, _ in charts} == {*expected, "ink"}
+    assert {key for key, _ in charts} == {*expected, "data-ink"}
     for key, bars in charts:
         every = set()
         for number, (name, value) in enumerate(bars):
             seen.pick(key, str(number))
             every |= seen.names()
-            if key != "ink":
+            if key != "data-ink":
                 assert seen.names() == expected[key].get(name, set()), (key, name)
             assert (value > 0) == bool(seen.names())
+            names = seen.names()
+            seen.run("restore()")  # from the address, as somebody does who was sent it
+            assert seen.names() == names
             seen.pick(key, str(number))
         wrong = {name for name, errors in _errors(plain).items() if errors}
         assert every == (wrong if key.startswith("error-") else set(plain.labels))
@@ -399,7 +403,7 @@ def test_a_view_is_in_the_address_and_can_be_undone(driver: Any, plain: _Read) -
     seen.choose("sort", "label")
     wanted = {name for name in fours if len(plain.labels[name]) == 4 and name.startswith("train/")}
     assert seen.names() == wanted
-    assert seen.shown() == f"4 read as 9: {len(wanted)} images"
+    assert seen.shown() == f"4 read as 9, length 4, split train: {len(wanted)} images"
     address = seen.run("return location.hash")
     again = _Page(driver, plain.page, fragment=address)
     assert again.names() == wanted
@@ -410,21 +414,32 @@ def test_a_view_is_in_the_address_and_can_be_undone(driver: Any, plain: _Read) -
     seen.choose("length", "4")
     seen.choose("label", "*4*")
     seen.type("u")
+    seen.wait("return !document.getElementById('label').value")
+    seen.run("document.getElementById('length').focus()")
+    seen.type("u", "#length")  # a list keeps the focus after a choice
     seen.wait("return !document.getElementById('length').value")
     assert seen.names() == fours
     seen.type("u")
     seen.wait("return location.hash.length < 2")
     assert seen.shown() == "showing 260 of 260"
+    seen.pick("data-digit", "3")
+    seen.type("*4", "#label")
+    seen.run("document.getElementById('label').blur()")
+    seen.type("u")  # what was typed is one step
+    seen.wait("return !document.getElementById('label').value")
+    assert seen.names() == {name for name, label in plain.labels.items() if "3" in label}
+    seen.type("u")
+    seen.wait("return picks.size === 0")
     seen.type("u")  # nothing is left to undo; the page stays
     assert seen.shown() == "showing 260 of 260"
-    seen.pick("digit", "3")
-    seen.pick("length", "1")
+    seen.pick("data-digit", "3")
+    seen.pick("data-length", "1")
     assert seen.names() == {name for name, label in plain.labels.items() if "3" in label and len(label) == 4}
     driver.back()
     seen.wait("return picks.size === 1")
     seen.type("\ue00c")  # Escape
     assert seen.shown() == "showing 260 of 260"
-    seen.pick("digit", "3")
+    seen.pick("data-digit", "3")
     seen.click("#chips button")
     assert seen.shown() == "showing 260 of 260"
     assert driver.get_log("browser") == []
@@ -436,7 +451,7 @@ def test_filters_and_sorting(driver: Any, page: Path) -> None:
     assert seen.run("return document.getElementById('sort').value") == "worst errors first"
     seen.choose("label", "*7*")
     assert all("7" in label for label in seen.labels())
-    assert 0 < int(seen.shown().split()[1]) < 400
+    assert 0 < _count(seen) < 400
     seen.choose("label", "7##")
     assert all(len(label) == 3 and label[0] == "7" for label in seen.labels())
     seen.choose("label", "")
@@ -449,13 +464,13 @@ def test_filters_and_sorting(driver: Any, page: Path) -> None:
     assert {len(label) for label in seen.labels()} == {6}
     seen.run("document.getElementById('errors').click()")
     assert seen.run("return document.querySelectorAll('.card:not(.wrong)').length") == 0
-    assert 0 < int(seen.shown().split()[1]) < 200
+    assert 0 < _count(seen) < 200
     seen.run("document.getElementById('errors').click()")
     before = len(seen.labels())
     seen.run("document.getElementById('gallery').scrollTop = 1e9")
     seen.wait(f"return document.querySelectorAll('.card').length > {before}")
     seen.choose("label", "99999999")
-    assert seen.shown() == "showing 0 of 400"
+    assert seen.shown() == "label 99999999: 0 images"
     assert seen.labels() == []
     seen.choose("label", "abc")
     assert seen.shown().startswith("invalid label pattern: ")
@@ -473,6 +488,10 @@ def test_filters_and_sorting(driver: Any, page: Path) -> None:
     assert rooms == sorted(rooms)
     assert rooms[0] == seen.run("return Math.min(...items.map((item) => item.room))") < 0
     assert seen.run("return Math.max(...items.map((item) => item.room))") > 0
+
+
+def _count(seen: _Page) -> int:
+    return int(seen.run("return chosen.length"))
 
 
 def _labels(seen: _Page) -> list[str]:
@@ -502,9 +521,9 @@ def test_a_fault_shows_its_images(driver: Any, copy: Path, tmp_path: Path) -> No
     shutil.copy(copy / "train/images/000/000003.png", copy / "train/images/000/000004.png")
     seen = _Page(driver, write_page(inspect_dataset(copy), tmp_path / "p.html", images=40), "phone")
     assert seen.shown() == "showing 40 of 40 on this page (180 inspected)"
-    assert "faults" in seen.run("return document.getElementById('verdict').textContent")
+    assert "3of 180 images with faults" in seen.run("return document.getElementById('verdict').textContent")
     seen.run("document.getElementById('faults').click()")
-    assert seen.shown().startswith("showing 3 of 40 ")
+    assert seen.shown() == "faults only: 3 images on this page"
     text = seen.run("return document.getElementById('grid').textContent")
     assert "no image" in text
     assert "000007.png: missing" in text
@@ -569,15 +588,14 @@ def test_the_keyboard_does_what_the_mouse_does(driver: Any, page: Path) -> None:
     seen.type("\ue00c")
     assert not seen.run("return document.getElementById('one').open")
     seen.type("c")
-    assert seen.run("return document.activeElement.closest('#charts') !== null")
-    seen.run("document.querySelector('.bar').focus()")
+    assert seen.run("return document.activeElement.classList.contains('bar')")
     seen.type("\ue014", ".bar:focus")  # →
     seen.type(" ", ".bar:focus")
     assert seen.run("return picks.get('error-digit')") == "1"
     seen.type("u")
     seen.wait("return picks.size === 0")
     seen.type("i")
-    assert seen.run("return document.activeElement.id") == "images-title"
+    assert seen.run("return document.activeElement.classList.contains('card')")
     seen.type("?")
     assert seen.run("return document.getElementById('keys').open")
     assert driver.get_log("browser") == []
@@ -589,9 +607,9 @@ def test_a_plain_dataset_has_no_tools_for_predictions(driver: Any, written: Path
     assert "No faults" in seen.run("return document.getElementById('verdict').textContent")
     assert seen.run("return document.querySelectorAll('table').length") == 0
     seen.choose("split", "test")
-    assert seen.shown() == "showing 30 of 180"
+    assert seen.shown() == "split test: 30 images"
     seen.type("e")
-    assert seen.shown() == "showing 30 of 180"
+    assert seen.shown() == "split test: 30 images"
     _check_accessibility(driver)
     assert driver.get_log("browser") == []
 
@@ -653,3 +671,33 @@ def test_two_datasets_side_by_side(driver: Any, written: Path, copy: Path, tmp_p
     seen.run("document.querySelector('.card').click()")
     assert not seen.run("return document.getElementById('large-second').hidden")
     assert driver.get_log("browser") == []
+
+
+def test_faults_of_both_datasets_are_named_and_found(
+    driver: Any, written: Path, copy: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(written, tmp_path / "other"))
+    folder = "train/images/000"
+    (copy / folder / "000005.png").unlink()
+    (other / folder / "000009.png").unlink()
+    shutil.copy(other / folder / "000003.png", other / folder / "000005.png")
+    first, second = inspect_dataset(copy), inspect_dataset(other)
+    seen = _Page(driver, write_comparison_page(first, second, tmp_path / "p.html"))
+    sentences = seen.run("return data.findings.map((finding) => finding.sentence)")
+    for report, names in ((first, {"000005"}), (second, {"000009"})):
+        number = sentences.index(f"missing or damaged files ({report.name})")
+        seen.click(f'#findings [data-pick="{number}"]')
+        assert seen.names() == {f"{folder}/{name}.png" for name in names}
+        seen.type("\ue00c")
+    seen.click("#faults")
+    assert seen.names() == {f"{folder}/{name}.png" for name in ("000003", "000005", "000009")}
+
+
+def test_an_image_that_only_one_dataset_has_is_no_fault(driver: Any, tmp_path: Path) -> None:
+    for name, count in (("a", 30), ("b", 20)):
+        recipe = make_recipe(length=3, count=count, seed=1, source="builtin", image_width=100)
+        write_dataset(recipe, tmp_path / name, workers=1)
+    pair = [inspect_dataset(tmp_path / name) for name in ("a", "b")]
+    seen = _Page(driver, write_comparison_page(pair[0], pair[1], tmp_path / "p.html"))
+    assert seen.run("return document.getElementById('faults').closest('label').hidden")
+    assert seen.run("return items.filter((item) => item.only).length") == 10

@@ -7,6 +7,7 @@ import re
 import shutil
 from hashlib import sha256
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitseq import Choice, Report, inspect_dataset, make_recipe, write_page
+from digitseq import (
+    Choice,
+    Report,
+    inspect_dataset,
+    make_recipe,
+    score_predictions,
+    write_comparison_page,
+    write_page,
+)
 from digitseq.errors import ArgumentError, OutputError
 
 EVIL = "</script><script>document.title='moved'</script><img src=x onerror=document.title='moved'>"
@@ -102,7 +111,7 @@ def test_every_image_is_on_its_place_in_a_sprite(written: Path, tmp_path: Path) 
     heat = np.array(data["heat"])
     assert heat.shape == (28, 150)
     assert heat.max() == 255
-    (lengths,) = (chart for chart in data["charts"] if chart["key"] == "length")
+    (lengths,) = (chart for chart in data["charts"] if chart["key"] == "data-length")
     assert [bar["name"] for bar in lengths["bars"]] == ["3", "4", "5"]
 
 
@@ -160,8 +169,10 @@ def test_a_page_of_one_image_or_of_none_that_can_be_read(tmp_path: Path, copy: P
     _, data = _page(inspect_dataset(copy), tmp_path / "p.html")
     assert [entry[2] for entry in data["verdict"]] == ["bad"]
     recipe = make_recipe(length=(2, 2), count=0, image_width=50, seed=1, source="builtin")
+    _, data = _page(inspect_dataset(recipe), tmp_path / "q.html")
+    assert (data["items"], data["stated"]) == ([], "No images.")
     with pytest.raises(ArgumentError, match="no image matches"):
-        write_page(inspect_dataset(recipe), tmp_path / "q.html")
+        write_page(inspect_dataset(recipe), tmp_path / "r.html", choice=Choice(label="9"))
 
 
 def test_a_page_of_very_long_lines_stays_small_and_shows_their_left_part(tmp_path: Path) -> None:
@@ -200,3 +211,51 @@ def test_long_labels_and_predictions_do_not_swell_the_page(tmp_path: Path) -> No
     _, data = _page(report, tmp_path / "p.html")
     assert (tmp_path / "p.html").stat().st_size < 15e6
     assert max(len(item["read"]) for item in data["items"]) == 201
+
+
+def test_long_labels_have_few_bars(tmp_path: Path) -> None:
+    recipe = make_recipe(["1234567890" * 30], (0, 1), None, count=4, seed=1, source="builtin")
+    report = inspect_dataset(recipe, predictions=["1234567890" * 29] * 4)
+    _, data = _page(report, tmp_path / "p.html")
+    for chart in data["charts"]:
+        assert 0 < len(chart["bars"]) <= 41
+        for item in data["items"]:
+            assert set(item["in"].get(chart["key"], [])) <= set(range(len(chart["bars"])))
+
+
+def _compared(first: Report, second: Report, path: Path) -> dict[str, Any]:
+    text = write_comparison_page(first, second, path, force=True).read_text()
+    (data,) = (texts for tag, attrs, texts in _Elements(text).found if attrs.get("id") == "data")
+    loaded: dict[str, Any] = json.loads("".join(data))
+    return loaded
+
+
+def test_two_datasets_share_the_bars_of_a_chart(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"length": 3, "count": 40, "seed": 1, "source": "builtin", "image_width": None}
+    wide = inspect_dataset(make_recipe(spacing_range=(0, 80), **settings))
+    tight = inspect_dataset(make_recipe(spacing_range=(0, 6), augment={"contrast": 0.3}, **settings))
+    charts = {chart["key"]: chart for chart in _compared(wide, tight, tmp_path / "p.html")["charts"]}
+    for key in ("data-spacing", "data-ink"):
+        firsts = [float(re.split("[%–]", bar["name"])[0]) for bar in charts[key]["bars"]]
+        assert firsts == sorted(firsts)
+        steps = {round(b - a, 6) for a, b in pairwise(firsts)}
+        assert len(steps) == 1
+        for series in (0, 1):
+            assert sum(bar["values"][series] for bar in charts[key]["bars"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_two_models_are_compared_on_the_images_that_both_have_read(written: Path, tmp_path: Path) -> None:
+    report = inspect_dataset(written)
+    labels = report.table.labels
+    first = score_predictions(report, {i: labels[i][::-1] for i in range(100)}, partial=True)
+    second = score_predictions(report, {i: labels[i][1:] for i in range(50, 180)}, partial=True)
+    data = _compared(first, second, tmp_path / "p.html")
+    assert len(data["items"]) == 50
+    (lengths,) = (chart for chart in data["charts"] if chart["key"] == "error-length")
+    counts = [
+        [int(bar["tips"][series].split(" of ")[1].split()[0]) for bar in lengths["bars"]] for series in (0, 1)
+    ]
+    assert list(map(sum, counts)) == [50, 50]
+    assert data["names"] == ["predictions (first)", "predictions (second)"]
+    assert len({name for name, _ in data["views"]}) == 4
+    assert sum(n for _, n in data["views"]) == 50
