@@ -75,7 +75,7 @@ def counted(number: int, thing: str) -> str:
 
 def percent(share: float, places: int = 1) -> str:
     """
-    Return a share as a percentage; what is not 0 or 1 never looks as if it were.
+    Return a share as a percentage; only 0 and 1 are shown as 0% and 100%.
 
     >>> percent(0.5), percent(0.9996), percent(0.00001), percent(1), percent(1 / 3, 2)
     ('50.0%', '99.96%', '0.001%', '100.0%', '33.33%')

@@ -120,7 +120,7 @@ class Files:
         str | None,
         typer.Option(
             "--recipe",
-            help="Recreate the dataset of this dataset.json; other options override its values.",
+            help="Recreate the dataset described by this dataset.json; other options override its values.",
             rich_help_panel=_FILES,
         ),
     ] = None
@@ -163,7 +163,7 @@ class Files:
         bool,
         typer.Option(
             "--card/--no-card",
-            help="Write a dataset card, README.md, and croissant.json (default: --card).",
+            help="Write a dataset card (README.md) and croissant.json (default: --card).",
             show_default=False,
             rich_help_panel=_FILES,
         ),

@@ -188,7 +188,7 @@ def inspect(
 ) -> None:
     """Report the contents of a dataset, its problems, and how well a model reads it.
 
-    Prints the report, and last the result and the paths of any files
+    Prints the report, then the result and the paths of any files
     written. The dataset is never changed. The exit code is 0 even if
     problems are found; to check a dataset in a script, use `digitseq verify`.
     """

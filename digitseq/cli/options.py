@@ -70,7 +70,7 @@ class Drawing:
     minimum: Annotated[
         int | None,
         typer.Option(
-            "--min", help="Minimum spacing in px; negative values overlap (default: 2, or --max if smaller)."
+            "--min", help="Minimum spacing in px; negative: digits overlap (default: 2, or --max if smaller)."
         ),
     ] = None
     maximum: Annotated[
@@ -186,7 +186,7 @@ class Drawing:
 
 # --- Effects --------------------------------------------------------------------------------------------
 
-_EFFECTS = "Augmentation: LOW:HIGH, or N for no effect up to N (or −N to N)"
+_EFFECTS = "Augmentation: LOW:HIGH, or N: from no effect to N (or −N to N)"
 
 
 class Effects:

@@ -20,7 +20,7 @@ def show(console: Console, image: UInt8Array, boxes: Sequence[Sequence[int]] = (
     Print an image, shrunk to the terminal while digits stay readable; break it between digits if it is wider.
 
     With colours, each cell sets foreground and background, so the image looks the same in dark and light
-    terminals. Without, ink has the terminal's text colour, whatever its colour in the image.
+    terminals. Without colours, ink has the terminal's text colour, whatever its colour in the image.
 
     Args:
         console: the console to print to.

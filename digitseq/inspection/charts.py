@@ -19,7 +19,7 @@ _MOST_BARS = 40
 _ENOUGH = 50  # items of a group that a sentence names
 _MEANS = {
     "ink": "between ink",
-    "tile": "between ink; the recipe specifies 28 px tiles, whose blank margins add to it",
+    "tile": "between ink; the recipe specifies spacing between 28 px tiles, whose blank margins are added",
     "contour": "between the nearest points of neighbours",
 }
 
@@ -213,7 +213,7 @@ def _of_data(report: Report, scales: Scales) -> Iterator[Chart]:
     use = (table.right_px - table.left_px)[told] / np.maximum(table.width_px[told], 1)
     names = [f"{5 * n}%" for n in range(20)]
     yield _histogram(
-        "data-width-use", "Width use", "share of images, by the part of the width between their ink", told,
+        "data-width-use", "Width use", "share of images, by the part of the width that the ink spans", told,
         np.minimum(use * 20, 19).astype(np.int64), names, "width use from {}",
     )  # fmt: skip
     read = np.flatnonzero(table.readable).astype(np.int64)

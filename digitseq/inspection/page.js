@@ -5,7 +5,7 @@ const items = data.items, charts = new Map(data.charts.map((chart) => [chart.key
 const $ = (id) => document.getElementById(id);
 const count = (n) => n.toLocaleString("en");
 const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
-// What is not 0 or 1 never looks as if it were.
+// Only 0 and 1 are shown as 0% and 100%.
 function percent(share) {
   let places = 1;
   while (share > 0 && share !== 1 && [0, 100].includes(Number((100 * share).toFixed(places))) && places < 9) places++;
@@ -190,7 +190,7 @@ function showFindings() {
     if (finding.examples.length) {
       const more = make("details"), list = make("ul");
       more.open = finding.examples.length <= 3;
-      more.append(make("summary", finding.examples.length < finding.count ? "the first of them" : "all of them"), list);
+      more.append(make("summary", finding.examples.length < finding.count ? "first examples" : "all examples"), list);
       list.append(...finding.examples.map((example) => make("li", example)));
       box.append(more);
     }
@@ -272,7 +272,7 @@ function showCharts() {
   for (const [title, errors] of [["Errors", true], ["Data", false]]) {
     const parent = make("div", undefined, "charts");
     for (const chart of data.charts.filter((one) => one.errors === errors)) {
-      const few = chart.bars.some((bar) => bar.few) ? `* Fewer than ${data.few}: read with care.` : "";
+      const few = chart.bars.some((bar) => bar.few) ? `* Fewer than ${data.few}: interpret with care.` : "";
       const box = figure(chart.title, [chart.note, chart.summary, few], plot(chart));
       if (chart.series.length > 1) {
         const key = make("p", undefined, "key");
@@ -324,7 +324,7 @@ function matrix() {
   const wide = make("div", undefined, "wide"), worst = data.confused.filter(([key]) => key === "confusion").map(([key, value, n]) => `${pickName(key, value)} (${count(n)})`);
   wide.tabIndex = 0;
   wide.append(table);
-  const box = figure("Confusion matrix", ["Rows: true digit; columns: predicted (? another character, – nothing). Red: share of the row, full at 20%.", worst.length ? `Most frequent: ${worst.join(", ")}.` : ""], wide);
+  const box = figure("Confusion matrix", ["Rows: true digit; columns: prediction (?: another character, –: nothing). Red: share of the row; full red from 20%.", worst.length ? `Most frequent: ${worst.join(", ")}.` : ""], wide);
   box.className = "matrix";
   return box;
 }
@@ -569,7 +569,7 @@ for (const [name, n] of data.views) $("view").append(Object.assign(make("option"
 $("view").closest("label").hidden = !data.views.length;
 options($("sort"), data.orders);
 $("errors").closest("label").hidden = $("legend").hidden = !data.scored;
-if (data.models) $("legend").textContent = "First line: label. Below, what each model read: green is right, red characters differ.";
+if (data.models) $("legend").textContent = "First line: label. Below: the prediction of each model. Green is correct; red characters differ.";
 $("faults").closest("label").hidden = !items.some((item) => item.faults.length || item.second?.faults?.length);
 $("masks").closest("label").hidden = !data.masks.some(Boolean);
 $("theme").addEventListener("click", dark);

@@ -215,26 +215,7 @@ def score(table: Table, predictions: Predictions) -> Scores:
     right_digits = count_values(table.digit[read & whole[table.image]].clip(0, 9), bins=10)
     confusion[range(10), range(10)] += right_digits
     mistakes.sort(key=lambda m: (-m.errors / max(len(m.label), 1), -(m.confidence or 0), m.image))
-    sizes = np.diff(table.first)
-
-    def of_digits(values: AnyArray) -> _Groups:
-        return _grouped(values[in_question], read[in_question], table.image[in_question])
-
-    length = _grouped(sizes[images], whole[images], images)
-    spacing = _by_spacing(table, in_question, read)
-    digit, position = of_digits(table.digit), of_digits(table.position + 1)
-    end = of_digits(sizes[table.image] - table.position)
-    splits = [split.split for split in table.subject.splits]
-    split = _grouped(table.split[images], whole[images], images, lambda number: splits[number])
-    effects = {name: _by_strength(v[images], whole[images], images) for name, v in table.strengths.items()}
-    groupings = {
-        "length": length,
-        "spacing": spacing,
-        "digit": digit,
-        "position": position,
-        "end": end,
-        "split": split,
-    }
+    groups = _groupings(table, images, whole, read)
     return Scores(
         name=predictions.name,
         images=len(images),
@@ -244,28 +225,54 @@ def score(table: Table, predictions: Predictions) -> Scores:
         insertions=counts["insert"],
         deletions=counts["delete"],
         confusion=confusion,
-        by_length=length.rates,
-        by_spacing=spacing.rates,
-        by_digit=digit.rates,
-        by_position=position.rates,
-        by_position_from_end=end.rates,
-        by_split=split.rates,
-        by_effect={name: grouping.rates for name, grouping in effects.items()},
+        by_length=groups["length"].rates,
+        by_spacing=groups["spacing"].rates,
+        by_digit=groups["digit"].rates,
+        by_position=groups["position"].rates,
+        by_position_from_end=groups["end"].rates,
+        by_split=groups["split"].rates,
+        by_effect={name: groups[name].rates for name in table.strengths},
         confidence=_mean_confidence(predictions, images, whole),
         mistakes=tuple(mistakes),
         texts=predictions.texts,
         confidences=predictions.confidences,
         notes=tuple(_suspicions([(table.labels[i], predictions.texts[i] or "") for i in images.tolist()])),
-        wrong_in={name: (own.images, own.groups) for name, own in (groupings | effects).items()},
+        wrong_in={name: (own.images, own.groups) for name, own in groups.items()},
     )
 
 
 class _Groups(NamedTuple):
-    """The accuracy of each group, and of the wrong items, the image and the index of the group."""
+    """The accuracy of each group, and the image and group index of each wrong item."""
 
     rates: tuple[Rate, ...] = ()
     images: IntArray = np.zeros(0, np.int64)
     groups: IntArray = np.zeros(0, np.int64)
+
+
+def _groupings(table: Table, images: IntArray, whole: AnyArray, read: AnyArray) -> dict[str, _Groups]:
+    """
+    Return the accuracy in each grouping: those of `Scores.wrong_in`.
+
+    Args:
+        table: the images.
+        images: int (images,), those with a prediction.
+        whole: bool (images of the table,), whether each was read correctly.
+        read: bool (digits,), whether each digit was.
+    """
+    sizes, in_question = np.diff(table.first), np.isin(table.image, images)
+    splits = [split.split for split in table.subject.splits]
+
+    def of_digits(values: AnyArray) -> _Groups:
+        return _grouped(values[in_question], read[in_question], table.image[in_question])
+
+    return {
+        "length": _grouped(sizes[images], whole[images], images),
+        "spacing": _by_spacing(table, in_question, read),
+        "digit": of_digits(table.digit),
+        "position": of_digits(table.position + 1),
+        "end": of_digits(sizes[table.image] - table.position),
+        "split": _grouped(table.split[images], whole[images], images, lambda number: splits[number]),
+    } | {name: _by_strength(v[images], whole[images], images) for name, v in table.strengths.items()}
 
 
 def _count_errors(

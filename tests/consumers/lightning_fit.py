@@ -1,7 +1,7 @@
 """
 Trains with Lightning from a DataLoader over DigitSequences and compares the labels that arrive.
 
-It is one epoch with two workers. Install it with `pip install lightning`. Last run with lightning 2.6.6 on
+One epoch is run, with two workers. Install it with `pip install lightning`. Last run with lightning 2.6.6 on
 2026-11-27.
 """
 

@@ -1,7 +1,7 @@
 """
 What the scripts in this folder share: datasets of 300, 40 and 40 images, and comparisons with them.
 
-Labels are four digits of which the first is 0, so a reader that takes them for numbers does not go unnoticed.
+Labels have four digits and begin with 0, so a reader that parses them as numbers is noticed.
 """
 
 from collections.abc import Callable, Iterable, Sequence

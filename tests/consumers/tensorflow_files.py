@@ -1,5 +1,5 @@
 """
-Reads `labels.csv` and the PNG files with tf.data and compares labels and pixels, and so for DigitSequences.
+Reads `labels.csv` and the PNG files with tf.data and compares labels and pixels; DigitSequences likewise.
 
 Then it trains for one epoch. Install it with `pip install tensorflow-cpu`. Last run with tensorflow 2.21.0 on
 2026-11-27.

@@ -242,7 +242,7 @@ class Folder(Format):
 
 
 class Flat(Folder):
-    """One PNG file per image, all in one folder, for tools that do not look into folders."""
+    """One PNG file per image, all in one folder, for tools that do not search subfolders."""
 
     name = "flat"
     flat = True
