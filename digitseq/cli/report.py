@@ -28,6 +28,7 @@ _SPARK = "▁▂▃▄▅▆▇█"
 _EXAMPLES = 5
 _MISTAKES = 10
 _FEW = 20  # a rate over fewer items is printed with their number
+_GROUPS = 24  # of a grouping
 _CELLS = 60  # maximum length of a printed label
 _MATRIX_WIDTH = 90
 _ABOUT_A_TENTH = (0.08, 0.12)
@@ -317,23 +318,43 @@ def _show_scores(console: Console, scores: "Scores") -> None:
         means = [("–" if value is None else f"{value:.3f}") for value in scores.confidence]
         facts.add_row("confidence", f"mean {means[0]} when correct, {means[1]} when wrong")
     facts.add_row("accuracy", "")
-    for name, rates in scores.groups():
-        if rates:
-            shown = [
-                f"{rate.group}: {rate.share:.1%}" + (f" of {rate.of}" if rate.of < _FEW else "")
-                for rate in rates[:24]
-            ]
-            facts.add_row(f" {name}", Text("   ".join(shown) + (" …" if len(rates) > 24 else "")))
+    groups = [(name, rates) for name, rates in scores.groups() if rates]
+    room = console.width - max((len(name) for name, _ in groups), default=0) - 4
+    for name, rates in groups:
+        shown = [
+            f"{rate.group}: {percent(rate.share)}" + (f" of {rate.of}" if rate.of < _FEW else "")
+            for rate in rates[:_GROUPS]
+        ]
+        facts.add_row(f" {name}", Text(_wrapped([*shown, *(["…"] if len(rates) > _GROUPS else [])], room)))
     console.print(facts)
     for note in scores.notes:
         console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
     if scores.mistakes:
-        console.print(_confusion(scores) if console.width >= _MATRIX_WIDTH else _confused(scores))
+        console.print(
+            _confusion(scores) if console.width >= _MATRIX_WIDTH else _confused(scores, console.width)
+        )
         console.print(Text("worst errors first", "bold"))
     for mistake in scores.mistakes[:_MISTAKES]:
         _show_mistake(console, mistake)
     if len(scores.mistakes) > _MISTAKES:
         console.print(Text(f"  … {len(scores.mistakes) - _MISTAKES:,} more", "dim"))
+
+
+def _wrapped(parts: Sequence[str], room: int) -> str:
+    """
+    Join parts into lines that are not broken within a part, unless it is longer than a line.
+
+    >>> _wrapped(["1: 90%", "2: 80%", "3: 70%"], 16).splitlines()
+    ['1: 90%   2: 80%', '3: 70%']
+    """
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}   {part}" if lines[-1] else part
+        if len(longer) <= room or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return "\n".join(lines)
 
 
 def _show_mistake(console: Console, mistake: "Mistake") -> None:
@@ -365,7 +386,7 @@ def _confusion(scores: "Scores") -> Table:
     return table
 
 
-def _confused(scores: "Scores") -> Text:
+def _confused(scores: "Scores", width: int) -> Text:
     """Return the most frequent confusions, for terminals too narrow for the matrix."""
     names = [*_DIGITS, "other", "none"]
     pairs = [
@@ -375,4 +396,4 @@ def _confused(scores: "Scores") -> Text:
         if n and (shown != read or shown >= len(_DIGITS))
     ]
     most = sorted(pairs, key=lambda pair: -pair[0])[:_MISTAKES]
-    return Text("confusions  " + "   ".join(text for _, text in most))
+    return Text("confusions\n" + _wrapped([text for _, text in most], width))

@@ -472,7 +472,7 @@ function showOne(item) {
     add("spacing", item.gaps.length ? `${item.gaps.map((gap) => gap ?? "?").join(", ")} px` : null);
     add("ink", percent(item.ink));
   }
-  for (const [effect, strength] of Object.entries(item.effects)) add(effect, strength.toFixed(3));
+  if (!item.missing) for (const [effect, strength] of Object.entries(item.effects)) add(effect, strength.toFixed(3));
   if (item.second && !data.models) add("second", `${item.second.name}, label ${item.second.label}`);
   const other = data.models ? null : item.second, room = Math.max(item.w, other?.w || 0);
   const scale = Math.max(2, Math.min(6, Math.floor((window.innerWidth - 80) / room))); // the style shrinks what is too wide

@@ -339,6 +339,9 @@ def _put_missing(
     missing: list[tuple[str, bytes]] = []
     while some := list(islice(files, _AT_ONCE)):
         doubtful: list[tuple[str, Content]] = []
+        if shard.place.flat:  # files are written in order: without these two, there is none in between
+            ends = (shard.place.folder + name for name, _ in (some[0], some[-1]))
+            there = None if any(map(storage.exists, ends)) else set()
         for name, content in some:
             file = name.rsplit("/", 1)[1]
             if there is not None and file not in there:
