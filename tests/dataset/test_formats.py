@@ -738,7 +738,7 @@ def test_the_commands_take_formats_and_label_files(tmp_path: Path) -> None:
     assert _tree(tmp_path / "d") == _tree(tmp_path / "a")
     wrong = run("batch", "e", *common, "--format", "npz", "--labels", "coco")
     assert wrong.returncode == 2
-    assert "only the format folder can have extra label files, not npz" in wrong.stderr
+    assert "only the formats folder and flat can have extra label files, not npz" in wrong.stderr
     unknown = run("batch", "e", *common, "--labels", "voc")
     assert unknown.returncode == 2
     assert "expected one of paddle, doctr, coco, yolo" in unknown.stderr
