@@ -680,30 +680,39 @@ def test_files_of_labels_are_checked_and_mended_like_all_others(tmp_path: Path) 
     expected = _tree(tmp_path)
     assert list(verify_dataset(tmp_path)) == []
     assert outline(recipe, labels=LABEL_FILES)["files"] == len(expected) + len(CARD)
-    changes: list[tuple[str, Callable[[str], str] | None]] = [
-        ("train/gt.txt", lambda text: text.replace("\t", "\t1", 1)),
-        ("train/gt.txt", lambda text: text[:-5]),
-        ("test/labels.json", lambda text: text.replace('": "', '": "1', 1)),
-        ("test/labels.json", lambda text: text[:-2]),
-        ("test/labels.json", lambda text: text + "x"),
-        ("train/coco.json", lambda text: text.replace('"bbox": [', '"bbox": [1', 1)),
-        ("train/coco.json", lambda text: text.replace('"annotations"', '"boxes"', 1)),
-        ("train/coco.json", lambda text: text.replace('"width": ', '"width": 1', 1)),
-        ("train/labels/001/001004.txt", lambda text: "1" + text[1:]),
-        ("train/labels/000/000004.txt", None),
-        ("data.yaml", lambda text: text.replace("test", "train")),
-        ("test/coco.json", None),
+    # The files of a round are damaged together: each is one problem, whatever is wrong with the others.
+    rounds: list[dict[str, Callable[[str], str] | None]] = [
+        {
+            "train/gt.txt": lambda text: text.replace("\t", "\t1", 1),
+            "test/labels.json": lambda text: text.replace('": "', '": "1', 1),
+            "train/coco.json": lambda text: text.replace('"bbox": [', '"bbox": [1', 1),
+            "train/labels/001/001004.txt": lambda text: "1" + text[1:],
+            "data.yaml": lambda text: text.replace("test", "train"),
+        },
+        {
+            "train/gt.txt": lambda text: text[:-5],
+            "test/labels.json": lambda text: text[:-2],
+            "train/coco.json": lambda text: text.replace('"annotations"', '"boxes"', 1),
+            "train/labels/000/000004.txt": None,
+        },
+        {
+            "test/labels.json": lambda text: text + "x",
+            "train/coco.json": lambda text: text.replace('"width": ', '"width": 1', 1),
+            "test/coco.json": None,
+        },
     ]
-    for file, change in changes:
-        if change is None:
-            (tmp_path / file).unlink()
-        else:
-            text = (tmp_path / file).read_text()
-            (tmp_path / file).write_text(change(text))
-            assert (tmp_path / file).read_text() != text
+    for changes in rounds:
+        for file, change in changes.items():
+            if change is None:
+                (tmp_path / file).unlink()
+            else:
+                text = (tmp_path / file).read_text()
+                (tmp_path / file).write_text(change(text))
+                assert (tmp_path / file).read_text() != text
         problems = list(verify_dataset(tmp_path))
-        assert len(problems) == 1, (file, problems)
-        assert str(tmp_path / file) in problems[0]
+        assert len(problems) == len(changes), problems
+        for file in changes:
+            assert sum(str(tmp_path / file) in problem for problem in problems) == 1, (file, problems)
         write_dataset(recipe, tmp_path, workers=1)  # the files of labels that were there belong to it
         assert _tree(tmp_path) == expected
 
