@@ -45,7 +45,6 @@ class Renderer:
 
         Returns:
             The images, ``out`` or a new array; and the masks, as `compose` returns them.
-
         """
         canvas, mask = self.compose(plan, masks)
         if out is None:

@@ -184,3 +184,15 @@ def test_every_name_of_the_package_in_the_docs_exists() -> None:
             with suppress(ModuleNotFoundError):
                 importlib.import_module(f"{getattr(value, '__name__', '')}.{part}")
             value = getattr(value, part)
+
+
+def test_every_file_in_the_table_of_the_architecture_is_where_its_row_says() -> None:
+    text = (_ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = 0
+    for row in re.findall(r"^\| `.*", text, re.MULTILINE):
+        folder = next(iter(re.findall(r"`((?:\w+/)+)", row)), "")
+        for name in re.findall(r"`([\w/]+\.(?:py|js|css|html))`", row):
+            places = (_PACKAGE / name, _PACKAGE / folder / name, _ROOT / name)
+            assert any(place.is_file() for place in places), f"{name} in {row}"
+            named += 1
+    assert named > 50
