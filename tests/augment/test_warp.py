@@ -28,7 +28,9 @@ def _slow(tile: AnyArray, inverse: AnyArray, source: AnyArray, target: AnyArray)
 def test_it_is_the_map_that_floats_would_follow() -> None:
     chance = np.random.default_rng(7)
     glyphs = builtin()
-    tiles = glyphs.images[chance.choice(60_000, 40)]
+    rows = chance.choice(60_000, 40)
+    glyphs.prepare(rows)
+    tiles = glyphs.pictures(rows)
     inverse = (np.eye(2)[..., None] + chance.uniform(-0.4, 0.4, (2, 2, 40))) * ONE
     source, target = (chance.uniform(-3, 3, (2, 40)) * 2 * ONE for _ in range(2))
     found = np.empty((40, 28, 28), np.uint8)

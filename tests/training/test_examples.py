@@ -31,22 +31,22 @@ def _run(name: str, *options: str) -> str:
 
 
 def test_a_crnn_learns_to_read_strings_of_digits_it_has_never_seen(with_mnist: Path, tmp_path: Path) -> None:
-    """With a quarter of the images that it takes on its own to reach what docs/training.md says."""
+    """With an eighth of the images that it takes on its own to reach what docs/training.md says."""
     page = tmp_path / "page.html"
-    output = _run("crnn.py", "--images", "20000", "--page", str(page))
+    output = _run("crnn.py", "--images", "12000", "--page", str(page))
     accuracy = re.fullmatch(r"sequence accuracy ([0-9.]+), error rate [0-9.]+\n", output)
     assert accuracy is not None, output
-    assert float(accuracy[1]) >= 0.88
+    assert float(accuracy[1]) >= 0.5
     assert page.stat().st_size > 100_000
 
 
 def test_a_vae_learns_to_write_the_digits_that_it_is_asked_for(with_mnist: Path, tmp_path: Path) -> None:
     """With fewer images than it takes on its own; by chance a tenth would be right."""
     sheet = tmp_path / "sheet.png"
-    output = _run("vae.py", "--images", "18000", "--sheet", str(sheet))
+    output = _run("vae.py", "--images", "10000", "--sheet", str(sheet))
     shares = re.fullmatch(r"digits read as asked: ([0-9.]+) of generated, ([0-9.]+) of drawn ones\n", output)
     assert shares is not None, output
-    assert float(shares[1]) >= 0.6
-    assert float(shares[2]) >= 0.88
+    assert float(shares[1]) >= 0.4
+    assert float(shares[2]) >= 0.8
     with Image.open(sheet) as picture:
         assert picture.size == (6 * 84, 280)
