@@ -149,7 +149,7 @@ def _print_summary(
 ) -> None:
     if not quiet:
         images = counted(summary.written, "image")
-        done = f"{images} written ({summary.size_bytes / 1e6:,.1f} MB) in {seconds:.1f} s"
+        done = f"{images} written ({console.size_text(summary.size_bytes)}) in {seconds:.1f} s"
         kept = summary.images - summary.written
         if not only_finished:
             console.say("note", done + (f"; {kept:,} already written" if kept else ""))
@@ -184,6 +184,5 @@ def _print_outline(outline: dict[str, Any], as_json: bool) -> None:
     console.out(f"source   {printable(outline['source'])}")
     console.out(f"seed     {outline['seed']}")
     console.out(f"format   {outline['format']}")
-    console.out(
-        f"size     about {outline['size_bytes'] / 1e6:,.1f} MB in {counted(outline['files'], 'file')}"
-    )
+    size = console.size_text(outline["size_bytes"])
+    console.out(f"size     about {size} in {counted(outline['files'], 'file')}")

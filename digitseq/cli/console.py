@@ -174,9 +174,20 @@ class _Stage(NamedTuple):
     stopped: str = ""
 
 
+def size_text(size_bytes: int) -> str:
+    """
+    Return a file size as text.
+
+    >>> size_text(4_300), size_text(12_345_678)
+    ('4.3 kB', '12.3 MB')
+    """
+    return f"{size_bytes / 1e3:,.1f} kB" if size_bytes < 100_000 else f"{size_bytes / 1e6:,.1f} MB"
+
+
 _STAGES = {
     "fetch": _Stage("fetching MNIST", lambda total: f"{total / 1e6:.0f} MB"),
     "builtin": _Stage("generating the built-in digits", lambda total: f"{total:,} glyphs"),
+    "kernels": _Stage("compiling loops for augmentation", lambda _: "a few seconds"),
     "write": _Stage("writing", stopped=f"finished; {RESUME}"),
     "verify": _Stage("verifying", stopped="verified; nothing was changed"),
     "inspect": _Stage("inspecting", stopped="inspected; nothing was changed"),
