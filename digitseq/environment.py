@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
 from digitseq.errors import CacheError
+from digitseq.kernels import in_use
 from digitseq.version import __version__
 
 
@@ -17,14 +18,14 @@ def describe_environment() -> dict[str, Any]:
 
     Returns:
         Plain JSON types: the versions of digitseq, Python and the libraries; the platform; the installed
-        extras; the sources of glyphs; the cache folder, whether MNIST is
-        in it, and how many other sources; whether the network is
-        switched off. What cannot be determined is None.
+        extras; whether augmentation is compiled or uses numpy (``kernels``); the sources of glyphs; the cache
+        folder, whether MNIST is in it, and how many other sources; whether the network is switched off. What
+        cannot be determined is None.
 
     >>> describe_environment()["digitseq"] == __version__
     True
     """
-    from digitseq.glyphs.cache_folder import cache_dir
+    from digitseq.cache_folder import cache_dir
     from digitseq.glyphs.fetch import is_offline
     from digitseq.glyphs.glyph_cache import mnist_dir, open_glyphs
     from digitseq.glyphs.sources import SOURCES
@@ -47,6 +48,7 @@ def describe_environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "libraries": libraries,
         "extras": extras,
+        "kernels": in_use(),
         "sources": list(SOURCES),
         "cache": {"folder": folder, "mnist": mnist, "other_sources": others},
         "offline": is_offline(),

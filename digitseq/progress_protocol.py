@@ -12,7 +12,8 @@ class Progress(Protocol):
 
         Args:
             stage: "fetch" (MNIST; counts bytes), "builtin" (built-in digits rendered into the cache; counts
-                glyphs), or "write", "verify" or "inspect" (count images).
+                glyphs), "kernels" (loops compiled for augmentation), or "write", "verify" or "inspect" (count
+                images).
             done: bytes, glyphs or images processed so far.
             total: bytes, glyphs or images in all.
             size_bytes: bytes read or written so far.

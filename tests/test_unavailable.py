@@ -25,6 +25,7 @@ from digitseq import (
     DigitSeqWarning,
     FetchError,
     SourceError,
+    cache_folder,
     fetch_mnist,
     load_glyphs,
     make_recipe,
@@ -33,7 +34,6 @@ from digitseq import (
 )
 from digitseq.dataset import worker_pool as execution
 from digitseq.dataset.cpu_count import cores
-from digitseq.glyphs import cache_folder
 from digitseq.glyphs import glyph_cache as store
 from digitseq.glyphs.glyph_cache import damage, mnist_dir, open_glyphs, save_glyphs, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet

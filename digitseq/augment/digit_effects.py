@@ -7,11 +7,12 @@ The result is a set of tiles like any other, measured again: spacing and boxes r
 import numpy as np
 
 from digitseq import streams
-from digitseq.arrays import IntArray, UInt8Array
+from digitseq.arrays import AnyArray, IntArray, UInt8Array
 from digitseq.augment.effects import EFFECTS, ONE, effect_function, effects_of
 from digitseq.augment.sampler import Sampler
 from digitseq.augment.warp import GRID, warp
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
+from digitseq.kernels import kernel, worked
 from digitseq.random_purposes import Purpose
 
 _RADIAN = 1_000_000  # 1 radian is 57,295,780 / _RADIAN degrees
@@ -36,6 +37,7 @@ def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntAr
         One tile per digit (images · digits), image by image.
     """
     flat = rows.ravel()
+    worked(len(flat))
     stored = np.zeros((len(flat), SIDE + 1, SIDE), np.uint8)
     seen = stored[:, :SIDE]
     pictures = tiles.pictures(flat)
@@ -48,13 +50,16 @@ def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntAr
         for name in effects_of("digit")
         if draws.augment.uses(name)
     ]
-    for first in range(0, len(flat), _CHUNK):
-        part = slice(first, first + _CHUNK)
+    step = len(flat) if kernel("thicken") else _CHUNK
+    for first in range(0, len(flat), step):
+        part = slice(first, first + step)
         for change, strengths in wanted:
             change(seen[part], strengths[part])
-    erased = ~seen.any((1, 2))  # such as a dot that fell between two samples: keep the original
+    ink = measure_ink(seen)
+    erased = ink[1] == 0  # such as a dot that fell between two samples: keep the original
     seen[erased] = pictures[erased]
-    return Tiles(stored, measure_ink(seen))
+    ink[:, erased] = measure_ink(pictures[erased])
+    return Tiles(stored, ink)
 
 
 # --- Geometry -------------------------------------------------------------------------------------------
@@ -62,7 +67,7 @@ def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntAr
 
 def _maps(
     draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntArray
-) -> tuple[IntArray, IntArray, IntArray, IntArray | None]:
+) -> tuple[IntArray, IntArray, IntArray, AnyArray | None]:
     """Return the arguments of `warp`: one map for all geometric effects of each digit."""
     count = rows.shape[1]
     slope = draws.line("slope")[:, None]
@@ -118,13 +123,18 @@ def _room_to_move(middle: IntArray, reach: IntArray) -> IntArray:
     return room
 
 
-def _bend(draws: Sampler, strength: IntArray) -> IntArray:
-    """Sample elastic shifts of the control points: int (digits, 2, GRID, GRID), in 1/(2·ONE) px."""
+def _bend(draws: Sampler, strength: IntArray) -> AnyArray:
+    """Sample elastic shifts of the control points: int32 (digits, 2, GRID, GRID), in 1/(2·ONE) px."""
     own = draws.words(Purpose.BEND, strength.shape[1]).ravel()  # the start of each digit's own stream
-    grid = streams.bells(streams.words(own, streams.addresses(0, 2 * GRID * GRID)))
     # A spline with independent control points has 0.3025 of their variance (0.55 along each axis).
     amplitude = strength.ravel() * 2 * 100 // 55
-    return (grid * amplitude[:, None] // ONE).reshape(-1, 2, GRID, GRID)
+    offsets = streams.addresses(0, 2 * GRID * GRID)
+    if loop := kernel("bend"):
+        bent = np.empty((len(own), 2, GRID, GRID), np.int32)
+        loop(len(own), len(offsets), own, offsets, amplitude, bent)
+        return bent
+    grid = streams.bells(streams.words(own, offsets))
+    return (grid * amplitude[:, None] // ONE).astype(np.int32).reshape(-1, 2, GRID, GRID)
 
 
 def _baseline(draws: Sampler, middles_px: IntArray) -> IntArray:
@@ -176,6 +186,9 @@ def sine_cosine(degrees: IntArray) -> tuple[IntArray, IntArray]:
 def thicken(tiles: UInt8Array, strengths: IntArray) -> None:
     """Make strokes thicker or thinner, in place; strengths: int (n,), in 1/ONE px at the edge."""
     amount = strengths * _EDGE // ONE
+    if loop := kernel("thicken"):
+        loop(len(tiles), tiles, amount)
+        return
     for chosen, choose in ((amount > 0, np.maximum), (amount < 0, np.minimum)):
         if not chosen.any():
             continue
@@ -197,6 +210,9 @@ def thicken(tiles: UInt8Array, strengths: IntArray) -> None:
 
 def fade(tiles: UInt8Array, strengths: IntArray) -> None:
     """Make ink fainter, in place; strengths: int (n,), factors in 1/256. Inked pixels stay inked."""
+    if loop := kernel("fade"):
+        loop(len(tiles), tiles, strengths)
+        return
     faint = (tiles * strengths.astype(np.uint16)[:, None, None] + 128) >> 8
     tiles[:] = np.maximum(faint, tiles > 0)
 
@@ -204,6 +220,9 @@ def fade(tiles: UInt8Array, strengths: IntArray) -> None:
 def blur(tiles: UInt8Array, strengths: IntArray) -> None:
     """Apply a 3-pixel blur twice along each axis, in place; strengths: int (n,), sigma in 1/ONE px."""
     weight = strengths * strengths // ONE * 64 // ONE  # weight of a neighbouring pixel, in 1/256
+    if loop := kernel("blur"):
+        loop(len(tiles), tiles, weight)
+        return
     side = weight.astype(np.uint16)[:, None, None]
     middle = 256 - 2 * side
     wide = np.zeros((len(tiles), SIDE + 2, SIDE + 2), np.uint16)

@@ -8,9 +8,10 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array
-from digitseq.augment.effects import EFFECTS, Augment, effect_function, effects_of
+from digitseq.augment.effects import BACKGROUNDS, EFFECTS, Augment, effect_function, effects_of
 from digitseq.augment.sampler import Sampler
 from digitseq.glyphs.tiles import SIDE
+from digitseq.kernels import kernel
 from digitseq.random_purposes import Purpose
 from digitseq.streams import GAMMA
 
@@ -34,8 +35,9 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
         widths_px: int (images,).
     """
     wanted = [effect_function(EFFECTS[name].function) for name in effects_of("line") if augment.uses(name)]
-    for first in range(0, len(images), _CHUNK):
-        part = slice(first, first + _CHUNK)
+    step = len(images) if kernel("put_behind") else _CHUNK
+    for first in range(0, len(images), step):
+        part = slice(first, first + step)
         draws, width, seen = Sampler(augment, starts[part]), widths_px[part], images[part]
         for change in wanted:
             change(seen, draws, width)
@@ -55,15 +57,20 @@ def negative(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
 def background(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
     """Put a background of a random kind behind the ink."""
     n, _, widest = images.shape
-    level: AnyArray = draws.line("background").astype(np.int32)
-    words = draws.words(Purpose.BACKGROUND, 6)[:, 1:]
+    level: AnyArray = draws.line("background")
+    words = draws.words(Purpose.BACKGROUND, 6)
     kinds = draws.augment.backgrounds
-    kind = streams.below(words[:, 0], np.array(len(kinds), np.uint64))
+    kind = streams.below(words[:, 1], np.array(len(kinds), np.uint64))
+    if loop := kernel("put_behind"):
+        numbers = np.array([BACKGROUNDS.index(name) for name in kinds], np.int64)
+        loop(n, numbers[kind], level, words.shape[1], words, widths_px, images)
+        return
+    level = level.astype(np.int32)
     behind = np.empty((n, SIDE, widest), np.uint16)
     for number, name in enumerate(kinds):
         chosen = np.flatnonzero(kind == number).astype(np.int64)
         if len(chosen):
-            behind[chosen] = _KINDS[name](level[chosen], words[chosen, 1:], widths_px[chosen], widest)
+            behind[chosen] = _KINDS[name](level[chosen], words[chosen, 2:], widths_px[chosen], widest)
     images[:] = behind + images * (255 - behind) // 255
 
 
@@ -127,6 +134,9 @@ def occlude(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
     words = draws.words(Purpose.OCCLUDE, 1 + int(draws.augment.range("occlude")[1]))
     count = draws.line("occlude")
     count = np.minimum(count, np.maximum(widths_px // SIDE, 1))
+    if loop := kernel("cover"):
+        loop(len(images), words.shape[1], words, count, widths_px, images)
+        return
     room = widths_px // np.maximum(count, 1)
     for number in range(int(count.max(initial=0))):
         word = words[:, 1 + number]
@@ -159,10 +169,14 @@ def noise(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
     """Add noise with a triangular distribution."""
     sigma = draws.line("noise")
     widest = images.shape[2]
-    drawn = _bytes(draws.words(Purpose.NOISE, 2)[:, 1], 2 * widest, SIDE)
+    starts = draws.words(Purpose.NOISE, 2)[:, 1]
+    factor = sigma * 1024 // round(_TRIANGLE * 64)  # in 1/1024
+    if loop := kernel("add_noise"):
+        loop(len(images), starts.copy(), factor, widths_px, images)
+        return
+    drawn = _bytes(starts, 2 * widest, SIDE)
     both = drawn[:, :, ::2].astype(np.int32) + drawn[:, :, 1::2] - 255  # a triangular distribution around 0
-    factor = (sigma * 1024 // round(_TRIANGLE * 64)).astype(np.int32)  # in 1/1024
-    images[:] = (images + (both * factor[:, None, None] + 512 >> 10)).clip(0, 255)
+    images[:] = (images + (both * factor.astype(np.int32)[:, None, None] + 512 >> 10)).clip(0, 255)
 
 
 def specks(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
@@ -170,6 +184,9 @@ def specks(images: UInt8Array, draws: Sampler, widths_px: IntArray) -> None:
     share = draws.line("specks")
     count = share * SIDE * widths_px >> 16
     start = draws.words(Purpose.SPECKS, 2)[:, 1]
+    if loop := kernel("add_specks"):
+        loop(len(images), start.copy(), count, widths_px, images)
+        return
     offsets = np.arange(1, int(count.max(initial=0)) + 1, dtype=np.uint64) * np.uint64(GAMMA)
     words = streams.words(start, offsets)
     inside = np.arange(words.shape[1], dtype=np.int64) < count[:, None]

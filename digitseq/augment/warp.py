@@ -7,9 +7,10 @@ once. The identity map leaves every byte unchanged.
 
 import numpy as np
 
-from digitseq.arrays import IntArray, UInt8Array
+from digitseq.arrays import AnyArray, IntArray, UInt8Array
 from digitseq.augment.effects import ONE
 from digitseq.glyphs.tiles import SIDE
+from digitseq.kernels import kernel
 
 GRID = 6
 """Number of control points of an elastic distortion along each axis, `_SPACING` px apart."""
@@ -27,7 +28,7 @@ def warp(
     inverse: IntArray,
     source: IntArray,
     target: IntArray,
-    bend: IntArray | None,
+    bend: AnyArray | None,
     out: UInt8Array,
 ) -> None:
     """
@@ -38,9 +39,12 @@ def warp(
         inverse: int (2, 2, n), in 1/ONE: matrix from offsets in the result to offsets in the tile.
         source: int (2, n), x and y of a point in the tile, in 1/_UNIT px from its middle.
         target: int (2, n), x and y of the same point in the result, in the same unit.
-        bend: int (n, 2, GRID, GRID), elastic shifts in 1/_UNIT px, or None.
+        bend: int32 (n, 2, GRID, GRID), elastic shifts in 1/_UNIT px, or None.
         out: uint8 (n, 28, 28), receives the result.
     """
+    if loop := kernel("warp"):
+        loop(len(tiles), tiles, inverse, source, target, bend, out)
+        return
     half_px = (2 * np.arange(SIDE, dtype=np.int32) - (SIDE - 1)).astype(np.int32)
     offset = half_px * ONE  # from the tile's middle to each pixel's middle
     for first in range(0, len(tiles), _CHUNK):
@@ -60,10 +64,9 @@ def warp(
         out[part] = _sample(tiles[part], *places)
 
 
-def _smooth(grid: IntArray) -> IntArray:
+def _smooth(grid: AnyArray) -> IntArray:
     """Evaluate quadratic B-splines with control points (n, GRID, GRID) at each pixel: int (n, 28, 28)."""
     cells, weights = _SPLINE
-    grid = grid.astype(np.int32)
     rows = grid[:, cells] * weights[0][:, None]
     for k in (1, 2):
         rows += grid[:, cells + k] * weights[k][:, None]

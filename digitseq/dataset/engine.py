@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from threading import Thread
 from typing import Any
 
 from digitseq.dataset.formats import open_format
@@ -20,6 +21,7 @@ from digitseq.errors import CacheError, DigitSeqWarning
 from digitseq.glyphs.glyph_cache import damage, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import GlyphsAnywhere, recomputed
+from digitseq.kernels import needs_compiling, prepare
 from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
@@ -148,6 +150,8 @@ class Engine:
     def results(self, job: Job, shards: Shards) -> Generator[Written, None, None]:
         """Write shards; yield their results in order."""
         workers, few = self.workers, len(shards) <= _FEW
+        if job.recipe.settings is not None and not few and self.executor is None:
+            self._compile()
         if self.executor is not None:
             shards = shards.changed(storage=job.storage.everywhere())
         elif few or job.storage.one_process:
@@ -165,6 +169,14 @@ class Engine:
                 if workers > 1 or self.executor is not None:  # a single process needs no cache
                     workers = _without_cache(glyphs, workers, error)
         return run(self.write, shards, workers, self.executor, self.watch)
+
+    def _compile(self) -> None:
+        """Compile the loops for augmentation while the first shards are written without them."""
+        if not needs_compiling():
+            return
+        if self.progress is not None:
+            self.progress("kernels", 0, 1, 0)
+        Thread(target=prepare).start()
 
 
 def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:

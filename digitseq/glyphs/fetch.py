@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from digitseq.arrays import read_only
+from digitseq.cache_folder import cache_dir, cache_errors, locked
 from digitseq.errors import (
     ArgumentError,
     CacheError,
@@ -28,7 +29,6 @@ from digitseq.errors import (
     printable,
 )
 from digitseq.glyphs import mnist
-from digitseq.glyphs.cache_folder import cache_dir, cache_errors, locked
 from digitseq.glyphs.download import (
     ASKED_FOR,
     IN_PASSING,

@@ -20,8 +20,8 @@ from typing import IO, Any, cast
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
+from digitseq.cache_folder import CACHE_VARIABLE, cache_dir, cache_errors, locked, tree_of
 from digitseq.errors import CacheError
-from digitseq.glyphs.cache_folder import CACHE_VARIABLE, cache_dir, cache_errors, locked, tree_of
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.tiles import SIDE
 from digitseq.interrupts import check

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from digitseq.cache_folder import CACHE_VARIABLE
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
-from digitseq.glyphs.cache_folder import CACHE_VARIABLE
 from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.interrupts import noted

@@ -3,6 +3,7 @@
 import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array, read_only
+from digitseq.kernels import kernel
 
 SIDE = 28
 """Height and width of a tile, px."""
@@ -88,6 +89,10 @@ class Tiles:
         >>> first[0, 5:7].tolist(), last[0, 5:7].tolist()
         ([0, 3], [1, 3])
         """
+        if loop := kernel("measure_profiles"):
+            first, last = np.empty((2, *rows.shape, SIDE), np.int64)
+            loop(rows.size, self._stored, np.ascontiguousarray(rows), self._ink[0], NO_INK, first, last)
+            return first, last
         pictures = self.pictures(rows)
         # Columns come first, so that each step works on all rows of pixels of all digits.
         inked = (pictures.reshape(-1, SIDE).T > 0).astype(np.uint8)  # (columns, digits · 28)
@@ -106,14 +111,18 @@ def measure_ink(glyphs: UInt8Array) -> IntArray:
     Measure the position and size of the ink of each glyph.
 
     Args:
-        glyphs: uint8 (n, height, width), none blank.
+        glyphs: uint8 (n, height, width).
 
     Returns:
-        int (4, n): first inked column, ink width, first inked row, ink height.
+        int (4, n): first inked column, ink width, first inked row, ink height; 0 for a blank glyph.
     """
     measured = np.empty((4, len(glyphs)), np.int64)
+    if glyphs.shape[1:] == (SIDE, SIDE) and (loop := kernel("measure")):
+        loop(len(glyphs), glyphs, measured)
+        return measured
     for row, axis in ((0, 1), (2, 2)):
         inked: BoolArray = np.bitwise_or.reduce(glyphs, axis=axis) > 0  # (n, columns) or (n, rows)
         measured[row] = inked.argmax(1).astype(np.int64)
-        measured[row + 1] = inked.shape[1] - inked[:, ::-1].argmax(1).astype(np.int64) - measured[row]
+        last = inked.shape[1] - inked[:, ::-1].argmax(1).astype(np.int64)
+        measured[row + 1] = (last - measured[row]) * inked.any(1)
     return measured

@@ -1,27 +1,45 @@
 """
-How fast is augmentation? One core, four digits, beside the same operations done image by image with OpenCV.
+How fast is augmentation? One core, four digits, beside the same operations done image by image by others.
 
-    python tests/benchmarks/augment.py
+    python tests/benchmarks/augment.py [WORK_FOLDER]
 
-Needs opencv-python-headless. Both draw from the built-in digits, ours in batches of 250. What OpenCV does is
-the bare work of a preset on digits that are there: no spacing, no boxes, no seeds that last.
+Needs a C compiler, opencv-python-headless and albumentations (2.0.8 is the last one under the MIT licence).
+All draw from the built-in digits, ours in batches of 250, with numpy and with compiled loops. What the others
+do is the bare work of a preset on digits that are there: no spacing, no boxes, no seeds that last.
+
+Then the memory that compiled loops add to a process and, with WORK_FOLDER, a dataset of 100,000 `heavy`
+images with two workers, as a whole process, with an empty cache of compiled loops.
 """
 
+import os
+import shutil
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import albumentations as A  # noqa: N812 - the usual name
 import cv2
 import numpy as np
 
-from digitseq import builtin, make_recipe
+from digitseq import builtin, kernels, make_recipe
 from digitseq.augment.effects import PRESETS, SPACING, Augment
+from digitseq.cache_folder import cache_dir
 from digitseq.plan import make_plan
 from digitseq.render import Renderer
 
 _IMAGES, _BATCH, _ROUNDS, _WIDTH = 2_000, 250, 7, 200
 _KERNEL = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+_MEMORY = """
+import resource
+from digitseq import draw, kernels, make_recipe
+recipe = make_recipe(length=4, count=3_000, seed=1, source="builtin", augment="heavy")
+for _ in draw(recipe): pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, bool(kernels._state.loops))
+"""
 
 
 def ours(name: str) -> Callable[[], None]:
@@ -116,21 +134,141 @@ def _line(image: Any, augment: Augment, chance: np.random.Generator) -> None:
         image[mask < drawn("specks")] = 255
 
 
-def main() -> None:
-    """Measure each preset, in turns."""
-    cv2.setNumThreads(1)
+def albumentations(name: str) -> Callable[[], None]:
+    """The operations of a preset as two pipelines of albumentations: of a digit and of an image."""
+    augment = PRESETS[name]
+    glyphs = builtin().choose("train")
+    tiles = [glyphs.images[glyphs.rows(digit)[:500]] for digit in (3, 5, 0, 2)]
+    of_digit: list[Any] = []
+    if augment.uses("rotate", "slant", "scale", "shift"):
+        shear, shift = augment.range("slant"), augment.range("shift")
+        affine = A.Affine(
+            rotate=augment.range("rotate"),
+            shear={"x": shear, "y": (0, 0)},
+            scale=augment.range("scale"),
+            translate_px={"x": (0, 0), "y": tuple(map(int, shift))},
+            p=1,
+        )
+        of_digit.append(affine)
+    if augment.uses("elastic"):
+        of_digit.append(A.ElasticTransform(alpha=14, sigma=4, p=1))
+    if augment.uses("thickness"):
+        either = [A.Morphological(scale=(2, 3), operation=kind) for kind in ("dilation", "erosion")]
+        of_digit.append(A.OneOf(either, p=1))
+    if augment.uses("blur"):
+        of_digit.append(A.GaussianBlur(sigma_limit=(0.05, max(augment.range("blur"))), p=1))
+    of_line: list[Any] = []
+    if augment.uses("contrast"):
+        of_line.append(A.RandomBrightnessContrast(0, (augment.range("contrast")[0] - 1, 0), p=1))
+    if augment.uses("background"):
+        of_line.append(A.RandomBrightnessContrast((0, augment.range("background")[1] / 255), 0, p=1))
+    if augment.uses("occlude"):
+        holes = {"hole_height_range": (2, 5), "hole_width_range": (2, 4)}
+        of_line.append(A.CoarseDropout(num_holes_range=(1, 1), **holes, p=1))
+    if augment.uses("noise"):
+        of_line.append(A.GaussNoise(std_range=(0, augment.range("noise")[1] / 255), p=1))
+    if augment.uses("specks"):
+        of_line.append(A.PixelDropout(augment.range("specks")[1], p=1))
+    digit_pipeline, line_pipeline = A.Compose(of_digit, seed=1), A.Compose(of_line, seed=1)
+
+    def draw() -> None:
+        for number in range(_IMAGES):
+            image = np.zeros((28, _WIDTH), np.uint8)
+            x = 20
+            for tile in tiles:
+                digit = digit_pipeline(image=tile[number % 500])["image"]
+                np.maximum(image[:, x : x + 28], digit, out=image[:, x : x + 28])
+                x += 28
+            line_pipeline(image=image)
+
+    return draw
+
+
+def with_numpy(draw: Callable[[], None]) -> Callable[[], None]:
+    """The same without compiled loops."""
+
+    def run() -> None:
+        with kernels.only_numpy():
+            draw()
+
+    return run
+
+
+def rates() -> None:
+    """Print images per second of each preset, measured in turns."""
+    columns = ("compiled", "numpy", "OpenCV", "albumentations")
     print(f"images/s on one core, four digits, {_WIDTH} px wide; medians of {_ROUNDS} rounds in turns")
+    print(f"  {'':10}" + "".join(f"{column:>16}" for column in columns))
     for name in PRESETS:
-        both = {"digitseq": ours(name), "OpenCV": theirs(name)}
-        taken: dict[str, list[float]] = {key: [] for key in both}
-        for _ in range(_ROUNDS):
-            for key, action in both.items():
+        own = ours(name)
+        actions = dict(zip(columns, (own, with_numpy(own), theirs(name), albumentations(name)), strict=True))
+        taken: dict[str, list[float]] = {column: [] for column in columns}
+        for number in range(_ROUNDS):
+            for column, action in actions.items():
+                if number >= 3 and column in columns[2:]:
+                    continue  # they take long
                 start = time.perf_counter()
                 action()
-                taken[key].append(time.perf_counter() - start)
-        rates = {key: _IMAGES / statistics.median(seconds) for key, seconds in taken.items()}
-        ratio = rates["digitseq"] / rates["OpenCV"]
-        print(f"  {name:10}{rates['digitseq']:>10,.0f}   OpenCV {rates['OpenCV']:>8,.0f}   {ratio:.1f} ×")
+                taken[column].append(time.perf_counter() - start)
+        found = [_IMAGES / statistics.median(taken[column]) for column in columns]
+        print(f"  {name:10}" + "".join(f"{rate:>16,.0f}" for rate in found))
+
+
+def memory() -> None:
+    """Print the memory of a process that augments, with and without compiled loops."""
+    for setting in ("0", "1"):
+        surroundings = os.environ | {kernels.VARIABLE: setting}
+        done = subprocess.run(
+            [sys.executable, "-c", _MEMORY], env=surroundings, capture_output=True, text=True, check=True
+        )
+        print(
+            f"  {kernels.VARIABLE}={setting}: peak memory in MiB and whether compiled: {done.stdout.strip()}"
+        )
+
+
+def batch(work: Path) -> None:
+    """Print how long 100,000 images take, as a whole process, in turns; compiling is included."""
+    taken: dict[str, list[float]] = {"0": [], "": []}
+    command = [sys.executable, "-m", "digitseq", "batch", str(work / "out"), "--length", "4", "-n", "100000"]
+    command += [
+        "--augment",
+        "heavy",
+        "--width",
+        "200",
+        "--seed",
+        "1",
+        "--source",
+        "builtin",
+        "--workers",
+        "2",
+        "-q",
+    ]
+    for _ in range(3):
+        for setting, seconds in taken.items():
+            shutil.rmtree(work / "out", ignore_errors=True)
+            shutil.rmtree(cache_dir() / "kernels", ignore_errors=True)
+            surroundings = os.environ | {kernels.VARIABLE: setting}
+            start = time.perf_counter()
+            subprocess.run(command, env=surroundings, check=True, stdout=subprocess.DEVNULL)
+            seconds.append(time.perf_counter() - start)
+    shutil.rmtree(work / "out")
+    slow, fast = (statistics.median(seconds) for seconds in taken.values())
+    print(
+        f"  100,000 heavy images, two workers: numpy {slow:.1f} s, compiled {fast:.1f} s, {slow / fast:.2f} ×"
+    )
+    print(f"  {taken}")
+
+
+def main() -> None:
+    """Measure."""
+    cv2.setNumThreads(1)
+    kernels.prepare()
+    if not kernels.kernel("warp"):
+        raise SystemExit(kernels.in_use())
+    rates()
+    memory()
+    if len(sys.argv) > 1:
+        batch(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

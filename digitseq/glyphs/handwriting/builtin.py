@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from digitseq.arrays import IntArray
+from digitseq.cache_folder import CACHE_VARIABLE
 from digitseq.errors import ArgumentError, CacheError
-from digitseq.glyphs.cache_folder import CACHE_VARIABLE
 from digitseq.glyphs.glyph_cache import glyphs_folder, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import allographs, strokes

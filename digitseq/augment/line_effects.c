@@ -1,0 +1,176 @@
+#include "../kernels.h"
+
+#define STRIDE (GAMMA << 20) /* from the words of one row of pixels to those of the next */
+#define GRAIN 4
+#define BLOCK 5
+#define LOCAL 256 /* px done at a time */
+
+/* Random bytes for some pixels of a row, from word `first` on; each word holds eight, the lowest first. */
+INLINE void random_bytes(uint64_t start, int64_t row, int64_t first, int64_t words, uint8_t *bytes)
+{
+    uint64_t base = start + STRIDE * (uint64_t)row + GAMMA * (uint64_t)(first + 1);
+    for (int64_t k = 0; k < words; k++) {
+        uint64_t word = mix(base + GAMMA * (uint64_t)k);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+#endif
+        memcpy(bytes + 8 * k, &word, 8);
+    }
+}
+
+/* Ink over what is behind it. */
+INLINE uint8_t over(uint8_t ink, uint16_t behind)
+{
+    return (uint8_t)(behind + (uint16_t)(ink * (255 - behind)) / 255);
+}
+
+/* A brightness of 0 to 255, scaled by a level. */
+INLINE uint16_t shade(int32_t light, uint16_t level)
+{
+    return (uint16_t)((uint16_t)light * level) / 255;
+}
+
+INLINE void plain(uint8_t *image, int64_t pitch, int64_t width, uint16_t level)
+{
+    for (int64_t y = 0; y < SIDE; y++)
+        for (int64_t x = 0; x < width; x++)
+            image[y * pitch + x] = over(image[y * pitch + x], level);
+}
+
+INLINE void gradient(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, const uint64_t *words)
+{
+    int32_t left = byte(words[0], 0), right = byte(words[0], 8);
+    int32_t top = byte(words[0], 16), bottom = byte(words[0], 24);
+    for (int64_t first = 0; first < width; first += LOCAL) {
+        int64_t count = width - first < LOCAL ? width - first : LOCAL;
+        int32_t across[LOCAL];
+        for (int64_t x = 0; x < count; x++)
+            across[x] = left * 256 + (right - left) * (int32_t)((uint32_t)(first + x) * 256 / (uint32_t)width);
+        for (int64_t y = 0; y < SIDE; y++) {
+            uint8_t *row = image + y * pitch + first;
+            int32_t down = top * 256 + (bottom - top) * (int32_t)(y * 256 / SIDE);
+            for (int64_t x = 0; x < count; x++)
+                row[x] = over(row[x], shade((across[x] + down) >> 9, level));
+        }
+    }
+}
+
+INLINE void paper(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, const uint64_t *words)
+{
+    for (int64_t first = 0; first < width; first += LOCAL) {
+        int64_t count = width - first < LOCAL ? width - first : LOCAL;
+        uint8_t coarse[LOCAL / GRAIN + 8], fine[LOCAL];
+        int16_t above[LOCAL], below[LOCAL];
+        for (int64_t y = 0; y < SIDE; y++) {
+            uint8_t *row = image + y * pitch + first;
+            if (y % GRAIN == 0) { /* the coarse grain above and below these rows, spread along x */
+                memcpy(above, below, sizeof above);
+                for (int64_t edge = y ? y / GRAIN + 1 : 0; edge <= y / GRAIN + 1; edge++) {
+                    if (edge == 1 && !y)
+                        memcpy(above, below, sizeof above);
+                    random_bytes(words[1], edge, first / GRAIN / 8, LOCAL / GRAIN / 8 + 1, coarse);
+                    for (int j = 0; j < LOCAL / GRAIN; j++)
+                        for (int k = 0; k < GRAIN; k++)
+                            below[GRAIN * j + k] = (int16_t)(coarse[j] * (GRAIN - k) + coarse[j + 1] * k);
+                }
+            }
+            int16_t down = (int16_t)(y % GRAIN);
+            random_bytes(words[2], y, first / 8, (count + 7) / 8, fine);
+            for (int64_t x = 0; x < count; x++) {
+                int16_t grain = (int16_t)(above[x] * (GRAIN - down) + below[x] * down);
+                row[x] = over(row[x], shade(128 + (grain >> 5) - (fine[x] >> 2), level));
+            }
+        }
+    }
+}
+
+INLINE void lines(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, const uint64_t *words)
+{
+    int32_t apart = 9 + byte(words[0], 0) % 12, first = byte(words[0], 8) % apart;
+    int32_t upright = 18 + byte(words[0], 16) % 16;
+    for (int64_t y = 0; y < SIDE; y++) {
+        uint8_t *row = image + y * pitch;
+        if (byte(words[0], 24) % 3 == 0 && y % apart != first) /* vertical lines, where none is drawn already */
+            for (int64_t x = 0; x < width; x++)
+                row[x] = over(row[x], x % upright ? level / 5 : level);
+        else
+            for (int64_t x = 0; x < width; x++)
+                row[x] = over(row[x], y % apart == first ? level : level / 5);
+    }
+}
+
+/* kinds: 0 plain, 1 gradient, 2 paper, 3 lines, in the order of BACKGROUNDS. */
+KERNEL put_behind(int64_t n, const int64_t *kinds, const int64_t *levels, int64_t pitch, const uint64_t *words,
+                  const int64_t *widths, uint8_t *images, int64_t images_step, int64_t images_pitch)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint8_t *image = images + i * images_step;
+        const uint64_t *own = words + i * pitch + 2;
+        uint16_t level = (uint16_t)levels[i];
+        if (kinds[i] == 0)
+            plain(image, images_pitch, widths[i], level);
+        else if (kinds[i] == 1)
+            gradient(image, images_pitch, widths[i], level, own);
+        else if (kinds[i] == 2)
+            paper(image, images_pitch, widths[i], level, own);
+        else
+            lines(image, images_pitch, widths[i], level, own);
+    }
+}
+
+KERNEL cover(int64_t n, int64_t pitch, const uint64_t *words, const int64_t *counts, const int64_t *widths,
+             uint8_t *images, int64_t images_step, int64_t images_pitch)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t count = counts[i], width = widths[i], room = width / (count > 0 ? count : 1);
+        uint8_t *image = images + i * images_step;
+        for (int64_t number = 0; number < count; number++) {
+            uint64_t word = words[i * pitch + 1 + number];
+            int64_t middle_x = room * number + byte(word, 0) * room / 256, middle_y = 4 + byte(word, 8) * 20 / 256;
+            uint8_t light = word >> 16 & 1 ? 255 : 0;
+            if (word >> 24 & 1) { /* a stroke */
+                int64_t fall = byte(word, 48) - 128;
+                for (int64_t x = room * number; x < room * (number + 1); x++) {
+                    int64_t y = ((x - middle_x) * fall >> 9) + middle_y;
+                    if (y >= 0 && y < SIDE)
+                        image[y * images_pitch + x] = light;
+                }
+                continue;
+            }
+            int64_t left = middle_x - BLOCK / 2, top = middle_y - BLOCK / 2;
+            for (int64_t y = top; y < top + 2 + byte(word, 40) % 4; y++)
+                for (int64_t x = left; x < left + 2 + byte(word, 32) % 3; x++)
+                    if (x >= 0 && x < width && y >= 0 && y < SIDE)
+                        image[y * images_pitch + x] = light;
+        }
+    }
+}
+
+KERNEL add_noise(int64_t n, const uint64_t *starts, const int64_t *factors, const int64_t *widths, uint8_t *images,
+                 int64_t images_step, int64_t images_pitch)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int32_t factor = (int32_t)factors[i];
+        for (int64_t y = 0; y < SIDE; y++)
+            for (int64_t first = 0; first < widths[i]; first += LOCAL) {
+                int64_t count = widths[i] - first < LOCAL ? widths[i] - first : LOCAL;
+                uint8_t bytes[2 * LOCAL], *row = images + i * images_step + y * images_pitch + first;
+                random_bytes(starts[i], y, first / 4, (2 * count + 7) / 8, bytes);
+                for (int64_t x = 0; x < count; x++) {
+                    int32_t both = bytes[2 * x] + bytes[2 * x + 1] - 255;
+                    row[x] = (uint8_t)clip(row[x] + ((both * factor + 512) >> 10), 0, 255);
+                }
+            }
+    }
+}
+
+KERNEL add_specks(int64_t n, const uint64_t *starts, const int64_t *counts, const int64_t *widths, uint8_t *images,
+                  int64_t images_step, int64_t images_pitch)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 1; k <= counts[i]; k++) {
+            uint64_t word = mix(starts[i] + GAMMA * (uint64_t)k);
+            uint32_t width = (uint32_t)widths[i], place = (uint32_t)((word >> 32) * (SIDE * width) >> 32);
+            images[i * images_step + place / width * images_pitch + place % width] = word & 1 ? 255 : 0;
+        }
+}

@@ -1,0 +1,304 @@
+"""
+Compiled loops give the bytes of the numpy code beside them.
+
+Where there is no C compiler, these tests are skipped, unless DIGITSEQ_TEST_KERNELS is set.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digitseq import draw, environment, kernels, make_recipe, streams
+from digitseq.arrays import UInt8Array
+from digitseq.augment import digit_effects, line_effects
+from digitseq.augment.effects import BACKGROUNDS, EFFECTS, ONE, PRESETS, SPACING, Augment
+from digitseq.augment.sampler import Sampler
+from digitseq.augment.warp import GRID, warp
+from digitseq.errors import DigitSeqWarning
+from digitseq.glyphs.tiles import Tiles, measure_ink
+from tests.test_golden import BUILTIN, digest
+
+_RUNS_NOTHING = hasattr(os, "statvfs") and bool(os.statvfs(gettempdir()).f_flag & os.ST_NOEXEC)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, kernels.Loop]:
+    """Return the compiled loops."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITSEQ_CACHE_DIR", str(tmp_path_factory.mktemp("library")))
+        patch.delenv(kernels.VARIABLE, raising=False)
+        patch.setattr(kernels, "_state", kernels._State())
+        kernels.prepare()
+        loops, reason = kernels._state.loops, kernels._state.reason
+    if not loops:
+        if "DIGITSEQ_TEST_KERNELS" in os.environ:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return loops
+
+
+@pytest.fixture(autouse=True)
+def undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test starts in a process that has not augmented anything."""
+    monkeypatch.setattr(kernels, "_state", kernels._State())
+
+
+def both(library: dict[str, kernels.Loop], action: Callable[[], Any]) -> tuple[Any, Any]:
+    """Return what numpy and the compiled loops give."""
+    kernels._state.loops = library
+    with kernels.only_numpy():
+        expected = action()
+    return expected, action()
+
+
+def _tiles(count: int, seed: int = 1) -> UInt8Array:
+    chance = np.random.default_rng(seed)
+    tiles = chance.integers(0, 256, (count, 28, 28)).astype(np.uint8)
+    tiles[chance.random(tiles.shape) < 0.6] = 0
+    tiles[0] = 0  # a blank one
+    tiles[1] = 255
+    return tiles
+
+
+# --- The same bytes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bent", [False, True])
+@pytest.mark.parametrize("reach", [0, 1, 40])
+def test_warps_are_the_same_also_when_a_map_leaves_the_tile(library: Any, bent: bool, reach: int) -> None:
+    chance, n = np.random.default_rng(reach), 200
+    tiles = _tiles(n)
+    inverse = chance.integers(-3 * ONE, 3 * ONE, (2, 2, n))
+    if not reach:
+        inverse[:] = (np.eye(2) * ONE).astype(np.int64)[:, :, None]  # the identity
+    source, target = chance.integers(-reach * ONE, reach * ONE + 1, (2, 2, n))
+    bend = chance.integers(-12 * ONE, 12 * ONE, (n, 2, GRID, GRID)).astype(np.int32) if bent else None
+
+    def warped() -> UInt8Array:
+        out = np.zeros((n, 29, 28), np.uint8)
+        warp(tiles, inverse, source, target, bend, out[:, :28])
+        return out
+
+    expected, found = both(library, warped)
+    assert (found == expected).all()
+    if not reach and not bent:
+        assert (expected[:, :28] == tiles).all()
+
+
+@given(st.sampled_from(["thicken", "fade", "blur"]), st.integers(0, 1 << 32), st.data())
+def test_digits_are_changed_alike_everywhere_in_a_range(
+    library: Any, name: str, seed: int, data: st.DataObject
+) -> None:
+    effect = EFFECTS[{"thicken": "thickness", "fade": "contrast", "blur": "blur"}[name]]
+    low, high = round(effect.low * effect.unit), round(effect.high * effect.unit)
+    strengths = [high, low, low, high, *data.draw(st.lists(st.integers(low, high), min_size=2, max_size=5))]
+
+    def changed() -> UInt8Array:
+        tiles = _tiles(len(strengths), seed)
+        getattr(digit_effects, name)(tiles, np.array(strengths, np.int64))
+        return tiles
+
+    expected, found = both(library, changed)
+    assert (found == expected).all()
+    assert (expected != _tiles(len(strengths), seed)).any()
+
+
+@pytest.mark.parametrize("kind", BACKGROUNDS)
+@pytest.mark.parametrize("widths", [[1, 5, 33], [64] * 3, [700, 257, 512]], ids=str)
+@pytest.mark.parametrize("extreme", [False, True])
+def test_lines_are_changed_alike_at_any_width(
+    library: Any, kind: str, widths: list[int], extreme: bool
+) -> None:
+    ends: dict[str, Any] = {
+        name: (EFFECTS[name].high if extreme else 0, EFFECTS[name].high)
+        for name in ("background", "noise", "occlude", "specks")
+    }
+    augment = Augment(backgrounds=(kind,), **ends)
+    starts = streams.image_starts(streams.seed_start(3), np.arange(len(widths), dtype=np.int64))
+
+    def changed() -> UInt8Array:
+        wider = (
+            np.random.default_rng(1).integers(0, 256, (len(widths), 28, max(widths) + 28)).astype(np.uint8)
+        )
+        line_effects.rough_lines(wider[:, :, :-28], augment, starts, np.array(widths, np.int64))
+        return wider
+
+    expected, found = both(library, changed)
+    assert (found == expected).all()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_random_words_and_measurements_are_the_same(library: Any, read_only: bool) -> None:
+    stored = np.zeros((20, 29, 28), np.uint8)
+    stored[:, :28] = _tiles(20)
+    stored[2, :28] = 0
+    stored[2, 5, 7] = 1  # hardly any ink; the first has none
+    starts = streams.image_starts(streams.seed_start(1), np.arange(3, dtype=np.int64))
+    for array in (stored, starts):
+        array.setflags(write=not read_only)  # as mapped files are
+
+    def measured() -> list[Any]:
+        ink = measure_ink(stored[:, :28])
+        first, last = Tiles(stored, ink).profiles(np.arange(20).reshape(4, 5))
+        draws = Sampler(Augment(elastic=(0, 4)), starts)
+        return [ink, first, last, digit_effects._bend(draws, draws.each("elastic", 2))]
+
+    for wanted, found in zip(*both(library, measured), strict=True):
+        assert wanted.dtype == found.dtype
+        assert (wanted == found).all()
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "none"])
+@pytest.mark.parametrize("lengths", [1, (1, 9)], ids=str)
+def test_presets_give_the_same_images(library: Any, name: str, lengths: Any) -> None:
+    spacing_from, spacing_range = SPACING.get(name, ("ink", (2, 8)))
+    recipe = make_recipe(
+        length=lengths, count=300, seed=5, source="builtin", augment=name, spacing_from=spacing_from,
+        spacing_range=spacing_range, image_width=None,
+    )  # fmt: skip
+    expected, found = both(library, lambda: [picture.image.tobytes() for picture in draw(recipe)])
+    assert expected == found
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_golden_digests_hold_for_compiled_loops(library: Any, name: str) -> None:
+    kernels._state.loops = library
+    assert digest(name, "builtin") == BUILTIN[name]
+
+
+def test_an_array_of_another_dtype_or_layout_is_refused(library: Any) -> None:
+    tiles, amount = _tiles(4), np.ones(4, np.int64)
+    for wrong in (
+        (tiles, amount.astype(np.int32)),
+        (tiles[:, :, ::2], amount),
+        (tiles.astype(np.int8), amount),
+    ):
+        with pytest.raises(AssertionError, match=r"thicken: (tiles|amount) has the wrong dtype or layout"):
+            library["thicken"](4, *wrong)
+
+
+# --- When and how they are used ---------------------------------------------------------------------------
+
+
+def _run(cache: Path, code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    surroundings = {**os.environ, "DIGITSEQ_CACHE_DIR": str(cache), **variables}
+    if not variables.get(kernels.VARIABLE):
+        surroundings.pop(kernels.VARIABLE, None)
+    command = [sys.executable, "-c", f"from digitseq import draw, kernels, make_recipe\n{code}"]
+    return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
+
+
+_DRAWN = """
+recipe = make_recipe(length=4, count={count}, seed=1, source="builtin", augment="light")
+for _ in draw(recipe): pass
+print(bool(kernels._state.loops), kernels.in_use())
+"""
+
+
+def test_they_are_compiled_once_for_all_processes(library: Any, tmp_path: Path) -> None:
+    small, large = _DRAWN.format(count=100), "kernels.worked(50_000)\n" + _DRAWN.format(count=500)
+    assert _run(tmp_path, small).stdout.startswith("False compiled on first use by ")
+    for _ in range(2):
+        assert _run(tmp_path, large).stdout == "True compiled\n"
+    made = list((tmp_path / "kernels").glob("*-*"))
+    assert len(made) == 1
+    # They are there now: no need to wait for a large job.
+    assert _run(tmp_path, _DRAWN.format(count=500)).stdout == "True compiled\n"
+    assert _run(tmp_path, small).stdout == "False compiled\n"
+    assert _run(tmp_path, large, DIGITSEQ_KERNELS="0").stdout == "False numpy (DIGITSEQ_KERNELS is 0)\n"
+    assert _run(tmp_path, small, DIGITSEQ_KERNELS="1").stdout == "True compiled\n"
+    # A damaged library would crash the process.
+    made[0].write_bytes(made[0].read_bytes()[:-100])
+    assert _run(tmp_path, large).stdout == "True compiled\n"
+
+
+def test_a_large_batch_compiles_them_while_it_writes(library: Any, tmp_path: Path) -> None:
+    trees = []
+    for setting, told in (("0", ""), ("", "note: compiling loops for augmentation (a few seconds, once)\n")):
+        out = tmp_path / f"out{setting}"
+        code = f"""
+from digitseq.__main__ import main
+sys.argv = ["digitseq", *"batch {out} --length 1 -n 5000 --augment medium --seed 1 --source builtin".split()]
+main()
+"""
+        done = _run(tmp_path / "cache", f"import sys\n{code}", DIGITSEQ_KERNELS=setting)
+        assert done.stderr.count(told) == 1 if told else "compiling" not in done.stderr
+        trees.append({path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()})
+        assert bool(list((tmp_path / "cache/kernels").glob("*-*"))) == bool(told)
+    assert trees[0] == trees[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_library_that_others_could_have_written_is_not_loaded(library: Any, tmp_path: Path) -> None:
+    code = "kernels.prepare(compiling={}); print(bool(kernels._state.loops))"
+    assert _run(tmp_path, code.format(True)).stdout == "True\n"
+    (made,) = (tmp_path / "kernels").glob("*-*")
+    made.chmod(0o777)
+    assert _run(tmp_path, code.format(False)).stdout == "False\n"
+
+
+def _without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(kernels.VARIABLE)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+
+def test_without_a_compiler_numpy_does_everything_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_compiler(monkeypatch)
+    kernels.worked(10**6)
+    kernels.worked(10**6)
+    assert kernels.kernel("warp") is None
+    assert kernels.in_use() == "numpy (no C compiler was found; the extra digitseq[fast] installs one)"
+    assert environment.describe_environment()["kernels"] == kernels.in_use()
+
+
+def test_a_compiler_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_compiler(monkeypatch)
+    monkeypatch.setenv("CC", shlex.join([sys.executable, "-c", "raise SystemExit('error: 1 is missing')"]))
+    told = r"not be compiled \(.+: error: 1 is missing\); augmenting with numpy, .+ set DIGITSEQ_KERNELS=0"
+    with pytest.warns(DigitSeqWarning, match=told) as caught:
+        kernels.worked(10**6)
+    kernels.worked(10**6)
+    kernels.prepare()
+    assert len(caught) == 1
+    assert kernels.kernel("warp") is None
+
+
+@pytest.mark.parametrize("wrong", ["a file", "a link"])
+def test_without_a_cache_folder_they_are_compiled_for_one_process(
+    library: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrong: str
+) -> None:
+    monkeypatch.delenv(kernels.VARIABLE)
+    monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    if wrong == "a file":
+        (tmp_path / "cache/kernels").touch()
+    else:
+        (tmp_path / "cache/kernels").symlink_to(tmp_path / "elsewhere")
+    kernels.prepare()
+    assert kernels.kernel("warp") is not None
+    assert not any((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the other way is taken anyway")
+def test_without_anonymous_files_a_private_folder_serves(
+    library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(kernels.VARIABLE)
+    monkeypatch.delattr(os, "memfd_create")
+    kernels.prepare()
+    tiles = _tiles(3)
+    kernels._state.loops["fade"](3, tiles, np.full(3, 128, np.int64))
+    assert tiles[1].max() == 128
