@@ -70,7 +70,7 @@ def test_strength_nothing_is_the_identity_to_the_byte(name: str, clean: tuple[Pl
     if name == other:
         return
     tiny = EFFECTS[name].neutral + (1e-9 if EFFECTS[name].high > EFFECTS[name].neutral else -1e-9)
-    strength = {name: (0, 0)} if name == "occlude" else {name: sorted((neutral[0], tiny))}
+    strength = {name: (0, 0)} if EFFECTS[name].whole else {name: sorted((neutral[0], tiny))}
     alone, beside = _recipe({other: 0.05}), _recipe({other: 0.05} | strength)
     assert (_draw(alone)[1] == _draw(beside)[1]).all()
 
