@@ -190,61 +190,72 @@ def test_an_array_of_another_dtype_or_layout_is_refused(library: Any) -> None:
 # --- When and how they are used ---------------------------------------------------------------------------
 
 
-def _run(cache: Path, code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    surroundings = {**os.environ, "DIGITSEQ_CACHE_DIR": str(cache), **variables}
+@pytest.fixture
+def own(in_folder: Path) -> Path:
+    """A source that is quickly opened, in the current folder."""
+    np.savez("own.npz", images=np.repeat(_tiles(12)[2:], 3, 0), labels=np.repeat(np.arange(10), 3))
+    return in_folder
+
+
+def _run(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    surroundings = {**os.environ, "DIGITSEQ_CACHE_DIR": "cache", **variables}
     if not variables.get(kernels.VARIABLE):
         surroundings.pop(kernels.VARIABLE, None)
     command = [sys.executable, "-c", f"from digitseq import draw, kernels, make_recipe\n{code}"]
     return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
 
 
+def _made() -> list[Path]:
+    return list(Path("cache/kernels").glob("*-*"))
+
+
 _DRAWN = """
-recipe = make_recipe(length=4, count={count}, seed=1, source="builtin", augment="light")
-for _ in draw(recipe): pass
+recipe = make_recipe(length=4, count={count}, seed=1, source="own.npz", augment="light")
+for _ in draw(recipe, "own.npz"): pass
 print(bool(kernels._state.loops), kernels.in_use())
 """
 
 
-def test_they_are_compiled_once_for_all_processes(library: Any, tmp_path: Path) -> None:
+def test_they_are_compiled_once_for_all_processes(library: Any, own: Path) -> None:
     small, large = _DRAWN.format(count=100), "kernels.worked(50_000)\n" + _DRAWN.format(count=500)
-    assert _run(tmp_path, small).stdout.startswith("False compiled on first use by ")
+    assert _run(small).stdout.startswith("False compiled on first use by ")
     for _ in range(2):
-        assert _run(tmp_path, large).stdout == "True compiled\n"
-    made = list((tmp_path / "kernels").glob("*-*"))
-    assert len(made) == 1
+        assert _run(large).stdout == "True compiled\n"
+    (made,) = _made()
     # They are there now: no need to wait for a large job.
-    assert _run(tmp_path, _DRAWN.format(count=500)).stdout == "True compiled\n"
-    assert _run(tmp_path, small).stdout == "False compiled\n"
-    assert _run(tmp_path, large, DIGITSEQ_KERNELS="0").stdout == "False numpy (DIGITSEQ_KERNELS is 0)\n"
-    assert _run(tmp_path, small, DIGITSEQ_KERNELS="1").stdout == "True compiled\n"
+    assert _run(_DRAWN.format(count=500)).stdout == "True compiled\n"
+    assert _run(small).stdout == "False compiled\n"
+    assert _run(large, DIGITSEQ_KERNELS="0").stdout == "False numpy (DIGITSEQ_KERNELS is 0)\n"
     # A damaged library would crash the process.
-    made[0].write_bytes(made[0].read_bytes()[:-100])
-    assert _run(tmp_path, large).stdout == "True compiled\n"
+    made.write_bytes(made.read_bytes()[:-100])
+    assert _run(small, DIGITSEQ_KERNELS="1").stdout == "True compiled\n"
 
 
-def test_a_large_batch_compiles_them_while_it_writes(library: Any, tmp_path: Path) -> None:
+def test_a_large_batch_compiles_them_while_it_writes(library: Any, own: Path) -> None:
     trees = []
     for setting, told in (("0", ""), ("", "note: compiling loops for augmentation (a few seconds, once)\n")):
-        out = tmp_path / f"out{setting}"
+        out = Path(f"out{setting}")
         code = f"""
+import sys
 from digitseq.__main__ import main
-sys.argv = ["digitseq", *"batch {out} --length 1 -n 5000 --augment medium --seed 1 --source builtin".split()]
+sys.argv = ["digitseq", *"batch {out} --length 1 -n 5000 --augment medium --seed 1 --source own.npz".split()]
+sys.argv += ["--format", "npz"]
 main()
 """
-        done = _run(tmp_path / "cache", f"import sys\n{code}", DIGITSEQ_KERNELS=setting)
+        done = _run(code, DIGITSEQ_KERNELS=setting)
         assert done.stderr.count(told) == 1 if told else "compiling" not in done.stderr
         trees.append({path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()})
-        assert bool(list((tmp_path / "cache/kernels").glob("*-*"))) == bool(told)
+        assert bool(_made()) == bool(told)
     assert trees[0] == trees[1]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
-def test_a_library_that_others_could_have_written_is_not_loaded(library: Any, tmp_path: Path) -> None:
+def test_a_library_that_others_could_have_written_is_not_loaded(library: Any, in_folder: Path) -> None:
     code = "kernels.prepare(compiling={}); print(bool(kernels._state.loops))"
-    assert _run(tmp_path, code.format(True)).stdout == "True\n"
-    (made,) = (tmp_path / "kernels").glob("*-*")
+    assert _run(code.format(True)).stdout == "True\n"
+    (made,) = _made()
     made.chmod(0o777)
-    assert _run(tmp_path, code.format(False)).stdout == "False\n"
+    assert _run(code.format(False)).stdout == "False\n"
 
 
 def _without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

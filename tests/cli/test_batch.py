@@ -159,7 +159,7 @@ def test_wrong_usage_is_one_line_and_writes_nothing(
 
 
 def test_sizes_of_small_datasets_are_not_rounded_to_nothing(in_folder: Path) -> None:
-    done = run("batch", "out", *"--length 2 -n 5 --source builtin".split())
+    done = run("batch", "out", *["--length", "2", "-n", "5", "--source", "builtin"])
     assert re.search(r"5 images written \([1-9][0-9.]* kB\)", done.stderr), done.stderr
 
 

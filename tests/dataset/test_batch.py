@@ -310,14 +310,14 @@ def test_arguments_are_checked_before_anything_is_written(tmp_path: Path, solid:
 # --- Many -----------------------------------------------------------------------------------------------
 
 
-def test_twelve_thousand_images(tmp_path: Path, with_bank: Path) -> None:
-    recipe = _recipe(count=12_000, length=(4, 4))
+def test_six_thousand_images(tmp_path: Path, with_bank: Path) -> None:
+    recipe = _recipe(count=6_000, length=(4, 4))
     done: list[tuple[int, int]] = []
     summary = write_dataset(
         recipe, tmp_path, workers=2, progress=lambda _, images, total, __: done.append((images, total))
     )
-    assert (summary.images, summary.written) == (12_000, 12_000)
-    assert done == [(1_000 * k, 12_000) for k in range(1, 13)]
+    assert (summary.images, summary.written) == (6_000, 6_000)
+    assert done == [(1_000 * k, 6_000) for k in range(1, 7)]
     assert list(verify_dataset(tmp_path)) == []
 
 

@@ -108,7 +108,7 @@ def test_a_part_that_begins_or_ends_at_any_moment_of_another_is_no_stranger(
 
     From the fourth on this one is at work, and a run of the whole dataset would be refused.
     """
-    wanted = _recipe(count=3_000 if before else 2_000)
+    wanted = _recipe(count=2_050 if before else 1_050)
     moment = looks = 0
 
     def watched(look: Any) -> Any:
@@ -135,7 +135,7 @@ def test_a_part_that_begins_or_ends_at_any_moment_of_another_is_no_stranger(
 
 
 def test_a_part_that_was_killed_is_written_again_and_finished_by_a_command(tmp_path: Path) -> None:
-    wanted = _recipe(count=3_000)
+    wanted = _recipe(count=2_100)
     write_dataset(wanted, tmp_path / "whole", workers=1)
     out = tmp_path / "out"
     for part in (1, 2, 3):
