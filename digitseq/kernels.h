@@ -1,13 +1,13 @@
-/* What all compiled loops share: sizes, random words, and how a loop is compiled for several processors.
+/* Shared by all compiled loops: sizes, random words, and the macro that compiles a loop for several CPUs.
 
-   Each loop does the integer arithmetic of the numpy code in the Python file of the same name, so that it gives
-   the same bytes. kernels.py reads the declarations that begin with KERNEL, to check what it passes. */
+   Each loop does the same integer arithmetic as the numpy code in the Python file of the same name, and gives
+   the same bytes. kernels.py reads the declarations that begin with KERNEL, to check the arguments of a call. */
 
 #include <stdint.h>
 #include <string.h>
 
 #define SIDE 28 /* px, height and width of a tile */
-#define ROW 32  /* a row of a tile with padding: whole vector registers */
+#define ROW 32  /* a row of a tile, padded to fill whole vector registers */
 #define TILE ((SIDE + 1) * SIDE) /* bytes of a stored tile: 28 rows and a blank one */
 #define ONE 4096
 #define UNIT_SHIFT 13 /* 1 px of a map is 1 << UNIT_SHIFT */

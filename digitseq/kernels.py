@@ -1,10 +1,10 @@
 """
-Compiled loops for the steps of augmentation that take most time, in C.
+Compiled C loops for the slowest steps of augmentation.
 
 The numpy code of a step is the reference. The loop in the C file of the same name does the same integer
-arithmetic and gives the same bytes, so a process can change from one to the other at any time. It does so
-after some work: the loops are compiled once for a machine, which takes a few seconds, and kept in the cache
-folder. Without a compiler, numpy does all the work.
+arithmetic and gives the same bytes, so a process can switch from one to the other at any time. It switches to
+the loops once it has augmented enough digits. They are compiled once per machine, which takes a few seconds,
+and kept in the cache folder. Without a compiler, numpy does all the work.
 """
 
 import ctypes
@@ -45,8 +45,8 @@ _SOURCES = ("augment/digit_effects.c", "augment/line_effects.c", "augment/warp.c
 _HEADER = "kernels.h"
 _FLAGS = ("-O3", "-std=c11", "-fwrapv", "-shared", *(("-fPIC",) if os.name != "nt" else ()))
 _SUFFIX = ".dll" if os.name == "nt" else ".so"
-_LOAD_AFTER = 500  # digits; loading takes as long as augmenting twenty
-_LOOK_EVERY = 2_000  # digits; another process may be compiling
+_LOAD_AFTER = 500  # digits; loading takes as long as augmenting 20 digits
+_LOOK_EVERY = 2_000  # digits; another process may have compiled them by then
 _COMPILE_AFTER = 40_000  # digits
 _TIMEOUT_S = 300
 _FOLDER = "kernels"  # in the cache
@@ -56,11 +56,11 @@ _MOST_BYTES = 1 << 24
 @dataclass
 class _State:
     """
-    What this process does.
+    Whether this process uses compiled loops, and why.
 
     Attributes:
         digits: number of digits augmented so far.
-        next: number of digits at which to look for compiled loops again; None if that is settled.
+        next: number of digits at which to look for compiled loops again; None once it is decided.
         loops: the compiled loops by name; empty if numpy is used.
         reason: why numpy is used.
         compiling_s: how long this process has been compiling.
@@ -114,7 +114,7 @@ def needs_compiling() -> bool:
 
 
 def prepare(*, compiling: bool = True) -> None:
-    """Use compiled loops from now on, if they can be had; compile them if they are not in the cache."""
+    """Use compiled loops from now on, if available; compile them first if they are not in the cache."""
     if _state.loops or _state.next is None or os.environ.get(VARIABLE) == "0":
         return
     try:
@@ -123,11 +123,11 @@ def prepare(*, compiling: bool = True) -> None:
             _state.loops = _load(library)
     except _UnavailableError as error:
         _state.reason = str(error)
-    except Exception as error:  # compilers and loaders of any kind
+    except Exception as error:  # compilers and loaders can fail in many ways
         _state.reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
         told = (
-            f"the loops for augmentation could not be compiled ({_state.reason}); augmenting with numpy, "
-            f"which is slower; set {VARIABLE}=0 to do so without this warning"
+            f"the loops for augmentation could not be compiled or loaded ({_state.reason}); augmenting with "
+            f"numpy, which is slower; set {VARIABLE}=0 to silence this warning"
         )
         warnings.warn(told, DigitSeqWarning, stacklevel=3)
     if _state.loops or _state.reason:
@@ -136,7 +136,7 @@ def prepare(*, compiling: bool = True) -> None:
 
 @contextmanager
 def only_numpy() -> Iterator[None]:
-    """Use numpy in this block, to compare with."""
+    """Use only numpy in this block, for comparison."""
     loops, _state.loops = _state.loops, {}
     try:
         yield
@@ -145,26 +145,26 @@ def only_numpy() -> Iterator[None]:
 
 
 def in_use() -> str:
-    """Return what augments images in long runs: "compiled", or "numpy" and the reason."""
+    """Return what long runs use: "compiled", "to be compiled on first use by …", or "numpy" and why."""
     if os.environ.get(VARIABLE) == "0":
         return f"numpy ({VARIABLE} is 0)"
     if _state.loops:
         return "compiled"
     try:
-        return "compiled" if _cached() else f"compiled on first use by {' '.join(_compiler())}"
+        return "compiled" if _cached() else f"to be compiled on first use by {' '.join(_compiler())}"
     except _UnavailableError as error:
         return f"numpy ({error})"
 
 
 class _UnavailableError(Exception):
-    """Compiled loops cannot be had here, and nothing is broken."""
+    """Compiled loops are not available here; this is not a fault."""
 
 
 # --- Compiling --------------------------------------------------------------------------------------------
 
 
 def _compiler() -> list[str]:
-    """Return the command of a C compiler: CC, that of the system, or the one of the extra ``fast``."""
+    """Return the command of a C compiler: from CC, the system's own, or from the extra ``fast``."""
     if named := shlex.split(os.environ.get("CC", "")):
         return named
     if os.name != "nt" and (sys.platform != "darwin" or _has_tools()):
@@ -179,12 +179,12 @@ def _compiler() -> list[str]:
 def _has_tools() -> bool:
     """Return whether the command line tools of macOS are installed; without them, cc opens a dialogue."""
     command = ["/usr/bin/xcode-select", "-p"]
-    return not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603 as above
+    return not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603 - constant
 
 
 @lru_cache(maxsize=1)
 def _key() -> str:
-    """Return what the loops depend on, as a digest: their sources and the kind of machine."""
+    """Return a digest of all that the library depends on: sources, flags and kind of machine."""
     state = blake2b(digest_size=8)
     for name in (_HEADER, *_SOURCES):
         state.update((_HERE / name).read_bytes())
@@ -198,7 +198,7 @@ def _named(content: bytes) -> str:
 
 def _cached() -> bytes | None:
     """
-    Return the library in the cache, if it is whole and nobody else could have written it.
+    Return the library in the cache, if it is intact and nobody else could have written it.
 
     A damaged library would not raise an error, but crash the process.
     """
@@ -222,7 +222,7 @@ def _is_ours(state: os.stat_result) -> bool:
 
 
 def _compiled() -> bytes:
-    """Return the library, new or from another process that has just compiled it; keep it in the cache."""
+    """Compile the library and keep it in the cache, unless another process has just done so; return it."""
     from digitseq.cache_folder import cache_dir, locked
 
     command = _compiler()
@@ -245,12 +245,12 @@ def _compiled() -> bytes:
 
 
 def _compile(command: list[str]) -> bytes:
-    """Return the library that a compiler makes."""
+    """Compile the C files; return the content of the library."""
     with TemporaryDirectory(prefix="digitseq-") as scratch:
         made = Path(scratch) / f"loops{_SUFFIX}"
         sources = [str(_HERE / name) for name in _SOURCES]
         for portable in ([], ["-DPORTABLE"]):
-            # In a session of its own, so that Ctrl-C does not stop it: it ends soon.
+            # In its own session, so that Ctrl-C does not interrupt the compiler, which finishes soon anyway.
             done = subprocess.run(  # noqa: S603 - the user's own compiler
                 [*command, *_FLAGS, *portable, "-o", str(made), *sources],
                 stdin=subprocess.DEVNULL,
@@ -278,7 +278,7 @@ class _Parameter(NamedTuple):
         name: its name.
         dtype: of an array; None for an integer.
         written: whether the loop writes to the array.
-        strides: how many strides of the array follow as parameters of their own.
+        strides: number of strides that follow the array as separate parameters.
     """
 
     name: str
@@ -326,7 +326,7 @@ def _opened(content: bytes) -> ctypes.CDLL:
 
 
 def _checked(function: Any, parameters: tuple[_Parameter, ...]) -> Loop:
-    """Return a function that checks its arguments, which C would not."""
+    """Return a function that checks its arguments before it calls C, which checks nothing."""
     function.restype = None
 
     def run(*arguments: Any) -> None:

@@ -11,9 +11,9 @@ class Progress(Protocol):
         Report progress.
 
         Args:
-            stage: "fetch" (MNIST; counts bytes), "builtin" (built-in digits rendered into the cache; counts
-                glyphs), "kernels" (loops compiled for augmentation), or "write", "verify" or "inspect" (count
-                images).
+            stage: "fetch" (MNIST; counts bytes), "builtin" (built-in digits rendered into the cache;
+                counts glyphs), "kernels" (compiling the loops for augmentation; called once, with 0 of 1), or
+                "write", "verify" or "inspect" (count images).
             done: bytes, glyphs or images processed so far.
             total: bytes, glyphs or images in all.
             size_bytes: bytes read or written so far.

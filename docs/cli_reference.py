@@ -33,8 +33,8 @@ output, everything else to standard error.
 | `DIGITSEQ_CACHE_DIR` | the cache folder |
 | `DIGITSEQ_MNIST_MIRROR` | an http, https or file URL to fetch MNIST from first |
 | `DIGITSEQ_OFFLINE`, `HF_HUB_OFFLINE` | 1: use no network |
-| `DIGITSEQ_KERNELS` | 0: never use [compiled loops](../install.md#faster-augmentation); 1: always |
-| `CC` | the C compiler for them |
+| `DIGITSEQ_KERNELS` | [compiled loops](../install.md#faster-augmentation): 0 never, 1 from the first image |
+| `CC` | the C compiler that builds these loops |
 | `NO_COLOR` | no colours |
 
 `digitseq --version --json` describes the installation, for bug reports.

@@ -3,7 +3,7 @@
 #define STRIDE (GAMMA << 20) /* from the words of one row of pixels to those of the next */
 #define GRAIN 4
 #define BLOCK 5
-#define LOCAL 256 /* px done at a time */
+#define LOCAL 256 /* px processed at a time */
 
 /* Random bytes for some pixels of a row, from word `first` on; each word holds eight, the lowest first. */
 INLINE void random_bytes(uint64_t start, int64_t row, int64_t first, int64_t words, uint8_t *bytes)
@@ -63,7 +63,7 @@ INLINE void paper(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, 
         int16_t above[LOCAL], below[LOCAL];
         for (int64_t y = 0; y < SIDE; y++) {
             uint8_t *row = image + y * pitch + first;
-            if (y % GRAIN == 0) { /* the coarse grain above and below these rows, spread along x */
+            if (y % GRAIN == 0) { /* the coarse grain above and below these rows, interpolated along x */
                 memcpy(above, below, sizeof above);
                 for (int64_t edge = y ? y / GRAIN + 1 : 0; edge <= y / GRAIN + 1; edge++) {
                     if (edge == 1 && !y)
@@ -90,7 +90,7 @@ INLINE void lines(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, 
     int32_t upright = 18 + byte(words[0], 16) % 16;
     for (int64_t y = 0; y < SIDE; y++) {
         uint8_t *row = image + y * pitch;
-        if (byte(words[0], 24) % 3 == 0 && y % apart != first) /* vertical lines, where none is drawn already */
+        if (byte(words[0], 24) % 3 == 0 && y % apart != first) /* vertical lines, between horizontal ones */
             for (int64_t x = 0; x < width; x++)
                 row[x] = over(row[x], x % upright ? level / 5 : level);
         else
@@ -126,7 +126,8 @@ KERNEL cover(int64_t n, int64_t pitch, const uint64_t *words, const int64_t *cou
         uint8_t *image = images + i * images_step;
         for (int64_t number = 0; number < count; number++) {
             uint64_t word = words[i * pitch + 1 + number];
-            int64_t middle_x = room * number + byte(word, 0) * room / 256, middle_y = 4 + byte(word, 8) * 20 / 256;
+            int64_t middle_x = room * number + byte(word, 0) * room / 256;
+            int64_t middle_y = 4 + byte(word, 8) * 20 / 256;
             uint8_t light = word >> 16 & 1 ? 255 : 0;
             if (word >> 24 & 1) { /* a stroke */
                 int64_t fall = byte(word, 48) - 128;

@@ -78,7 +78,7 @@ KERNEL warp(int64_t n, const uint8_t *tiles, const int64_t *inverse, const int64
         for (int y = 0; y < SIDE; y++)
             memcpy(&padded[y + 1][1], tiles + (i * SIDE + y) * SIDE, SIDE);
         for (int y = 0; y < ROWS; y++)
-            for (int x = 0; x < PITCH; x++) /* from the low byte: here, right, below, below right */
+            for (int x = 0; x < PITCH; x++) /* bytes, lowest first: this pixel, right, below, below right */
                 packed[y * PITCH + x] = padded[y][x] | padded[y][x + 1] << 8 | padded[y + 1][x] << 16
                                         | (uint32_t)padded[y + 1][x + 1] << 24;
         sample(packed, place[0], place[1], out + i * out_step);

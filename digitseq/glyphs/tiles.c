@@ -19,7 +19,7 @@ INLINE int highest(uint32_t mask)
     return 31 - __builtin_clz(mask);
 }
 
-/* First inked column, ink width, first inked row, ink height; 0 for a blank tile. */
+/* First inked column, ink width, first inked row, ink height; all 0 for a blank tile. */
 KERNEL measure(int64_t n, const uint8_t *tiles, int64_t tiles_step, int64_t *measured)
 {
     for (int64_t i = 0; i < n; i++) {

@@ -114,7 +114,7 @@ def measure_ink(glyphs: UInt8Array) -> IntArray:
         glyphs: uint8 (n, height, width).
 
     Returns:
-        int (4, n): first inked column, ink width, first inked row, ink height; 0 for a blank glyph.
+        int (4, n): first inked column, ink width, first inked row, ink height; all 0 for a blank glyph.
     """
     measured = np.empty((4, len(glyphs)), np.int64)
     if glyphs.shape[1:] == (SIDE, SIDE) and (loop := kernel("measure")):

@@ -1,7 +1,7 @@
 """
-Compiled loops give the bytes of the numpy code beside them.
+Compiled loops give the same bytes as the numpy code.
 
-Where there is no C compiler, these tests are skipped, unless DIGITSEQ_TEST_KERNELS is set.
+Without a C compiler, tests of the loops are skipped. If DIGITSEQ_TEST_KERNELS is set, they fail instead.
 """
 
 import os
@@ -75,7 +75,7 @@ def _tiles(count: int, seed: int = 1) -> UInt8Array:
 
 @pytest.mark.parametrize("bent", [False, True])
 @pytest.mark.parametrize("reach", [0, 1, 40])
-def test_warps_are_the_same_also_when_a_map_leaves_the_tile(library: Any, bent: bool, reach: int) -> None:
+def test_warps_are_the_same_even_when_a_map_leaves_the_tile(library: Any, bent: bool, reach: int) -> None:
     chance, n = np.random.default_rng(reach), 200
     tiles = _tiles(n)
     inverse = chance.integers(-3 * ONE, 3 * ONE, (2, 2, n))
@@ -96,7 +96,7 @@ def test_warps_are_the_same_also_when_a_map_leaves_the_tile(library: Any, bent: 
 
 
 @given(st.sampled_from(["thicken", "fade", "blur"]), st.integers(0, 1 << 32), st.data())
-def test_digits_are_changed_alike_everywhere_in_a_range(
+def test_digit_effects_are_the_same_over_their_whole_range(
     library: Any, name: str, seed: int, data: st.DataObject
 ) -> None:
     effect = EFFECTS[{"thicken": "thickness", "fade": "contrast", "blur": "blur"}[name]]
@@ -116,7 +116,7 @@ def test_digits_are_changed_alike_everywhere_in_a_range(
 @pytest.mark.parametrize("kind", BACKGROUNDS)
 @pytest.mark.parametrize("widths", [[1, 5, 33], [64] * 3, [700, 257, 512]], ids=str)
 @pytest.mark.parametrize("extreme", [False, True])
-def test_lines_are_changed_alike_at_any_width(
+def test_line_effects_are_the_same_at_any_width(
     library: Any, kind: str, widths: list[int], extreme: bool
 ) -> None:
     ends: dict[str, Any] = {
@@ -145,7 +145,7 @@ def test_random_words_and_measurements_are_the_same(library: Any, read_only: boo
     stored[2, 5, 7] = 1  # hardly any ink; the first has none
     starts = streams.image_starts(streams.seed_start(1), np.arange(3, dtype=np.int64))
     for array in (stored, starts):
-        array.setflags(write=not read_only)  # as mapped files are
+        array.setflags(write=not read_only)  # like the arrays of mapped files
 
     def measured() -> list[Any]:
         ink = measure_ink(stored[:, :28])
@@ -218,7 +218,7 @@ print(bool(kernels._state.loops), kernels.in_use())
 
 def test_they_are_compiled_once_for_all_processes(library: Any, own: Path) -> None:
     small, large = _DRAWN.format(count=100), "kernels.worked(50_000)\n" + _DRAWN.format(count=500)
-    assert _run(small).stdout.startswith("False compiled on first use by ")
+    assert _run(small).stdout.startswith("False to be compiled on first use by ")
     for _ in range(2):
         assert _run(large).stdout == "True compiled\n"
     (made,) = _made()
@@ -249,7 +249,7 @@ main()
     assert trees[0] == trees[1]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
 def test_a_library_that_others_could_have_written_is_not_loaded(library: Any, in_folder: Path) -> None:
     code = "kernels.prepare(compiling={}); print(bool(kernels._state.loops))"
     assert _run(code.format(True)).stdout == "True\n"
@@ -265,7 +265,7 @@ def _without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
 
-def test_without_a_compiler_numpy_does_everything_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_numpy_does_everything_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     _without_compiler(monkeypatch)
     kernels.worked(10**6)
     kernels.worked(10**6)
@@ -274,10 +274,10 @@ def test_without_a_compiler_numpy_does_everything_in_silence(monkeypatch: pytest
     assert environment.describe_environment()["kernels"] == kernels.in_use()
 
 
-def test_a_compiler_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_gives_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     _without_compiler(monkeypatch)
     monkeypatch.setenv("CC", shlex.join([sys.executable, "-c", "raise SystemExit('error: 1 is missing')"]))
-    told = r"not be compiled \(.+: error: 1 is missing\); augmenting with numpy, .+ set DIGITSEQ_KERNELS=0"
+    told = r"compiled or loaded \(.+: error: 1 is missing\); augmenting with numpy, .+ set DIGITSEQ_KERNELS=0"
     with pytest.warns(DigitSeqWarning, match=told) as caught:
         kernels.worked(10**6)
     kernels.worked(10**6)
@@ -303,8 +303,9 @@ def test_without_a_cache_folder_they_are_compiled_for_one_process(
     assert not any((tmp_path / "elsewhere").iterdir())
 
 
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the other way is taken anyway")
-def test_without_anonymous_files_a_private_folder_serves(
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="always the case on this system")
+@pytest.mark.skipif(_RUNS_NOTHING, reason="no library can be loaded from the folder of temporary files")
+def test_without_anonymous_files_a_private_folder_is_used(
     library: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(kernels.VARIABLE)

@@ -1,14 +1,14 @@
 """
-How fast is augmentation? One core, four digits, beside the same operations done image by image by others.
+How fast is augmentation? One core, four digits, and the same operations in other libraries.
 
     python tests/benchmarks/augment.py [WORK_FOLDER]
 
 Needs a C compiler, opencv-python-headless and albumentations (2.0.8 is the last one under the MIT licence).
-All draw from the built-in digits, ours in batches of 250, with numpy and with compiled loops. What the others
-do is the bare work of a preset on digits that are there: no spacing, no boxes, no seeds that last.
+All use the built-in digits. digitseq draws batches of 250, with numpy and with compiled loops. The other
+libraries only apply a preset's effects to existing digits: no spacing, no boxes, no reproducible images.
 
-Then the memory that compiled loops add to a process and, with WORK_FOLDER, a dataset of 100,000 `heavy`
-images with two workers, as a whole process, with an empty cache of compiled loops.
+Then it measures the memory that compiled loops add to a process. With WORK_FOLDER, it also times a whole
+`batch` of 100,000 `heavy` images with two workers, starting without compiled loops in the cache.
 """
 
 import os
@@ -135,7 +135,7 @@ def _line(image: Any, augment: Augment, chance: np.random.Generator) -> None:
 
 
 def albumentations(name: str) -> Callable[[], None]:
-    """The operations of a preset as two pipelines of albumentations: of a digit and of an image."""
+    """The operations of a preset as two albumentations pipelines: one for digits, one for lines."""
     augment = PRESETS[name]
     glyphs = builtin().choose("train")
     tiles = [glyphs.images[glyphs.rows(digit)[:500]] for digit in (3, 5, 0, 2)]
@@ -195,9 +195,9 @@ def with_numpy(draw: Callable[[], None]) -> Callable[[], None]:
 
 
 def rates() -> None:
-    """Print images per second of each preset, measured in turns."""
+    """Print the images per second of each preset; the libraries take turns."""
     columns = ("compiled", "numpy", "OpenCV", "albumentations")
-    print(f"images/s on one core, four digits, {_WIDTH} px wide; medians of {_ROUNDS} rounds in turns")
+    print(f"images/s on one core, four digits, {_WIDTH} px wide; medians of {_ROUNDS} rounds (others: 3)")
     print(f"  {'':10}" + "".join(f"{column:>16}" for column in columns))
     for name in PRESETS:
         own = ours(name)
@@ -206,7 +206,7 @@ def rates() -> None:
         for number in range(_ROUNDS):
             for column, action in actions.items():
                 if number >= 3 and column in columns[2:]:
-                    continue  # they take long
+                    continue  # these are slow
                 start = time.perf_counter()
                 action()
                 taken[column].append(time.perf_counter() - start)
@@ -227,7 +227,7 @@ def memory() -> None:
 
 
 def batch(work: Path) -> None:
-    """Print how long 100,000 images take, as a whole process, in turns; compiling is included."""
+    """Print how long a whole process takes for 100,000 images, compiling included; settings alternate."""
     taken: dict[str, list[float]] = {"0": [], "": []}
     command = [sys.executable, "-m", "digitseq", "batch", str(work / "out"), "--length", "4", "-n", "100000"]
     command += [
@@ -260,7 +260,7 @@ def batch(work: Path) -> None:
 
 
 def main() -> None:
-    """Measure."""
+    """Run all measurements."""
     cv2.setNumThreads(1)
     kernels.prepare()
     if not kernels.kernel("warp"):

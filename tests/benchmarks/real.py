@@ -3,17 +3,17 @@ Does a network that has seen only digitseq's images read real handwriting?
 
     python tests/benchmarks/real.py FOLDER [--mnist MNIST_FOLDER] [--source builtin] [--preset heavy] …
 
-FOLDER holds the folders 0 to 9 with crops of single digits, of any size and mode, which may show parts of
-their neighbours. Without FOLDER, scikit-learn's `load_digits` is read. Needs torch; about a minute on one
-core for each seed.
+FOLDER contains folders 0 to 9 with crops of single digits, of any size and colour mode. A crop may show
+parts of neighbouring digits. Without FOLDER, scikit-learn's `load_digits` is used. Needs torch (and scikit-
+learn without FOLDER); takes about a minute on one core for each seed.
 
-The network (that of `transfer.py`) is trained on windows of 28×28 px around the middle digit of images of
-three digits, and reads the crops, scaled to 28×28 px. Both are turned white on black and stretched to the
-full range, as any reader of scans would do.
+The network of `transfer.py` is trained on images of three digits, cut to 28×28 px around the middle digit.
+Then it reads the crops, scaled to 28×28 px. Windows and crops are inverted to white on black if needed, and
+their contrast is stretched to the full range, as is usual for scans.
 
 `--half first` (the default) reads the first half of each folder, in the order of the numbers in the names.
-Look at these as often as you like. `--half second` reads the others. It is for figures that are published;
-never look at these images.
+Look at these as often as you like. `--half second` reads the other half. Use it only for published figures,
+and never look at these images.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _SIDE = 28
 
 
 def normalised(images: AnyArray) -> UInt8Array:
-    """White on black, from 0 to 255: the 2nd and the 99th percentile of each image."""
+    """Return the images white on black; stretch the 2nd to 99th percentile of each to 0 to 255."""
     values = images.astype(np.float32)
     middle = np.median(values, axis=(1, 2))
     low, high = np.percentile(values, (1, 99), axis=(1, 2))
@@ -49,7 +49,7 @@ def normalised(images: AnyArray) -> UInt8Array:
 
 
 def window(image: UInt8Array, middle: float) -> UInt8Array:
-    """28 columns around a column, padded with the edge's median."""
+    """Cut out the 28 columns around `middle`; beyond the edges, use the median of the edge columns."""
     padded = np.pad(image, ((0, 0), (_SIDE, _SIDE)), constant_values=int(np.median(image[:, [0, -1]])))
     left = round(middle - _SIDE / 2) + _SIDE
     left = min(max(left, 0), padded.shape[1] - _SIDE)
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--mnist", type=Path, help="folder of the four original files, for the source mnist")
     parser.add_argument(
-        "--source", action="append", help="one or several, in equal shares (default: builtin)"
+        "--source", action="append", help="repeat to mix several in equal shares (default: builtin)"
     )
     parser.add_argument("--preset", default="heavy")
     parser.add_argument("--count", type=int, default=20_000)
@@ -150,7 +150,7 @@ def main() -> None:
         title = f"{'+'.join(sources)}, {options.preset}, seed {seed}, {options.half} half"
         rates.append(report(title, labels, found))
         print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
-    print(f"mean {np.mean(rates):.2f} %, of {len(rates)} seeds")
+    print(f"mean of {len(rates)} seeds: {np.mean(rates):.2f} % read correctly")
     if options.sheet:
         sheet(images, labels, found, options.sheet)
 

@@ -165,7 +165,7 @@ def _start(bank: Path, out: Path, name: str, workers: int) -> "subprocess.Popen[
 def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
     tmp_path: Path, name: str, bank: Path
 ) -> None:
-    """SIGKILL of the whole group, at another moment for each format; then the same command to its end."""
+    """Kill the process group at a moment that differs by format; then run the command again to its end."""
     write_dataset(_recipe(splits=_SPLITS), tmp_path / "expected", format=name, workers=1)
     expected = _tree(tmp_path / "expected")
     times = {}
@@ -177,7 +177,7 @@ def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
         assert (process.returncode, output) == (0, f"{tmp_path}/w{workers}\n"), errors
         assert _tree(tmp_path / f"w{workers}") == expected
     chance, out = random.Random(name), tmp_path / "killed"
-    for share in (chance.uniform(0.4, 0.75), 0.4, 0.3, 0.2):  # earlier, if the machine is faster now
+    for share in (chance.uniform(0.4, 0.75), 0.4, 0.3, 0.2):  # kill earlier if the last run had finished
         process = _start(bank, out, name, 2)
         time.sleep(times[2] * share)
         os.killpg(process.pid, signal.SIGKILL)

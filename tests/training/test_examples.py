@@ -31,7 +31,7 @@ def _run(name: str, *options: str) -> str:
 
 
 def test_a_crnn_learns_to_read_strings_of_digits_it_has_never_seen(with_mnist: Path, tmp_path: Path) -> None:
-    """With an eighth of the images that it takes on its own to reach what docs/training.md says."""
+    """Trained on about an eighth of the images that crnn.py uses by default, for docs/training.md."""
     page = tmp_path / "page.html"
     output = _run("crnn.py", "--images", "12000", "--page", str(page))
     accuracy = re.fullmatch(r"sequence accuracy ([0-9.]+), error rate [0-9.]+\n", output)
@@ -41,7 +41,7 @@ def test_a_crnn_learns_to_read_strings_of_digits_it_has_never_seen(with_mnist: P
 
 
 def test_a_vae_learns_to_write_the_digits_that_it_is_asked_for(with_mnist: Path, tmp_path: Path) -> None:
-    """With fewer images than it takes on its own; by chance a tenth would be right."""
+    """Trained on fewer images than vae.py uses by default; a tenth would be right by chance."""
     sheet = tmp_path / "sheet.png"
     output = _run("vae.py", "--images", "10000", "--sheet", str(sheet))
     shares = re.fullmatch(r"digits read as asked: ([0-9.]+) of generated, ([0-9.]+) of drawn ones\n", output)
