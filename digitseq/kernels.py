@@ -3,54 +3,35 @@ Compiled C loops for the slowest steps of augmentation.
 
 The numpy code of a step is the reference. The loop in the C file of the same name does the same integer
 arithmetic and gives the same bytes, so a process can switch from one to the other at any time. It switches to
-the loops once it has augmented enough digits. They are compiled once per machine, which takes a few seconds,
-and kept in the cache folder. Without a compiler, numpy does all the work.
+the loops once it has augmented enough digits. They are compiled once per machine (`kernel_library`), which
+takes a few seconds. Without a compiler, numpy does all the work.
 """
 
 import ctypes
-import importlib.util
 import logging
 import os
-import platform
 import re
-import shlex
-import shutil
-import stat
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from hashlib import blake2b
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import monotonic
+from threading import Event, Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from digitseq.errors import CacheError, DigitSeqWarning
-from digitseq.storage.locks import LockedError
-from digitseq.storage.tree import Tree
+from digitseq import kernel_library
+from digitseq.errors import DigitSeqWarning
+from digitseq.kernel_library import SOURCES, UnavailableError
 
 VARIABLE = "DIGITSEQ_KERNELS"
-"""Environment variable: 0 never uses compiled loops, 1 uses them from the first image on."""
+"""Environment variable: 0 never uses compiled loops, 1 uses them at once, also for small jobs."""
 
 Loop = Callable[..., None]
 
-_HERE = Path(__file__).parent
-_SOURCES = ("augment/digit_effects.c", "augment/line_effects.c", "augment/warp.c", "glyphs/tiles.c")
-_HEADER = "kernels.h"
-_FLAGS = ("-O3", "-std=c11", "-fwrapv", "-shared", *(("-fPIC",) if os.name != "nt" else ()))
-_SUFFIX = ".dll" if os.name == "nt" else ".so"
 _LOAD_AFTER = 500  # digits; loading takes as long as augmenting 20 digits
 _LOOK_EVERY = 2_000  # digits; another process may have compiled them by then
 _COMPILE_AFTER = 40_000  # digits
-_TIMEOUT_S = 300
-_FOLDER = "kernels"  # in the cache
-_MOST_BYTES = 1 << 24
 
 
 @dataclass
@@ -61,19 +42,20 @@ class _State:
     Attributes:
         digits: number of digits augmented so far.
         next: number of digits at which to look for compiled loops again; None once it is decided.
+        compiles: whether this process may compile them.
         loops: the compiled loops by name; empty if numpy is used.
         reason: why numpy is used.
-        compiling_s: how long this process has been compiling.
     """
 
     digits: int = 0
     next: int | None = _LOAD_AFTER
+    compiles: bool = True
     loops: dict[str, Loop] = field(default_factory=dict)
     reason: str = ""
-    compiling_s: float = 0
 
 
 _state = _State()
+_deciding = Lock()
 
 
 def kernel(name: str) -> Loop | None:
@@ -88,60 +70,108 @@ def kernel(name: str) -> Loop | None:
 
 def worked(digits: int) -> None:
     """Count digits that are augmented; after enough of them, use compiled loops."""
-    if _state.next is None:
+    due = _state.next
+    if due is None:
         return
     _state.digits += digits
-    setting = os.environ.get(VARIABLE)
-    if setting == "1":
-        prepare()
-    elif setting != "0" and _state.digits > _state.next:
-        prepare(compiling=_state.digits > _COMPILE_AFTER)
-        if _state.next is not None:
-            _state.next = _state.digits + _LOOK_EVERY
-    if _state.compiling_s > 1:
-        told = "compiled the loops for augmentation in %.1f s; this happens once"
-        logging.getLogger("digitseq").warning(told, _state.compiling_s)
-        _state.compiling_s = 0
+    at_once = os.environ.get(VARIABLE) == "1"
+    if at_once or _state.digits > due:
+        prepare(compiling=at_once or _state.digits > _COMPILE_AFTER, wait=at_once)
+
+
+def prepare(
+    *, compiling: bool = True, wait: bool = True, announced: bool = False, stop: Event | None = None
+) -> None:
+    """
+    Use compiled loops from now on, if available.
+
+    Args:
+        compiling: compile them if they are not in the cache.
+        wait: if another thread or process is compiling them, wait for it.
+        announced: whether the user has been told that they are compiled.
+        stop: stops the compiler when it is set.
+    """
+    if os.environ.get(VARIABLE) == "0" or not _deciding.acquire(blocking=wait):
+        return
+    try:
+        problem = "" if _state.next is None else _decide(compiling and _state.compiles, wait, announced, stop)
+    finally:
+        _deciding.release()
+    if problem:
+        told = (
+            f"the loops for augmentation could not be compiled or loaded ({problem}); augmenting with "
+            f"numpy, which is slower; set {VARIABLE}=0 to silence this warning"
+        )
+        warnings.warn(told, DigitSeqWarning, stacklevel=3)
+
+
+def _decide(compiling: bool, wait: bool, announced: bool, stop: Event | None) -> str:
+    """Load the loops, or decide why not; return what is broken."""
+    problem = ""
+    try:
+        _state.loops = _cached() or (_compiled(wait, announced, stop) if compiling else {})
+    except UnavailableError as error:
+        _state.reason = str(error)
+    except Exception as error:  # compilers and loaders can fail in many ways
+        _state.reason = problem = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
+    decided = _state.loops or _state.reason
+    _state.next = None if decided else _state.digits + _LOOK_EVERY
+    return problem
+
+
+def _cached() -> dict[str, Loop]:
+    """Return the loops in the cache; nothing if they are not there, or made for another kind of system."""
+    with suppress(OSError, AttributeError):
+        if (library := kernel_library.cached()) is not None:
+            return _bound(kernel_library.opened(library))
+    return {}
+
+
+def _compiled(wait: bool, announced: bool, stop: Event | None) -> dict[str, Loop]:
+    """Return the loops after compiling them; nothing if that is stopped, or another process is doing it."""
+    library = kernel_library.compiled(wait, stop)
+    if library is None:
+        return {}
+    if library.seconds > 1 and not announced:
+        told = "compiled the loops for augmentation in %.1f s%s"
+        once = "; this happens once" if library.path else ""
+        logging.getLogger("digitseq").warning(told, library.seconds, once)
+    return _bound(kernel_library.opened(library))
 
 
 def needs_compiling() -> bool:
     """Return whether `prepare` would compile, which takes seconds."""
-    if _state.loops or _state.next is None or os.environ.get(VARIABLE) == "0":
+    if _state.next is None or os.environ.get(VARIABLE) == "0":
         return False
-    with suppress(_UnavailableError):
-        return _cached() is None and bool(_compiler())
+    with suppress(UnavailableError):
+        return kernel_library.cached() is None and bool(kernel_library.compiler())
     return False
 
 
-def prepare(*, compiling: bool = True) -> None:
-    """Use compiled loops from now on, if available; compile them first if they are not in the cache."""
-    if _state.loops or _state.next is None or os.environ.get(VARIABLE) == "0":
-        return
+def never_compile() -> None:
+    """Only load the loops that another process has compiled."""
+    _state.compiles = False
+
+
+@contextmanager
+def not_compiling() -> Iterator[None]:
+    """Only load compiled loops in this block."""
+    before, _state.compiles = _state.compiles, False
     try:
-        library = _cached() or (_compiled() if compiling else None)
-        if library is not None:
-            _state.loops = _load(library)
-    except _UnavailableError as error:
-        _state.reason = str(error)
-    except Exception as error:  # compilers and loaders can fail in many ways
-        _state.reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
-        told = (
-            f"the loops for augmentation could not be compiled or loaded ({_state.reason}); augmenting with "
-            f"numpy, which is slower; set {VARIABLE}=0 to silence this warning"
-        )
-        warnings.warn(told, DigitSeqWarning, stacklevel=3)
-    if _state.loops or _state.reason:
-        _state.next = None
+        yield
+    finally:
+        _state.compiles = before
 
 
 @contextmanager
 def only_numpy() -> Iterator[None]:
     """Use only numpy in this block, for comparison."""
-    loops, _state.loops = _state.loops, {}
+    before = _state.loops, _state.next
+    _state.loops, _state.next = {}, None
     try:
         yield
     finally:
-        _state.loops = loops
+        _state.loops, _state.next = before
 
 
 def in_use() -> str:
@@ -151,123 +181,16 @@ def in_use() -> str:
     if _state.loops:
         return "compiled"
     try:
-        return "compiled" if _cached() else f"to be compiled on first use by {' '.join(_compiler())}"
-    except _UnavailableError as error:
+        if _state.reason:
+            raise UnavailableError(_state.reason)
+        if kernel_library.cached() is not None:
+            return "compiled"
+        return f"to be compiled on first use by {' '.join(kernel_library.compiler())}"
+    except UnavailableError as error:
         return f"numpy ({error})"
 
 
-class _UnavailableError(Exception):
-    """Compiled loops are not available here; this is not a fault."""
-
-
-# --- Compiling --------------------------------------------------------------------------------------------
-
-
-def _compiler() -> list[str]:
-    """Return the command of a C compiler: from CC, the system's own, or from the extra ``fast``."""
-    if named := shlex.split(os.environ.get("CC", "")):
-        return named
-    if os.name != "nt" and (sys.platform != "darwin" or _has_tools()):
-        for name in ("cc", "gcc", "clang"):
-            if found := shutil.which(name):
-                return [found]
-    if importlib.util.find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline", "-fno-sanitize=undefined"]
-    raise _UnavailableError("no C compiler was found; the extra digitseq[fast] installs one")
-
-
-def _has_tools() -> bool:
-    """Return whether the command line tools of macOS are installed; without them, cc opens a dialogue."""
-    command = ["/usr/bin/xcode-select", "-p"]
-    return not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603 - constant
-
-
-@lru_cache(maxsize=1)
-def _key() -> str:
-    """Return a digest of all that the library depends on: sources, flags and kind of machine."""
-    state = blake2b(digest_size=8)
-    for name in (_HEADER, *_SOURCES):
-        state.update((_HERE / name).read_bytes())
-    state.update(" ".join((*_FLAGS, platform.system(), platform.machine(), str(sys.maxsize))).encode())
-    return state.hexdigest()
-
-
-def _named(content: bytes) -> str:
-    return f"{_key()}-{blake2b(content, digest_size=8).hexdigest()}{_SUFFIX}"
-
-
-def _cached() -> bytes | None:
-    """
-    Return the library in the cache, if it is intact and nobody else could have written it.
-
-    A damaged library would not raise an error, but crash the process.
-    """
-    from digitseq.cache_folder import cache_dir
-
-    with suppress(CacheError, OSError), Tree(cache_dir()).folder(_FOLDER) as folder:
-        for name in folder.names():
-            if name.startswith(f"{_key()}-"):
-                with folder.open(name) as file:
-                    content = file.read(_MOST_BYTES) if _is_ours(os.fstat(file.fileno())) else b""
-                if name == _named(content):
-                    return content
-    return None
-
-
-def _is_ours(state: os.stat_result) -> bool:
-    """Return whether only this user, or root, can have written a file."""
-    if os.name == "nt":
-        return True
-    return state.st_uid in (os.geteuid(), 0) and not state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _compiled() -> bytes:
-    """Compile the library and keep it in the cache, unless another process has just done so; return it."""
-    from digitseq.cache_folder import cache_dir, locked
-
-    command = _compiler()
-    with ExitStack() as stack:
-        folder = None
-        with suppress(CacheError, OSError, LockedError):
-            folder = stack.enter_context(Tree(cache_dir()).folder(_FOLDER, make=True))
-            stack.enter_context(locked(cache_dir() / _FOLDER / "compiling.lock", _TIMEOUT_S))
-        if found := _cached():
-            return found
-        start = monotonic()
-        content = _compile(command)
-        _state.compiling_s = monotonic() - start
-        if folder is not None:
-            with suppress(OSError), folder.whole(_named(content)) as file:
-                if os.name != "nt":
-                    os.fchmod(file.fileno(), 0o600)
-                file.write(content)
-    return content
-
-
-def _compile(command: list[str]) -> bytes:
-    """Compile the C files; return the content of the library."""
-    with TemporaryDirectory(prefix="digitseq-") as scratch:
-        made = Path(scratch) / f"loops{_SUFFIX}"
-        sources = [str(_HERE / name) for name in _SOURCES]
-        for portable in ([], ["-DPORTABLE"]):
-            # In its own session, so that Ctrl-C does not interrupt the compiler, which finishes soon anyway.
-            done = subprocess.run(  # noqa: S603 - the user's own compiler
-                [*command, *_FLAGS, *portable, "-o", str(made), *sources],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT_S,
-                check=False,
-                start_new_session=True,
-            )
-            if not done.returncode and made.exists():
-                return made.read_bytes()
-    lines = [line for line in done.stderr.splitlines() if "error" in line]
-    raise OSError(f"{command[0]}: {lines[0] if lines else f'exit code {done.returncode}'}")
-
-
-# --- Loading ----------------------------------------------------------------------------------------------
+# --- Calling C --------------------------------------------------------------------------------------------
 
 
 class _Parameter(NamedTuple):
@@ -289,8 +212,8 @@ class _Parameter(NamedTuple):
 
 def _declarations() -> Iterator[tuple[str, tuple[_Parameter, ...]]]:
     """Yield the name and the parameters of each loop, read from the C files."""
-    for name in _SOURCES:
-        text = (_HERE / name).read_text(encoding="utf-8")
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
         for function, declared in re.findall(r"^KERNEL (\w+)\(([^)]*)\)", text, re.MULTILINE):
             found = re.findall(r"(const )?(u?int\d+)_t (\*?)(\w+)", declared)
             names = {parameter[3] for parameter in found}
@@ -304,25 +227,8 @@ def _declarations() -> Iterator[tuple[str, tuple[_Parameter, ...]]]:
             )  # fmt: skip
 
 
-def _load(content: bytes) -> dict[str, Loop]:
-    library = _opened(content)
+def _bound(library: ctypes.CDLL) -> dict[str, Loop]:
     return {name: _checked(library[name], parameters) for name, parameters in _declarations()}
-
-
-def _opened(content: bytes) -> ctypes.CDLL:
-    """Open a library from a file that nobody else can change."""
-    if hasattr(os, "memfd_create"):
-        with suppress(OSError):
-            handle = os.memfd_create("digitseq")
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                return ctypes.CDLL(f"/proc/self/fd/{handle}")
-    # Windows cannot remove a library that is in use.
-    with TemporaryDirectory(prefix="digitseq-", ignore_cleanup_errors=True) as scratch:
-        path = Path(scratch) / f"loops{_SUFFIX}"
-        path.write_bytes(content)
-        return ctypes.CDLL(str(path))
 
 
 def _checked(function: Any, parameters: tuple[_Parameter, ...]) -> Loop:

@@ -16,6 +16,7 @@ from digitseq.errors import WidthError
 from digitseq.glyphs.glyphset import GlyphSet, need_digits
 from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
 from digitseq.glyphs.writers import check_writers, draw_in_one_hand
+from digitseq.kernels import worked
 from digitseq.labels import digit_matrix, draw_labels
 from digitseq.random_purposes import Purpose
 from digitseq.recipe import MAX_WIDTH_PX, Recipe
@@ -90,6 +91,8 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
     (1, 3)
     """
     starts = streams.image_starts(streams.seed_start(recipe.seed), indices + recipe.index)
+    if recipe.settings is not None:
+        worked(len(indices) * recipe.longest)
     digits, inside = draw_labels(recipe, indices, starts)
     check_lines(recipe, digits, inside, glyphs)
     looked_up = digits if inside is None else np.maximum(digits, 0)

@@ -23,8 +23,9 @@ _PACKAGE = _ROOT / "digitseq"
 _ROOMS = (
     "__main__", "cli", "__init__", "api", "inspection", "training", "dataset", "picture", "png", "batches",
     "render", "plan", "labels", "recipe", "label_space", "label_templates", "augment", "environment",
-    "glyphs", "splits", "sequence", "streams", "random_purposes", "kernels", "cache_folder", "storage",
-    "json_fields", "progress_protocol", "interrupts", "extras", "checks", "arrays", "errors", "version",
+    "glyphs", "splits", "sequence", "streams", "random_purposes", "kernels", "kernel_library", "cache_folder",
+    "storage", "json_fields", "progress_protocol", "interrupts", "extras", "checks", "arrays", "errors",
+    "version",
 )  # fmt: skip
 
 

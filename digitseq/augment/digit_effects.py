@@ -12,7 +12,7 @@ from digitseq.augment.effects import EFFECTS, ONE, effect_function, effects_of
 from digitseq.augment.sampler import Sampler
 from digitseq.augment.warp import GRID, warp
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
-from digitseq.kernels import kernel, worked
+from digitseq.kernels import kernel
 from digitseq.random_purposes import Purpose
 
 _RADIAN = 1_000_000  # 1 radian is 57,295,780 / _RADIAN degrees
@@ -37,7 +37,6 @@ def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntAr
         One tile per digit (images · digits), image by image.
     """
     flat = rows.ravel()
-    worked(len(flat))
     stored = np.zeros((len(flat), SIDE + 1, SIDE), np.uint8)
     seen = stored[:, :SIDE]
     pictures = tiles.pictures(flat)
@@ -50,7 +49,7 @@ def rough_digits(draws: Sampler, tiles: Tiles, rows: IntArray, middles_px: IntAr
         for name in effects_of("digit")
         if draws.augment.uses(name)
     ]
-    step = len(flat) if kernel("thicken") else _CHUNK
+    step = max(len(flat), 1) if kernel("thicken") else _CHUNK
     for first in range(0, len(flat), step):
         part = slice(first, first + step)
         for change, strengths in wanted:

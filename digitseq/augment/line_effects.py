@@ -35,7 +35,7 @@ def rough_lines(images: UInt8Array, augment: Augment, starts: UInt64Array, width
         widths_px: int (images,).
     """
     wanted = [effect_function(EFFECTS[name].function) for name in effects_of("line") if augment.uses(name)]
-    step = len(images) if kernel("put_behind") else _CHUNK
+    step = max(len(images), 1) if kernel("put_behind") else _CHUNK
     for first in range(0, len(images), step):
         part = slice(first, first + step)
         draws, width, seen = Sampler(augment, starts[part]), widths_px[part], images[part]

@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from digitseq.dataset.formats import open_format
@@ -26,6 +26,7 @@ from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
 
+_PATIENCE_S = 5  # for the compiler at the end of a job
 _FEW = 4  # writing this many shards takes less time than starting processes
 
 
@@ -150,8 +151,6 @@ class Engine:
     def results(self, job: Job, shards: Shards) -> Generator[Written, None, None]:
         """Write shards; yield their results in order."""
         workers, few = self.workers, len(shards) <= _FEW
-        if job.recipe.settings is not None and not few and self.executor is None:
-            self._compile()
         if self.executor is not None:
             shards = shards.changed(storage=job.storage.everywhere())
         elif few or job.storage.one_process:
@@ -168,15 +167,32 @@ class Engine:
             except CacheError as error:
                 if workers > 1 or self.executor is not None:  # a single process needs no cache
                     workers = _without_cache(glyphs, workers, error)
-        return run(self.write, shards, workers, self.executor, self.watch)
+        results = run(self.write, shards, workers, self.executor, self.watch)
+        if job.recipe.settings is None or few or self.executor is not None or not needs_compiling():
+            return results
+        return self._compiling(results, len(shards))
 
-    def _compile(self) -> None:
+    def _compiling(
+        self, results: Generator[Written, None, None], count: int
+    ) -> Generator[Written, None, None]:
         """Compile the loops for augmentation while the first shards are written without them."""
-        if not needs_compiling():
-            return
         if self.progress is not None:
             self.progress("kernels", 0, 1, 0)
-        Thread(target=prepare).start()
+        stop = Event()
+        options = {"announced": self.progress is not None, "stop": stop}
+        compiler = Thread(target=prepare, kwargs=options)
+        with suppress(RuntimeError):  # there can be a limit on threads
+            compiler.start()
+        try:
+            for number, result in enumerate(results, 1):
+                if number == count and compiler.is_alive():
+                    compiler.join(_PATIENCE_S)  # or each of many short jobs would compile in vain
+                yield result
+        finally:
+            results.close()
+            stop.set()
+            if compiler.is_alive():
+                compiler.join()
 
 
 def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:

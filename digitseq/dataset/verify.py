@@ -15,6 +15,7 @@ from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for, recomputed
+from digitseq.kernels import not_compiling
 from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import LOCK, Storage
@@ -67,7 +68,9 @@ def _verify(
     recipe, form, places = manifest.recipe, manifest.form, manifest.places
     names = storage.files()
     yield from _wrong_files(storage, manifest, names, note)
-    yield from wrong_card(storage, manifest, glyphs)
+    with not_compiling():  # a stranger's dataset starts no program
+        problems = list(wrong_card(storage, manifest, glyphs))
+    yield from problems
     done, digests = 0, []
     for own, place, entry in zip(recipe.by_split(), places, manifest.splits, strict=True):
         state, told = sha256(), set[str]()
@@ -85,7 +88,8 @@ def _verify(
                 if name not in names
             ]
             shard = own.slice(number * SHARD, number * SHARD + place.size(number))
-            digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
+            with not_compiling():
+                digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
             # A problem of a file with several shards is found once per shard, but reported once.
             yield from dict.fromkeys(problem for problem in (*missing, *wrong) if problem not in told)
             told = set(wrong)

@@ -29,6 +29,7 @@ from typing import Protocol, TypeVar
 
 from digitseq.errors import RESUME, DigitSeqWarning, OutputError
 from digitseq.interrupts import POLL_S, SIGNALS, check, kept_from_children
+from digitseq.kernels import never_compile
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -257,6 +258,7 @@ def _prepare_worker() -> None:
     for number in _DEAF_TO:
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
+    never_compile()  # the parent does
 
     def end_with_parent() -> None:
         multiprocessing.connection.wait([parent.sentinel] if parent else [])

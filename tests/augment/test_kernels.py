@@ -4,10 +4,12 @@ Compiled loops give the same bytes as the numpy code.
 Without a C compiler, tests of the loops are skipped. If DIGITSEQ_TEST_KERNELS is set, they fail instead.
 """
 
+import json
 import os
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
@@ -18,14 +20,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitseq import draw, environment, kernels, make_recipe, streams
+from digitseq import (
+    DigitSequences,
+    draw,
+    environment,
+    kernels,
+    make_recipe,
+    streams,
+    verify_dataset,
+    write_dataset,
+)
 from digitseq.arrays import UInt8Array
 from digitseq.augment import digit_effects, line_effects
 from digitseq.augment.effects import BACKGROUNDS, EFFECTS, ONE, PRESETS, SPACING, Augment
 from digitseq.augment.sampler import Sampler
 from digitseq.augment.warp import GRID, warp
+from digitseq.cache_folder import locked
 from digitseq.errors import DigitSeqWarning
 from digitseq.glyphs.tiles import Tiles, measure_ink
+from tests.cli.test_generate import run
 from tests.test_golden import BUILTIN, digest
 
 _RUNS_NOTHING = hasattr(os, "statvfs") and bool(os.statvfs(gettempdir()).f_flag & os.ST_NOEXEC)
@@ -51,6 +64,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, kernels.Loop]
 def undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test starts in a process that has not augmented anything."""
     monkeypatch.setattr(kernels, "_state", kernels._State())
+
+
+@pytest.fixture
+def own(in_folder: Path) -> Path:
+    """A source that is quickly opened, in the current folder."""
+    images = np.pad(_tiles(32)[2:, 1:-1, 1:-1], ((0, 0), (1, 1), (1, 1)))
+    np.savez("own.npz", images=images, labels=np.repeat(np.arange(10), 3))
+    return in_folder
 
 
 def both(library: dict[str, kernels.Loop], action: Callable[[], Any]) -> tuple[Any, Any]:
@@ -170,6 +191,30 @@ def test_presets_give_the_same_images(library: Any, name: str, lengths: Any) -> 
     assert expected == found
 
 
+@pytest.mark.parametrize("settings", [{"noise": 9}, {"rotate": 9}, "heavy"], ids=str)
+def test_no_images_are_no_images(library: Any, settings: Any) -> None:
+    kernels._state.loops = library
+    recipe = make_recipe(length=3, count=5, seed=1, source="builtin", augment=settings, image_width=150)
+    assert len(DigitSequences(recipe)[2:2][0]) == 0
+
+
+def test_line_effects_alone_use_them_too(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "prepare", lambda **_: kernels._state.loops.update(library))
+    recipe = make_recipe(length=3, count=300, seed=1, source="builtin", augment={"noise": 9})
+    assert len(list(draw(recipe))) == 300
+    assert kernels.kernel("add_noise") is not None
+
+
+def test_verify_starts_no_compiler(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "_COMPILE_AFTER", 1)
+    recipe = make_recipe(length=3, count=300, seed=1, source="own.npz", augment="light")
+    write_dataset(recipe, "out", source="own.npz", workers=1)
+    monkeypatch.delenv(kernels.VARIABLE)
+    monkeypatch.setattr("subprocess.Popen", None)
+    assert list(verify_dataset("out", source="own.npz")) == []
+    assert kernels._state.digits > 500
+
+
 @pytest.mark.parametrize("name", BUILTIN)
 def test_golden_digests_hold_for_compiled_loops(library: Any, name: str) -> None:
     kernels._state.loops = library
@@ -190,13 +235,6 @@ def test_an_array_of_another_dtype_or_layout_is_refused(library: Any) -> None:
 # --- When and how they are used ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def own(in_folder: Path) -> Path:
-    """A source that is quickly opened, in the current folder."""
-    np.savez("own.npz", images=np.repeat(_tiles(12)[2:], 3, 0), labels=np.repeat(np.arange(10), 3))
-    return in_folder
-
-
 def _run(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     surroundings = {**os.environ, "DIGITSEQ_CACHE_DIR": "cache", **variables}
     if not variables.get(kernels.VARIABLE):
@@ -206,7 +244,7 @@ def _run(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _made() -> list[Path]:
-    return list(Path("cache/kernels").glob("*-*"))
+    return list(Path("cache").glob("kernels-*/*-*"))
 
 
 _DRAWN = """
@@ -254,8 +292,12 @@ def test_a_library_that_others_could_have_written_is_not_loaded(library: Any, in
     code = "kernels.prepare(compiling={}); print(bool(kernels._state.loops))"
     assert _run(code.format(True)).stdout == "True\n"
     (made,) = _made()
-    made.chmod(0o777)
-    assert _run(code.format(False)).stdout == "False\n"
+    for path, mode in ((made, 0o666), (made.parent, 0o777)):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        assert _run(code.format(False)).stdout == "False\n"
+        path.chmod(before)
+    assert _run(code.format(False)).stdout == "True\n"
 
 
 def _without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +326,44 @@ def test_a_compiler_that_fails_gives_one_warning(monkeypatch: pytest.MonkeyPatch
     kernels.prepare()
     assert len(caught) == 1
     assert kernels.kernel("warp") is None
+    assert kernels.in_use().startswith("numpy (")
+
+
+@pytest.mark.parametrize("command", ["no-such-compiler", "cc 'open", "false"])
+def test_a_wrong_compiler_ends_nothing(own: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """Workers do not try again: at most one warning."""
+    environment = {"CC": command, "DIGITSEQ_KERNELS": "", "DIGITSEQ_CACHE_DIR": "cache"}
+    wanted = "--length 8 -n 12000 --augment light --seed 1 --source own.npz --workers 2 --format npz"
+    done = run("batch", "out", *wanted.split(), env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("could not be compiled") == (command != "cc 'open")
+    facts = json.loads(run("--version", "--json", env=environment).stdout)
+    assert facts["kernels"].startswith(("numpy (the environment variable CC", "to be compiled on first use"))
+
+
+def test_a_job_that_ends_stops_the_compiler(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "sleep 600 #")
+    monkeypatch.delenv(kernels.VARIABLE)
+    stop = threading.Event()
+    thread = threading.Thread(target=kernels.prepare, kwargs={"stop": stop})
+    thread.start()
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert kernels.kernel("warp") is None
+
+
+def test_another_process_that_is_compiling_is_not_waited_for(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(kernels.VARIABLE)
+    monkeypatch.setenv("DIGITSEQ_CACHE_DIR", "cache")
+    folder = Path("cache") / f"kernels-{os.geteuid()}"
+    folder.mkdir(parents=True)
+    with locked(folder.absolute() / "compiling.lock"):
+        kernels.worked(10**6)
+    assert kernels.kernel("warp") is None
+    assert kernels.in_use().startswith("to be compiled")
 
 
 @pytest.mark.parametrize("wrong", ["a file", "a link"])
@@ -294,10 +374,11 @@ def test_without_a_cache_folder_they_are_compiled_for_one_process(
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
     (tmp_path / "elsewhere").mkdir()
+    own = tmp_path / "cache" / f"kernels-{os.geteuid()}"
     if wrong == "a file":
-        (tmp_path / "cache/kernels").touch()
+        own.touch()
     else:
-        (tmp_path / "cache/kernels").symlink_to(tmp_path / "elsewhere")
+        own.symlink_to(tmp_path / "elsewhere")
     kernels.prepare()
     assert kernels.kernel("warp") is not None
     assert not any((tmp_path / "elsewhere").iterdir())
