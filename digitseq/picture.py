@@ -45,7 +45,8 @@ class Picture:
         gaps_px: int (digits − 1,), as sampled.
         boxes: int (digits, 4): x, y, w, h of each digit's ink in px, tight.
         origins: int (digits,), index of each glyph in the original order of the source (MNIST: 0–59,999 are
-            MNIST-train, 60,000–69,999 MNIST-test).
+            MNIST-train, 60,000–69,999 MNIST-test). With several sources, the positions of each source begin
+            after those of the sources before it.
         writer: the source's id of the writer of all digits; None if writers are mixed.
         glyphs: the glyphs that it was rendered from, of its split.
     """
@@ -83,6 +84,7 @@ class Picture:
 
     def facts(self) -> dict[str, Any]:
         """Return everything except the pixels, as plain JSON types."""
+        several = self.glyphs is not None and self.glyphs.parts
         return {
             "label": self.sequence,
             "seed": self.recipe.seed,
@@ -95,6 +97,7 @@ class Picture:
             "gaps": self.gaps_px.tolist(),
             "boxes": self.boxes.tolist(),
             "glyphs": self.origins.tolist(),
+            **({"sources": self.glyphs.sources_of(self.origins)} if self.glyphs and several else {}),
             "writer": self.writer,
             "recipe": self.recipe.to_dict(),
             "digitseq": __version__,

@@ -103,7 +103,7 @@ def make_plan(recipe: Recipe, indices: IntArray, glyphs: GlyphSet) -> Plan:
         writer = streams.words(starts, _WRITER)[:, 0]
         rows, writers = draw_in_one_hand(glyphs, digits, writer, words[:, :count])
     else:
-        rows = glyphs.starts[looked_up] + streams.below(words[:, :count], glyphs.counts[looked_up])
+        rows = glyphs.pick(looked_up, words[:, :count])
     gaps = _gaps(recipe, words[:, count:-1])
     glyphs.prepare(rows if inside is None else rows[inside])
 

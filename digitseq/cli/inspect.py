@@ -12,6 +12,7 @@ from digitseq import api
 from digitseq.checks import integer
 from digitseq.cli import console, values
 from digitseq.cli.options import Quiet, with_groups
+from digitseq.cli.values import source_name
 from digitseq.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ def inspect(
         ),
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Path to the glyphs of a recipe that does not use mnist or builtin.")
+        list[str] | None,
+        typer.Option(help="Path to the glyphs of a recipe that does not use mnist or builtin. Repeatable."),
     ] = None,
     brief: Annotated[
         bool, typer.Option("--brief", help="Print only the result: accuracy, error rate, faults and files.")
@@ -221,7 +223,7 @@ def inspect(
                 partial=scoring.partial,
                 split=split,
                 limit=limit,
-                source=source,
+                source=source_name(source),
                 progress=progress,
             )
 

@@ -85,10 +85,10 @@ class Drawing:
         typer.Option(help="Same seed, same images. If omitted, a random seed is chosen and printed."),
     ] = None
     source: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="mnist, builtin, a path to your own glyphs, or auto: mnist if available, else builtin "
-            "(default: auto)."
+            "(default: auto). Repeat it to mix several; mnist=2 gives one twice the weight."
         ),
     ] = None
     style_seed: Annotated[

@@ -18,8 +18,9 @@ _LONGEST_LINE = MAX_DIGITS + 1_000  # bytes
 _MOST_SEQUENCES = 1 << 25  # bytes that dataset.json can hold
 
 
-def source_name(source: str | None, style_seed: int | None) -> str | None:
+def source_name(sources: list[str] | None, style_seed: int | None = None) -> str | None:
     """Return the source that --source and --style-seed name, or None if neither is given."""
+    source = "+".join(sources or []) or None
     if style_seed is None:
         return source
     if source not in (None, "builtin"):

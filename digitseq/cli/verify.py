@@ -9,13 +9,15 @@ from digitseq import api
 from digitseq.checks import counted
 from digitseq.cli import console
 from digitseq.cli.options import AsJson, Quiet
+from digitseq.cli.values import source_name
 from digitseq.errors import printable
 
 
 def verify(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Dataset folder or URL.")],
     source: Annotated[
-        str | None, typer.Option(help="Path to the glyphs, if the dataset does not use mnist or builtin.")
+        list[str] | None,
+        typer.Option(help="Path to the glyphs, if the dataset does not use mnist or builtin. Repeatable."),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -28,10 +30,10 @@ def verify(
     recipe, digest = api.read_recipe(out)
     problems, notes = [], list[str]()
     with console.progress(quiet) as progress:
-        if source is None:
+        if (given := source_name(source)) is None:
             glyphs = api.load_recorded_glyphs(recipe.source, digest, progress=progress)
         else:
-            glyphs = api.load_glyphs(source, "all", progress=progress)
+            glyphs = api.load_glyphs(given, "all", progress=progress)
         for problem in api.verify_dataset(out, source=glyphs, progress=progress, note=notes.append):
             problems.append(problem)
             if not as_json:

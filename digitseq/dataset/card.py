@@ -130,7 +130,14 @@ def _text(manifest: Manifest) -> str:
 def _licence(manifest: Manifest) -> tuple[str, str, str]:
     """Return the name and URL of the licence of the glyphs, and where they come from."""
     unknown = ("unknown", "", f"the source {manifest.source!r}")
-    return _LICENCES.get(manifest.source.partition(":")[0], unknown)
+    names = [name for name, _ in manifest.parts] or [manifest.source]
+    found = [_LICENCES.get(name.partition(":")[0]) for name in dict.fromkeys(names)]
+    known = [licence for licence in found if licence is not None]
+    if len(known) < len(found):
+        return unknown
+    # The licence of MNIST also covers what is made from it and something else.
+    name, url, _ = next((licence for licence in known if licence[0] != "mit"), known[0])
+    return name, url, ", and from ".join(dict.fromkeys(origin for _, _, origin in known))
 
 
 def _reading(manifest: Manifest) -> list[str]:

@@ -67,6 +67,7 @@ class Manifest:
         splits: the splits, in order.
         pixels: SHA-256 of the pixel digests of all splits; "" until the dataset is finished.
         version: version of digitseq that wrote it.
+        parts: name of each of several sources, and where the positions of its glyphs begin; empty for one.
     """
 
     format: str
@@ -77,6 +78,7 @@ class Manifest:
     splits: tuple[Entry, ...]
     pixels: str = ""
     version: str = __version__
+    parts: tuple[tuple[str, int], ...] = ()
 
     @property
     def form(self) -> Format:
@@ -139,7 +141,11 @@ class Manifest:
             "version": DATASET_FORMAT,
             "digitseq": self.version,
             "recipe": self.recipe.to_dict(),
-            "source": {"name": self.source, "digest": self.digest},
+            "source": {
+                "name": self.source,
+                "digest": self.digest,
+                **({"parts": [{"name": n, "first": first} for n, first in self.parts]} if self.parts else {}),
+            },
             "images": len(self.recipe),
             **({"labels": list(self.labels)} if self.labels else {}),
             "splits": [entry.to_dict() for entry in self.splits],
@@ -174,7 +180,8 @@ def make_manifest(recipe: Recipe, glyphs: GlyphSet, form: Format, labels: Sequen
     splits = tuple(
         Entry(form.folder(own.split, bool(recipe.splits)), own.split, len(own)) for own in recipe.by_split()
     )
-    return Manifest(form.name, recipe, glyphs.name, glyphs.digest, wanted, splits)
+    parts = tuple((part.name, part.first) for part in glyphs.parts)
+    return Manifest(form.name, recipe, glyphs.name, glyphs.digest, wanted, splits, parts=parts)
 
 
 # --- Reading -------------------------------------------------------------------------------------------
@@ -250,6 +257,7 @@ def _manifest(fields: Fields, form: str) -> Manifest:
     labels = fields.texts("labels") if "labels" in fields else []
     if not set(labels) <= set(find_format(form).label_files):
         raise ValueError("it has unknown label files")
+    parts = [Fields(part, "parts") for part in source.items("parts")] if "parts" in source else []
     return Manifest(
         form,
         recipe,
@@ -259,6 +267,7 @@ def _manifest(fields: Fields, form: str) -> Manifest:
         tuple(splits),
         fields.digest("pixels", ""),
         fields.text("digitseq", ""),
+        tuple((part.text("name"), part.integer("first", 0, 1 << 31)) for part in parts),
     )
 
 

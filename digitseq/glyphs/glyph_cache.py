@@ -22,7 +22,7 @@ import numpy as np
 from digitseq.arrays import AnyArray, IntArray
 from digitseq.cache_folder import CACHE_VARIABLE, cache_dir, cache_errors, locked, tree_of
 from digitseq.errors import CacheError
-from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.glyphset import GlyphSet, Part
 from digitseq.glyphs.tiles import SIDE
 from digitseq.interrupts import check
 from digitseq.json_fields import Fields, parse_json
@@ -84,6 +84,7 @@ def save_glyphs(folder: Path, glyphs: GlyphSet) -> None:
             "bounds": bounds.tolist(),
             "writers": glyphs.writers is not None,
             "widest_ink": glyphs.widest_ink.tolist(),
+            **({"mixture": [part._asdict() for part in glyphs.parts]} if glyphs.parts else {}),
         }
         with inside.whole(_MANIFEST, sync=True) as file:
             file.write(json.dumps(manifest, indent=1).encode())
@@ -107,7 +108,12 @@ def _sha256(folder: Folder, name: str) -> str:
 
 def glyphs_folder(glyphs: GlyphSet) -> Path:
     """Return the folder for a glyph set other than MNIST, named by its digest; it may not exist."""
-    return cache_dir() / f"glyphs-v{STORE_FORMAT}" / glyphs.digest[:32]
+    return named_folder(glyphs.digest)
+
+
+def named_folder(digest: str) -> Path:
+    """Return the folder in the cache for glyphs with this digest."""
+    return cache_dir() / f"glyphs-v{STORE_FORMAT}" / digest[:32]
 
 
 def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
@@ -125,7 +131,21 @@ def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
     """
     if glyphs.folder is not None:
         return glyphs.folder
-    folder = glyphs_folder(glyphs)
+    return store(glyphs_folder(glyphs), glyphs, progress)
+
+
+def store(folder: Path, glyphs: GlyphSet, progress: Progress | None = None) -> Path:
+    """
+    Store a glyph set in a folder of the cache, unless it is there; return the folder.
+
+    Args:
+        folder: the folder.
+        glyphs: the set.
+        progress: as in `stored_folder`.
+
+    Raises:
+        CacheError: the cache folder cannot be written.
+    """
     if _is_whole(folder):
         return folder
     with cache_errors():
@@ -177,6 +197,7 @@ class _Stored:
     bounds: IntArray
     has_writers: bool
     widest_ink: IntArray | None
+    parts: tuple[Part, ...]
 
     @property
     def rows(self) -> int:
@@ -220,7 +241,25 @@ def _parse_manifest(fields: Fields) -> _Stored:
         bounds,
         fields.flag("writers"),
         None if widest is None else np.array(widest, np.int64),
+        _parse_parts(fields, bounds) if "mixture" in fields else (),
     )
+
+
+def _parse_parts(fields: Fields, bounds: IntArray) -> tuple[Part, ...]:
+    parts = []
+    for item in fields.items("mixture"):
+        part = Fields(item, "mixture")
+        rows = [
+            Fields({"row": row}, "counts").integers("row", 0, MOST_GLYPHS) for row in part.items("counts")
+        ]
+        if len(rows) != 10 or {len(row) for row in rows} != {bounds.shape[1] - 1}:
+            raise ValueError("counts in mixture: expected 10 rows, each with one number per split")
+        counts = tuple(tuple(row) for row in rows)
+        first = part.integer("first", 0, 1 << 31)
+        parts.append(Part(part.text("name"), part.integer("weight", 1, 1 << 31), first, counts))
+    if (np.array([part.counts for part in parts], np.int64).sum(0, dtype=np.int64) != np.diff(bounds)).any():
+        raise ValueError("mixture: the counts differ from the bounds")
+    return tuple(parts)
 
 
 def open_glyphs(folder: Path) -> GlyphSet | None:
@@ -256,6 +295,7 @@ def open_glyphs(folder: Path) -> GlyphSet | None:
             splits=stated.splits,
             writers=read("writers.npy", "i4", rows) if stated.has_writers else None,
             widest_ink=stated.widest_ink,
+            parts=stated.parts,
         )
     except FileNotFoundError as error:
         raise damaged(folder, f"{Path(str(error.filename)).name} is missing") from error

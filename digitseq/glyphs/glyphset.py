@@ -4,17 +4,44 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from digitseq.arrays import AnyArray, IntArray, UInt8Array, UInt64Array, count_values, read_only, repeat
+from digitseq import streams
+from digitseq.arrays import (
+    AnyArray,
+    BoolArray,
+    IntArray,
+    UInt8Array,
+    UInt64Array,
+    count_values,
+    read_only,
+    repeat,
+)
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
 ALL = "all"
+
+
+class Part(NamedTuple):
+    """
+    One of several sources of a set.
+
+    Attributes:
+        name: name of the source.
+        weight: its share of the digits, compared with those of the other sources.
+        first: where its positions begin in the `origin` of the set.
+        counts: number of its glyphs by digit and split.
+    """
+
+    name: str
+    weight: int
+    first: int
+    counts: tuple[tuple[int, ...], ...]
 
 
 class GlyphSet(Tiles):
@@ -42,6 +69,7 @@ class GlyphSet(Tiles):
         folder: folder of the memory-mapped files; None if the set is only in this process.
         reopen: opens a split from such a folder in another process.
         opened_from: path that the set was read from; "" if none.
+        parts: the sources of a mixture (`mixture.mix`), in order; empty for a single source.
         drawn_on_demand: whether glyphs are drawn when they are first prepared.
     """
 
@@ -59,6 +87,7 @@ class GlyphSet(Tiles):
         splits: tuple[str, ...] = ("train",),
         writers: AnyArray | None = None,
         widest_ink: IntArray | None = None,
+        parts: tuple[Part, ...] = (),
     ) -> None:
         """
         Create a set from glyphs in their stored form; `from_arrays` takes plain images.
@@ -74,6 +103,7 @@ class GlyphSet(Tiles):
             splits: names of the splits.
             writers: integers (rows,), or None if unknown.
             widest_ink: int (10,); measured if None.
+            parts: the sources of a mixture, whose glyphs follow each other within a digit and split.
         """
         super().__init__(stored, ink.astype(np.int64))
         self.name, self.digest, self.splits = name, digest, splits
@@ -82,13 +112,13 @@ class GlyphSet(Tiles):
         self.reopen: Callable[[Path, str], GlyphSet] | None = None
         self.opened_from = ""
         self.writers = None if writers is None else read_only(writers)
-        self._bounds = bounds
+        self._bounds, self.parts = bounds, parts
         if widest_ink is None:
             of_digits = [self.ink_width[low:high] for low, high in bounds[:, [0, -1]]]
             widest_ink = np.array([widths.max(initial=0) for widths in of_digits], np.int64)
         self.widest_ink = read_only(widest_ink)
         self.split = ALL
-        self.starts, self.counts = _ranges(bounds[:, 0], bounds[:, -1])
+        self._select(0, len(splits))
         # All splits share these two. Neither keeps a split alive: in a cycle, tens of megabytes would stay in
         # memory until the garbage collector runs.
         self._choices = WeakValueDictionary({ALL: self})
@@ -134,7 +164,7 @@ class GlyphSet(Tiles):
                     f"{name}: expected {counted(len(order), 'integer')}, the writer of each image"
                 )
             writers = writers[order].astype(np.int64)
-            digest = _with_writers(digest, writers)
+            digest = _digest(digest, writers, ())
         return cls(
             stored,
             measure_ink(stored),
@@ -145,6 +175,85 @@ class GlyphSet(Tiles):
             splits=splits,
             writers=writers,
         )
+
+    @classmethod
+    def from_parts(
+        cls,
+        stored: UInt8Array,
+        ink: AnyArray,
+        bounds: IntArray,
+        origin: AnyArray,
+        writers: AnyArray | None,
+        name: str,
+        splits: tuple[str, ...],
+        parts: tuple[Part, ...],
+    ) -> "GlyphSet":
+        """Create a mixture; arguments as in `__init__`. Its digest is that of its glyphs and weights."""
+        digest = _digest(glyph_digest(stored, bounds), writers, parts)
+        return cls(
+            stored, ink, bounds, origin, name=name, digest=digest, splits=splits, writers=writers, parts=parts
+        )
+
+    def _select(self, low: int, high: int) -> None:
+        """Select the splits from one number up to, not including, another."""
+        self.starts, self.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
+        self._selected = (low, high)
+
+    def pick(self, digits: IntArray, words: UInt64Array) -> IntArray:
+        """
+        Sample a glyph for each digit: uniform among those of the digit, or of a source chosen by weight.
+
+        Args:
+            digits: int, any shape, 0–9.
+            words: uint64, the same shape. The upper half of a word decides the glyph, the lower the source.
+
+        Returns:
+            Rows, int, the same shape; undefined for a digit without glyphs.
+        """
+        if not self.parts:
+            return self.starts[digits] + streams.below(words, self.counts[digits])
+        starts, sizes = self._segments()
+        totals = sizes.sum(-1, dtype=np.int64)  # (parts, 10)
+        part = self.pick_part((totals > 0)[:, digits], words)
+        place = streams.below(words, totals[part, digits].astype(np.uint64))
+        rows: IntArray = starts[part, digits, 0] + place
+        passed = sizes[part, digits, 0]
+        for split in range(1, sizes.shape[2]):  # of "all": the glyphs of one source are in several ranges
+            rows = np.where(place >= passed, starts[part, digits, split] + place - passed, rows)
+            passed = passed + sizes[part, digits, split]
+        return rows
+
+    def pick_part(self, able: BoolArray, words: UInt64Array) -> IntArray:
+        """
+        Sample one of the sources of a mixture by weight.
+
+        Args:
+            able: bool (parts, …), which of them are possible.
+            words: uint64 (…); the lower half of each decides.
+
+        Returns:
+            Numbers of parts, int (…); undefined where none is possible.
+        """
+        weights = np.array([part.weight for part in self.parts], np.int64)
+        ends = np.cumsum(able * weights.reshape(-1, *[1] * words.ndim), 0, dtype=np.int64)
+        ticket = streams.below(words << np.uint64(32), ends[-1].astype(np.uint64))
+        return np.minimum((ticket >= ends).sum(0, dtype=np.int64), len(self.parts) - 1)
+
+    def sources_of(self, origins: IntArray) -> list[str]:
+        """Return the name of the source of each glyph of a mixture, given its position in `origin`."""
+        return [self.parts[number].name for number in self.part_of(origins).tolist()]
+
+    def part_of(self, origins: IntArray) -> IntArray:
+        """Return the number of the part of each glyph of a mixture, given its position in `origin`."""
+        firsts = np.array([part.first for part in self.parts], np.int64)
+        return np.searchsorted(firsts, origins, side="right").astype(np.int64) - 1
+
+    def _segments(self) -> tuple[IntArray, IntArray]:
+        """Return the first row and the number of rows of each part, digit and selected split."""
+        low, high = self._selected
+        sizes = np.array([part.counts for part in self.parts], np.int64)[:, :, low:high]
+        before = np.cumsum(sizes, 0, dtype=np.int64) - sizes
+        return self._bounds[None, :, low:high] + before, sizes
 
     def __len__(self) -> int:
         """Number of rows, all splits together."""
@@ -203,7 +312,7 @@ class GlyphSet(Tiles):
         chosen = object.__new__(type(self))  # copy.copy would call __reduce__
         vars(chosen).update(vars(self))
         chosen.split = split
-        chosen.starts, chosen.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
+        chosen._select(low, high)
         self._choices[split] = chosen
         return chosen
 
@@ -224,8 +333,8 @@ class GlyphSet(Tiles):
 
     @property
     def is_builtin(self) -> bool:
-        """Whether these are the built-in digits."""
-        return self.name.partition(":")[0] == "builtin"
+        """Whether these are the built-in digits, and no others."""
+        return not self.parts and self.name.partition(":")[0] == "builtin"
 
     def has_wrong_ink(self) -> bool:
         """Return whether the ink measurements or the values of `widest_ink` do not match the pixels."""
@@ -244,8 +353,7 @@ class GlyphSet(Tiles):
         if self.is_builtin:
             return True
         digest = glyph_digest(self._stored, self._bounds)
-        with_writers = None if self.writers is None else _with_writers(digest, self.writers)
-        return self.digest in (digest, with_writers)
+        return self.digest in (digest, _digest(digest, self.writers, self.parts))
 
     def prepare(self, rows: IntArray) -> None:
         """Make these rows available; a source that draws its glyphs on demand draws them here."""
@@ -316,8 +424,14 @@ def glyph_digest(stored: UInt8Array, bounds: IntArray) -> str:
     return state.hexdigest()
 
 
-def _with_writers(digest: str, writers: AnyArray) -> str:
-    return sha256(digest.encode() + writers.astype("<i8").tobytes()).hexdigest()
+def _digest(digest: str, writers: AnyArray | None, parts: tuple[Part, ...]) -> str:
+    """Return the digest of a set from that of its pixels."""
+    if writers is not None:
+        digest = sha256(digest.encode() + writers.astype("<i8").tobytes()).hexdigest()
+    if parts:
+        stated = [[part.weight, part.counts] for part in parts]
+        digest = sha256(f"{digest} {stated}".encode()).hexdigest()
+    return digest
 
 
 def need_digits(glyphs: GlyphSet, digits: IntArray) -> None:

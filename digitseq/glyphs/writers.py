@@ -22,12 +22,14 @@ class Writers:
         rows: int (glyphs,), rows of the set, sorted by digit, then by writer.
         starts: int (10, writers), position in ``rows`` of the first glyph of a digit and writer.
         counts: int (10, writers), number of glyphs of a digit and writer.
+        parts: int (writers,), the source of each writer; None for a single source.
     """
 
     ids: IntArray
     rows: IntArray
     starts: IntArray
     counts: IntArray
+    parts: IntArray | None = None
 
 
 def writers_of(glyphs: GlyphSet) -> Writers:
@@ -52,7 +54,11 @@ def writers_of(glyphs: GlyphSet) -> Writers:
     key = digits * len(ids) + writer.reshape(-1)
     counts = count_values(key, bins=10 * len(ids)).reshape(10, -1)
     starts = (np.cumsum(counts, dtype=np.int64) - counts.ravel()).reshape(counts.shape)
-    known = Writers(ids.astype(np.int64), rows[np.argsort(key, kind="stable")], starts, counts)
+    parts = None
+    if glyphs.parts:
+        parts = np.zeros(len(ids), np.int64)
+        parts[writer.reshape(-1)] = glyphs.part_of(glyphs.origin[rows].astype(np.int64))
+    known = Writers(ids.astype(np.int64), rows[np.argsort(key, kind="stable")], starts, counts, parts)
     glyphs.derived[glyphs.split] = known
     return known
 
@@ -97,7 +103,8 @@ def draw_in_one_hand(
     """
     Sample glyphs so that one writer wrote each text line.
 
-    The writer is uniform among those who wrote every digit of the line. Each glyph is uniform among the
+    The writer is uniform among those who wrote every digit of the line; in a mixture, the source is chosen by
+    weight first. Each glyph is uniform among the
     writer's glyphs of its digit.
 
     Args:
@@ -117,6 +124,10 @@ def draw_in_one_hand(
     for first in range(0, len(digits), _IMAGES):
         part = slice(first, first + _IMAGES)
         able = _able(known, digits[part])
+        if known.parts is not None:
+            own = np.arange(len(glyphs.parts), dtype=np.int64)[:, None] == known.parts  # (parts, writers)
+            possible = (able[None] & own[:, None]).any(2)
+            able &= own[glyphs.pick_part(possible, writer[part])]
         rank = streams.below(writer[part], able.sum(1, dtype=np.int64).astype(np.uint64))
         chosen[part] = (np.cumsum(able, 1, dtype=np.int64) > rank[:, None]).argmax(1).astype(np.int64)
     digit, hand = np.maximum(digits, 0), chosen[:, None]

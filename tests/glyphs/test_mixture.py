@@ -1,0 +1,200 @@
+"""Several sources in one set of glyphs, by weight."""
+
+import json
+import pickle
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digitseq import (
+    DigitSequences,
+    draw,
+    load_glyphs,
+    make_recipe,
+    read_dataset,
+    verify_dataset,
+    write_dataset,
+)
+from digitseq.errors import ArgumentError, OutputError, SourceError
+from digitseq.glyphs import sources
+from digitseq.glyphs.glyph_cache import damage, open_glyphs, save_glyphs
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.mixture import Weighted, mix, parse_mixture
+from tests.cli.test_generate import run
+
+_SPLITS = ("train", "validation", "test")
+
+
+def _set(value: int, kinds: list[tuple[int, int]], splits: tuple[str, ...] = _SPLITS) -> GlyphSet:
+    """A set whose pixels tell the source and the position: (digit, split) of each glyph."""
+    labels, split_of = np.array(kinds).T
+    images = np.zeros((len(kinds), 28, 28), np.uint8)
+    images[:, 0, 0], images[:, 0, 1] = value, np.arange(len(kinds)) + 1
+    name = f"source{value}"
+    return GlyphSet.from_arrays(
+        images, labels, split_of=split_of, splits=splits, name=name, writers=np.arange(len(kinds)) // 10
+    )
+
+
+_KINDS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=30)
+
+
+@given(st.lists(_KINDS, min_size=2, max_size=4), st.sampled_from([*_SPLITS, "all"]), st.integers(0, 1 << 32))
+def test_a_pick_is_a_glyph_of_the_digit_and_the_split_and_says_where_it_is_from(
+    kinds: list[list[tuple[int, int]]], split: str, seed: int
+) -> None:
+    parts = [_set(number + 1, own) for number, own in enumerate(kinds)]
+    mixed = mix(parts, [1] * len(parts)).choose(split)
+    assert damage(mixed) == ""
+    chance = np.random.default_rng(seed)
+    have = np.flatnonzero(mixed.counts).astype(np.int64)
+    if not len(have):
+        return
+    digits = chance.choice(have, 400)
+    rows = mixed.pick(digits, chance.integers(0, 1 << 64, 400, np.uint64))
+    assert (mixed.labels[rows] == digits).all()
+    pixels = mixed.images[rows, 0]
+    for row, digit, (source, position) in zip(rows, digits, pixels[:, :2].tolist(), strict=True):
+        assert row in mixed.rows(int(digit))
+        found, number = kinds[source - 1][position - 1]
+        assert found == digit
+        assert split in ("all", _SPLITS[number])
+        origin = mixed.origin[row : row + 1]
+        assert mixed.sources_of(origin) == [f"source{source}"]
+        assert origin[0] - mixed.parts[source - 1].first == position - 1
+
+
+@pytest.mark.parametrize("split", ["train", "all"])
+def test_sources_have_the_shares_of_their_weights_and_glyphs_of_a_source_are_uniform(split: str) -> None:
+    # The second source has ten times as many glyphs, and none of the digit 1 in train.
+    few = _set(1, [(0, 0), (0, 0), (1, 0), (0, 2)])
+    many = _set(2, [(0, 0)] * 20 + [(1, 2)] * 5)
+    mixed = mix([few, many], [3, 1]).choose(split)
+    words = np.random.default_rng(1).integers(0, 1 << 64, 40_000, np.uint64)
+    picked = mixed.images[mixed.pick(np.zeros(40_000, np.int64), words), 0, :2]
+    assert abs((picked[:, 0] == 1).mean() - 0.75) < 0.01
+    for source, glyphs in ((1, 2 if split == "train" else 3), (2, 20)):
+        counts = Counter(picked[picked[:, 0] == source, 1].tolist())
+        assert len(counts) == glyphs
+        assert max(counts.values()) < 1.3 * min(counts.values())
+    ones = mixed.images[mixed.pick(np.ones(40_000, np.int64), words), 0, 0]
+    assert set(ones.tolist()) == ({1} if split == "train" else {1, 2})
+
+
+def test_a_line_in_one_hand_is_of_one_source_by_weight() -> None:
+    every = [(digit, 0) for digit in range(10)] * 4
+    mixed = mix([_set(1, every), _set(2, every)], [1, 3])
+    recipe = make_recipe(length=3, count=2_000, seed=1, source="x", writer="same", pattern=None)
+    found: Counter[str] = Counter()
+    for picture in draw(recipe, mixed):
+        (source,) = set(mixed.sources_of(picture.origins))
+        found[source] += 1
+    assert abs(found["source2"] / 2_000 - 0.75) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("mnist+builtin", (Weighted("mnist"), Weighted("builtin"))),
+        ("mnist=2+builtin:3", (Weighted("mnist", 2), Weighted("builtin:3"))),
+        ("builtin:-3=10+a/b.npz", (Weighted("builtin:-3", 10), Weighted("a/b.npz"))),
+        ("mnist", ()),
+        ("builtin:3", ()),
+        ("here+there", ()),  # a file of this name
+        ("mnist+x=3", (Weighted("mnist"), Weighted("x=3"))),  # another one
+    ],
+)
+def test_sources_are_joined_by_plus_and_weights_follow_an_equals_sign(
+    in_folder: Path, text: str, parts: tuple[Weighted, ...]
+) -> None:
+    Path("here+there").touch()
+    Path("x=3").touch()
+    assert parse_mixture(text) == parts
+
+
+@pytest.mark.parametrize("text", ["mnist+", "+builtin", "mnist=0+builtin", "mnist=1001+builtin", "a++b"])
+def test_a_missing_source_or_a_wrong_weight_is_an_error(text: str) -> None:
+    with pytest.raises(ArgumentError, match=r"expected sources such as mnist=2\+builtin, with weights"):
+        parse_mixture(text)
+
+
+@pytest.fixture
+def own(in_folder: Path, solid: GlyphSet) -> str:
+    """Two sources of one's own in the current folder."""
+    for name in ("a.npz", "b.npz"):
+        images = solid.images if name == "a.npz" else np.where(solid.images > 0, 255 - solid.images, 0)
+        np.savez(name, images=images, labels=solid.labels)
+    return "a.npz=2+b.npz"
+
+
+def test_a_mixture_is_stored_once_and_opened_from_the_cache(own: str, cache: Path) -> None:
+    first = load_glyphs(own, "all")
+    assert (first.name, first.folder is not None) == ("a.npz=2+b.npz", True)
+    for path in cache.rglob("glyphs.npy"):
+        before = path.stat().st_mtime_ns
+    sources._opened.clear()
+    again = load_glyphs(own, "all")
+    assert (again.digest, again.parts, path.stat().st_mtime_ns) == (first.digest, first.parts, before)
+    assert damage(again) == ""
+    assert load_glyphs("a.npz=3+b.npz", "all").digest != first.digest
+    for manifest in cache.rglob("manifest.json"):
+        stated = json.loads(manifest.read_text())
+        stated["mixture"][0]["counts"][3][0] += 1
+        manifest.write_text(json.dumps(stated))
+    sources._opened.clear()
+    assert load_glyphs(own, "all").digest == first.digest  # mixed anew
+
+
+def test_datasets_of_several_sources_are_verified_and_name_them(own: str) -> None:
+    recipe = make_recipe(length=3, count=50, seed=1, source=own)
+    write_dataset(recipe, "out", source=own, workers=1)
+    stated = json.loads(Path("out/dataset.json").read_text())["source"]
+    assert stated["parts"] == [{"name": "a.npz", "first": 0}, {"name": "b.npz", "first": 120}]
+    for source in (None, own):
+        sources._opened.clear()
+        assert list(verify_dataset("out", source=source)) == []
+    assert read_dataset("out").recipe.source == own
+    with pytest.raises(OutputError, match="another recipe"):
+        write_dataset(make_recipe(length=3, count=50, seed=1, source="a.npz+b.npz"), "out", workers=1)
+    Path("b.npz").unlink()
+    sources._opened.clear()
+    with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder"):
+        list(verify_dataset("out"))
+
+
+def test_a_copy_in_another_process_gives_the_same_images(own: str) -> None:
+    live = DigitSequences(make_recipe(length=3, count=20, seed=1, source=own), own)
+    copy = pickle.loads(pickle.dumps(live))
+    assert all((live[i][0] == copy[i][0]).all() for i in range(20))
+
+
+def test_a_mixture_can_be_stored_and_opened_like_any_set(tmp_path: Path) -> None:
+    mixed = mix([_set(1, [(0, 0), (3, 2)]), _set(2, [(0, 1)])], [1, 5])
+    save_glyphs(tmp_path / "stored", mixed)
+    opened = open_glyphs(tmp_path / "stored")
+    assert opened is not None
+    assert (opened.parts, opened.digest, damage(opened)) == (mixed.parts, mixed.digest, "")
+
+
+def test_options_name_several_sources(own: str) -> None:
+    def facts(*options: str) -> dict[str, Any]:
+        done = run("generate", "35021", "--seed", "1", "--force", "--json", *options)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    twice = facts("--source", "a.npz=2", "--source", "b.npz")
+    assert twice == facts("--source", own)
+    assert twice["source"] == own
+    assert set(twice["sources"]) <= {"a.npz", "b.npz"}
+    assert [("a.npz", "b.npz")[glyph >= 120] for glyph in twice["glyphs"]] == twice["sources"]
+    done = run("generate", "3", "--source", "a.npz=0", "--source", "b.npz")
+    assert (done.returncode, done.stderr.split(",")[0]) == (
+        2,
+        "error: --source: expected sources such as mnist=2+builtin",
+    )
