@@ -22,7 +22,8 @@ import numpy as np
 from digitseq.arrays import AnyArray, IntArray
 from digitseq.cache_folder import CACHE_VARIABLE, cache_dir, cache_errors, locked, tree_of
 from digitseq.errors import CacheError
-from digitseq.glyphs.glyphset import GlyphSet, Part
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.parts import Part
 from digitseq.glyphs.tiles import SIDE
 from digitseq.interrupts import check
 from digitseq.json_fields import Fields, parse_json

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from digitseq import streams
 from digitseq.arrays import (
     AnyArray,
-    BoolArray,
     IntArray,
     UInt8Array,
     UInt64Array,
@@ -22,26 +21,10 @@ from digitseq.arrays import (
 )
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError, SourceError
+from digitseq.glyphs.parts import Part, part_of, pick
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
 ALL = "all"
-
-
-class Part(NamedTuple):
-    """
-    One of several sources of a set.
-
-    Attributes:
-        name: name of the source.
-        weight: its share of the digits, compared with those of the other sources.
-        first: where its positions begin in the `origin` of the set.
-        counts: number of its glyphs by digit and split.
-    """
-
-    name: str
-    weight: int
-    first: int
-    counts: tuple[tuple[int, ...], ...]
 
 
 class GlyphSet(Tiles):
@@ -212,48 +195,13 @@ class GlyphSet(Tiles):
         """
         if not self.parts:
             return self.starts[digits] + streams.below(words, self.counts[digits])
-        starts, sizes = self._segments()
-        totals = sizes.sum(-1, dtype=np.int64)  # (parts, 10)
-        part = self.pick_part((totals > 0)[:, digits], words)
-        place = streams.below(words, totals[part, digits].astype(np.uint64))
-        rows: IntArray = starts[part, digits, 0] + place
-        passed = sizes[part, digits, 0]
-        for split in range(1, sizes.shape[2]):  # of "all": the glyphs of one source are in several ranges
-            rows = np.where(place >= passed, starts[part, digits, split] + place - passed, rows)
-            passed = passed + sizes[part, digits, split]
-        return rows
-
-    def pick_part(self, able: BoolArray, words: UInt64Array) -> IntArray:
-        """
-        Sample one of the sources of a mixture by weight.
-
-        Args:
-            able: bool (parts, …), which of them are possible.
-            words: uint64 (…); the lower half of each decides.
-
-        Returns:
-            Numbers of parts, int (…); undefined where none is possible.
-        """
-        weights = np.array([part.weight for part in self.parts], np.int64)
-        ends = np.cumsum(able * weights.reshape(-1, *[1] * words.ndim), 0, dtype=np.int64)
-        ticket = streams.below(words << np.uint64(32), ends[-1].astype(np.uint64))
-        return np.minimum((ticket >= ends).sum(0, dtype=np.int64), len(self.parts) - 1)
+        return pick(self.parts, self._bounds, self._selected, digits, words)
 
     def sources_of(self, origins: IntArray) -> list[str]:
-        """Return the name of the source of each glyph of a mixture, given its position in `origin`."""
-        return [self.parts[number].name for number in self.part_of(origins).tolist()]
-
-    def part_of(self, origins: IntArray) -> IntArray:
-        """Return the number of the part of each glyph of a mixture, given its position in `origin`."""
-        firsts = np.array([part.first for part in self.parts], np.int64)
-        return np.searchsorted(firsts, origins, side="right").astype(np.int64) - 1
-
-    def _segments(self) -> tuple[IntArray, IntArray]:
-        """Return the first row and the number of rows of each part, digit and selected split."""
-        low, high = self._selected
-        sizes = np.array([part.counts for part in self.parts], np.int64)[:, :, low:high]
-        before = np.cumsum(sizes, 0, dtype=np.int64) - sizes
-        return self._bounds[None, :, low:high] + before, sizes
+        """Return the name of the source of each glyph, given its position in `origin`."""
+        if not self.parts:
+            return [self.name] * len(origins)
+        return [self.parts[number].name for number in part_of(self.parts, origins).tolist()]
 
     def __len__(self) -> int:
         """Number of rows, all splits together."""

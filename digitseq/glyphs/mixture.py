@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from os.path import lexists
 from typing import NamedTuple
@@ -10,9 +11,12 @@ import numpy as np
 
 from digitseq.arrays import IntArray
 from digitseq.checks import home_path
-from digitseq.errors import ArgumentError
-from digitseq.glyphs.glyphset import GlyphSet, Part
+from digitseq.errors import ArgumentError, CacheError
+from digitseq.glyphs.glyph_cache import named_folder, open_glyphs, store, stored_folder
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.parts import Part
 from digitseq.glyphs.tiles import SIDE, measure_ink
+from digitseq.progress_protocol import Progress
 
 MOST_WEIGHT = 1_000
 _WEIGHT = re.compile(r"(?P<source>.+)=(?P<weight>\d{1,9})")
@@ -117,3 +121,24 @@ def mix(sources: Sequence[GlyphSet], weights: Sequence[int]) -> GlyphSet:
 
 def _table(counts: IntArray) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(row) for row in counts.tolist())
+
+
+def stored_mixture(
+    sources: Sequence[GlyphSet], weights: Sequence[int], progress: Progress | None = None
+) -> GlyphSet:
+    """Return a mixture from the cache, or make it and store it there; arguments as in `mix`."""
+    try:
+        folder = named_folder(mixture_key(sources, weights))
+        if (found := open_glyphs(folder)) is not None:
+            return found
+    except CacheError:  # damaged, or there is no cache folder
+        return mix(sources, weights)
+    drawn = [glyphs for glyphs in sources if glyphs.drawn_on_demand]
+    with suppress(CacheError):  # the cache keeps them, if it can
+        for glyphs in drawn:
+            stored_folder(glyphs, progress)
+    mixed = mix(sources, weights)
+    with suppress(CacheError):
+        store(folder, mixed)
+        return open_glyphs(folder) or mixed
+    return mixed

@@ -5,24 +5,16 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from digitseq.cache_folder import CACHE_VARIABLE
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
-from digitseq.glyphs.glyph_cache import (
-    damage,
-    damaged,
-    mnist_dir,
-    named_folder,
-    open_glyphs,
-    store,
-    stored_folder,
-)
+from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.mixture import Weighted, mix, mixture_key, parse_mixture
+from digitseq.glyphs.mixture import Weighted, mixture_key, parse_mixture, stored_mixture
 from digitseq.interrupts import noted
 from digitseq.progress_protocol import Progress
 from digitseq.splits import SPLITS
@@ -54,7 +46,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     if source == AUTO:
         return _auto(progress)
     if isinstance(source, str) and (several := parse_mixture(source)):
-        return _mixed(several, progress)
+        return _mixed(several, partial(open_source, progress=progress), progress)
     if isinstance(source, str) and (row := _row(source)) is not None:
         return row.open(source, progress)
     if not isinstance(source, str | Path) or not str(source):
@@ -124,9 +116,7 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
         FetchError, CacheError: as `open_source`.
     """
     if several := parse_mixture(named):
-        for part in several:
-            open_recorded(part.source, progress)
-        return _mixed(several, progress)
+        return _mixed(several, partial(open_recorded, progress=progress), progress)
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
             f"no source {named!r} in the current folder: the recipe uses your own glyphs",
@@ -145,9 +135,7 @@ def at_hand(source: str) -> GlyphSet:
     if source == AUTO:
         source = MNIST
     if several := parse_mixture(source):
-        for part in several:
-            at_hand(part.source)
-        return _mixed(several, None)
+        return _mixed(several, at_hand)
     row = _row(source)
     if row is None or row.at_hand is None:
         return open_source(source)
@@ -282,35 +270,17 @@ def _row(name: str) -> Source | None:
     return None if "+" in name else SOURCES.get(name.partition(":")[0])
 
 
-def _mixed(several: tuple[Weighted, ...], progress: Progress | None) -> GlyphSet:
-    """Open a mixture, from the cache if it is there; if possible, store it there."""
-    sources = [open_source(part.source, progress) for part in several]
+def _mixed(
+    several: tuple[Weighted, ...], opened: Callable[[str], GlyphSet], progress: Progress | None = None
+) -> GlyphSet:
+    glyphs = [opened(part.source) for part in several]
     weights = [part.weight for part in several]
-    key = ("+", mixture_key(sources, weights) + os.environ.get(CACHE_VARIABLE, ""))
+    key = ("+", mixture_key(glyphs, weights) + os.environ.get(CACHE_VARIABLE, ""))
     if key not in _opened:
-        _opened[key] = _stored_mixture(sources, weights, progress)
-        _opened[key].opened_from = "+".join(
-            str(Weighted(source_of(glyphs), weight)) for glyphs, weight in zip(sources, weights, strict=True)
-        )
+        _opened[key] = stored_mixture(glyphs, weights, progress)
+        names = map(Weighted, map(source_of, glyphs), weights)
+        _opened[key].opened_from = "+".join(map(str, names))
     return _opened[key]
-
-
-def _stored_mixture(sources: list[GlyphSet], weights: list[int], progress: Progress | None) -> GlyphSet:
-    try:
-        folder = named_folder(mixture_key(sources, weights))
-        if (found := open_glyphs(folder)) is not None:
-            return found
-    except CacheError:  # damaged, or there is no cache folder
-        return mix(sources, weights)
-    drawn = [glyphs for glyphs in sources if glyphs.drawn_on_demand]
-    with suppress(CacheError):  # the cache keeps them, if it can
-        for glyphs in drawn:
-            stored_folder(glyphs, progress)
-    mixed = mix(sources, weights)
-    with suppress(CacheError):
-        store(folder, mixed)
-        return open_glyphs(folder) or mixed
-    return mixed
 
 
 def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSet:

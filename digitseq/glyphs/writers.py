@@ -8,6 +8,7 @@ from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array, count_values, repeat, unique_inverse
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.parts import part_of, pick_part
 
 _IMAGES = 1024  # looked up at once, to limit memory
 
@@ -57,7 +58,7 @@ def writers_of(glyphs: GlyphSet) -> Writers:
     parts = None
     if glyphs.parts:
         parts = np.zeros(len(ids), np.int64)
-        parts[writer.reshape(-1)] = glyphs.part_of(glyphs.origin[rows].astype(np.int64))
+        parts[writer.reshape(-1)] = part_of(glyphs.parts, glyphs.origin[rows].astype(np.int64))
     known = Writers(ids.astype(np.int64), rows[np.argsort(key, kind="stable")], starts, counts, parts)
     glyphs.derived[glyphs.split] = known
     return known
@@ -127,7 +128,7 @@ def draw_in_one_hand(
         if known.parts is not None:
             own = np.arange(len(glyphs.parts), dtype=np.int64)[:, None] == known.parts  # (parts, writers)
             possible = (able[None] & own[:, None]).any(2)
-            able &= own[glyphs.pick_part(possible, writer[part])]
+            able &= own[pick_part(glyphs.parts, possible, writer[part])]
         rank = streams.below(writer[part], able.sum(1, dtype=np.int64).astype(np.uint64))
         chosen[part] = (np.cumsum(able, 1, dtype=np.int64) > rank[:, None]).argmax(1).astype(np.int64)
     digit, hand = np.maximum(digits, 0), chosen[:, None]

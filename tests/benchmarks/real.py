@@ -17,6 +17,7 @@ and never look at these images.
 """
 
 import argparse
+import json
 import os
 import re
 import tempfile
@@ -122,10 +123,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--mnist", type=Path, help="folder of the four original files, for the source mnist")
-    parser.add_argument(
-        "--source", action="append", help="repeat to mix several in equal shares (default: builtin)"
-    )
-    parser.add_argument("--preset", default="heavy")
+    parser.add_argument("--source", default="builtin", help="such as mnist+builtin (default: builtin)")
+    parser.add_argument("--preset", default="heavy", help="a preset, or effects as JSON")
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--half", choices=("first", "second"), default="first")
@@ -138,16 +137,13 @@ def main() -> None:
     images, labels = (
         crops(options.folder, options.half) if options.folder else digits_of_scikit_learn(options.half)
     )
-    sources, preset = options.source or ["builtin"], options.preset
-    if preset not in PRESETS:
-        preset = dict(eval(f"dict({preset})"))
+    preset = options.preset if options.preset in PRESETS else json.loads(options.preset)
     rates = []
     for seed in options.seeds:
         start = time.monotonic()
-        parts = [training_windows(source, preset, options.count // len(sources), seed) for source in sources]
-        learned = [np.concatenate([part[k] for part in parts]) for k in (0, 1)]
-        found = read(trained(learned[0], learned[1], seed), images)
-        title = f"{'+'.join(sources)}, {options.preset}, seed {seed}, {options.half} half"
+        net = trained(*training_windows(options.source, preset, options.count, seed), seed)
+        found = read(net, images)
+        title = f"{options.source}, {options.preset}, seed {seed}, {options.half} half"
         rates.append(report(title, labels, found))
         print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
     print(f"mean of {len(rates)} seeds: {np.mean(rates):.2f} % read correctly")
