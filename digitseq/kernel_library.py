@@ -1,5 +1,5 @@
 """
-The library of compiled loops: compiled by a C compiler of this machine, and kept in the cache folder.
+The library of compiled loops: compiled by a C compiler on this machine and kept in the cache folder.
 
 Each user has a folder in the cache. A library is loaded only if nobody else could have written it, and if its
 content matches the digest in its name: a damaged library would not raise an error, but crash the process.
@@ -40,7 +40,7 @@ SOURCES = tuple(
 _POSIX = os.name != "nt"
 _FLAGS = ("-O3", "-std=c11", "-fwrapv", "-shared", *(("-fPIC",) if _POSIX else ()))
 _SUFFIX = ".so" if _POSIX else ".dll"
-_TIMEOUT_S = 300  # a compiler that builds its own library first needs minutes
+_TIMEOUT_S = 300  # a compiler that must first build its own library takes minutes
 _POLL_S = 0.05
 _MOST_BYTES = 1 << 24
 
@@ -67,7 +67,7 @@ class Library:
 
 def compiler() -> list[str]:
     """
-    Return the command of a C compiler: from CC, the system's own, or from the extra ``fast``.
+    Return the command for a C compiler: the one in CC, the system's, or the one in the extra ``fast``.
 
     Raises:
         UnavailableError: there is none.
@@ -170,7 +170,7 @@ def compiled(wait: bool = True, stop: Event | None = None) -> Library | None:
         with suppress(CacheError, OSError):  # without a cache, the library is for this process only
             folder = stack.enter_context(Tree(cache_dir()).folder(_folder_of(_me()), make=True))
             if _POSIX and (state := folder.stat(".")) is not None and state.st_uid == _me():
-                folder.path.chmod(0o755)  # also where the umask lets a group write
+                folder.path.chmod(0o755)  # the umask may have left it writable by the group
             try:
                 stack.enter_context(locked(folder.path / "compiling.lock", _TIMEOUT_S if wait else 0))
             except LockedError:
@@ -185,7 +185,7 @@ def compiled(wait: bool = True, stop: Event | None = None) -> Library | None:
 
 
 def _stored(folder: Folder, content: bytes) -> Path | None:
-    """Store a library instead of those of other versions; return its path, or None if that fails."""
+    """Store a library and remove those of other versions; return its path, or None if that fails."""
     name = _named(content)
     with suppress(OSError):
         if (state := folder.stat(".")) is None or not _is_safe(state):
@@ -218,7 +218,7 @@ def _compile(command: list[str], stop: Event | None) -> bytes | None:
 
 
 def _run(command: list[str], scratch: str, stop: Event | None) -> tuple[int | None, str]:
-    """Run a compiler that keeps its files in a scratch folder; return its exit code and its messages."""
+    """Run a compiler with its temporary files in a scratch folder; return its exit code and messages."""
     names = ("TMPDIR", "TMP", "TEMP", "ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")
     told, last = Path(scratch) / "messages", monotonic() + _TIMEOUT_S
     with told.open("wb") as messages:

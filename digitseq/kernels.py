@@ -3,8 +3,8 @@ Compiled C loops for the slowest steps of augmentation.
 
 The numpy code of a step is the reference. The loop in the C file of the same name does the same integer
 arithmetic and gives the same bytes, so a process can switch from one to the other at any time. It switches to
-the loops once it has augmented enough digits. They are compiled once per machine (`kernel_library`), which
-takes a few seconds. Without a compiler, numpy does all the work.
+the loops once it has augmented enough digits. They are compiled once per user (`kernel_library`), which takes
+a few seconds. Without a compiler, numpy does all the work.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ from digitseq.errors import DigitSeqWarning
 from digitseq.kernel_library import SOURCES, UnavailableError
 
 VARIABLE = "DIGITSEQ_KERNELS"
-"""Environment variable: 0 never uses compiled loops, 1 uses them at once, also for small jobs."""
+"""Environment variable: 0 never uses compiled loops; 1 uses them at once, even for small jobs."""
 
 Loop = Callable[..., None]
 
@@ -88,7 +88,7 @@ def prepare(
     Args:
         compiling: compile them if they are not in the cache.
         wait: if another thread or process is compiling them, wait for it.
-        announced: whether the user has been told that they are compiled.
+        announced: whether the user has already been told that they are being compiled.
         stop: stops the compiler when it is set.
     """
     if os.environ.get(VARIABLE) == "0" or not _deciding.acquire(blocking=wait):
@@ -106,7 +106,7 @@ def prepare(
 
 
 def _decide(compiling: bool, wait: bool, announced: bool, stop: Event | None) -> str:
-    """Load the loops, or decide why not; return what is broken."""
+    """Load the loops, or record why not; return the problem to warn about, if any."""
     problem = ""
     try:
         _state.loops = _cached() or (_compiled(wait, announced, stop) if compiling else {})
@@ -120,7 +120,7 @@ def _decide(compiling: bool, wait: bool, announced: bool, stop: Event | None) ->
 
 
 def _cached() -> dict[str, Loop]:
-    """Return the loops in the cache; nothing if they are not there, or made for another kind of system."""
+    """Return the loops in the cache; nothing if there are none, or if they were made for another system."""
     with suppress(OSError, AttributeError):
         if (library := kernel_library.cached()) is not None:
             return _bound(kernel_library.opened(library))
@@ -128,7 +128,7 @@ def _cached() -> dict[str, Loop]:
 
 
 def _compiled(wait: bool, announced: bool, stop: Event | None) -> dict[str, Loop]:
-    """Return the loops after compiling them; nothing if that is stopped, or another process is doing it."""
+    """Compile and return the loops; return nothing if stopped, or if another process is compiling them."""
     library = kernel_library.compiled(wait, stop)
     if library is None:
         return {}
@@ -149,13 +149,13 @@ def needs_compiling() -> bool:
 
 
 def never_compile() -> None:
-    """Only load the loops that another process has compiled."""
+    """Never compile in this process from now on; only load loops that another process has compiled."""
     _state.compiles = False
 
 
 @contextmanager
 def not_compiling() -> Iterator[None]:
-    """Only load compiled loops in this block."""
+    """Do not compile in this block; only load loops that are already compiled."""
     before, _state.compiles = _state.compiles, False
     try:
         yield
@@ -175,7 +175,7 @@ def only_numpy() -> Iterator[None]:
 
 
 def in_use() -> str:
-    """Return what long runs use: "compiled", "to be compiled on first use by …", or "numpy" and why."""
+    """Return what long runs use: "compiled", "to be compiled with …", or "numpy" and why."""
     if os.environ.get(VARIABLE) == "0":
         return f"numpy ({VARIABLE} is 0)"
     if _state.loops:
@@ -185,7 +185,7 @@ def in_use() -> str:
             raise UnavailableError(_state.reason)
         if kernel_library.cached() is not None:
             return "compiled"
-        return f"to be compiled on first use by {' '.join(kernel_library.compiler())}"
+        return f"to be compiled by the first large job, with {' '.join(kernel_library.compiler())}"
     except UnavailableError as error:
         return f"numpy ({error})"
 

@@ -45,8 +45,8 @@ class Picture:
         gaps_px: int (digits − 1,), as sampled.
         boxes: int (digits, 4): x, y, w, h of each digit's ink in px, tight.
         origins: int (digits,), index of each glyph in the original order of the source (MNIST: 0–59,999 are
-            MNIST-train, 60,000–69,999 MNIST-test). With several sources, the positions of each source begin
-            after those of the sources before it.
+            MNIST-train, 60,000–69,999 MNIST-test). With several sources, the indices of each one
+            follow those of the source before it.
         writer: the source's id of the writer of all digits; None if writers are mixed.
         glyphs: the glyphs that it was rendered from, of its split.
     """

@@ -179,7 +179,7 @@ def inspect(
     ] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Path to the glyphs of a recipe that does not use mnist or builtin. Repeatable."),
+        typer.Option(help="Source of the glyphs, if the recipe uses your own. Repeat it for a mixture."),
     ] = None,
     brief: Annotated[
         bool, typer.Option("--brief", help="Print only the result: accuracy, error rate, faults and files.")

@@ -88,7 +88,7 @@ class Drawing:
         list[str] | None,
         typer.Option(
             help="mnist, builtin, a path to your own glyphs, or auto: mnist if available, else builtin "
-            "(default: auto). Repeat it to mix several; mnist=2 gives one twice the weight."
+            "(default: auto). Repeat it to mix several; mnist=2 doubles the weight of mnist."
         ),
     ] = None
     style_seed: Annotated[

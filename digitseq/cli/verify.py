@@ -17,7 +17,7 @@ def verify(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Dataset folder or URL.")],
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Path to the glyphs, if the dataset does not use mnist or builtin. Repeatable."),
+        typer.Option(help="Source of the glyphs, if the dataset uses your own. Repeat it for a mixture."),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -135,7 +135,7 @@ def _licence(manifest: Manifest) -> tuple[str, str, str]:
     known = [licence for licence in found if licence is not None]
     if len(known) < len(found):
         return unknown
-    # The licence of MNIST also covers what is made from it and something else.
+    # Whatever is made partly from MNIST is under the licence of MNIST.
     name, url, _ = next((licence for licence in known if licence[0] != "mit"), known[0])
     return name, url, ", and from ".join(dict.fromkeys(origin for _, _, origin in known))
 

@@ -26,7 +26,7 @@ from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.storage.base import Storage
 
-_PATIENCE_S = 5  # for the compiler at the end of a job
+_PATIENCE_S = 5  # how long the end of a job waits for the compiler
 _FEW = 4  # writing this many shards takes less time than starting processes
 
 
@@ -186,7 +186,7 @@ class Engine:
         try:
             for number, result in enumerate(results, 1):
                 if number == count and compiler.is_alive():
-                    compiler.join(_PATIENCE_S)  # or each of many short jobs would compile in vain
+                    compiler.join(_PATIENCE_S)  # otherwise, many short jobs would each compile in vain
                 yield result
         finally:
             results.close()

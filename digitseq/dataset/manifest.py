@@ -67,7 +67,7 @@ class Manifest:
         splits: the splits, in order.
         pixels: SHA-256 of the pixel digests of all splits; "" until the dataset is finished.
         version: version of digitseq that wrote it.
-        parts: name of each of several sources, and where the positions of its glyphs begin; empty for one.
+        parts: for a mixture, the name of each source and the first position of its glyphs; else empty.
     """
 
     format: str

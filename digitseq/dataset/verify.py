@@ -68,7 +68,7 @@ def _verify(
     recipe, form, places = manifest.recipe, manifest.form, manifest.places
     names = storage.files()
     yield from _wrong_files(storage, manifest, names, note)
-    with not_compiling():  # a stranger's dataset starts no program
+    with not_compiling():  # a stranger's dataset must not start a program
         problems = list(wrong_card(storage, manifest, glyphs))
     yield from problems
     done, digests = 0, []

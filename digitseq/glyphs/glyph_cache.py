@@ -137,10 +137,10 @@ def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
 
 def store(folder: Path, glyphs: GlyphSet, progress: Progress | None = None) -> Path:
     """
-    Store a glyph set in a folder of the cache, unless it is there; return the folder.
+    Store a glyph set in a folder of the cache, unless it is already there; return the folder.
 
     Args:
-        folder: the folder.
+        folder: where to store it.
         glyphs: the set.
         progress: as in `stored_folder`.
 

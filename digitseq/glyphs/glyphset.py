@@ -86,7 +86,7 @@ class GlyphSet(Tiles):
             splits: names of the splits.
             writers: integers (rows,), or None if unknown.
             widest_ink: int (10,); measured if None.
-            parts: the sources of a mixture, whose glyphs follow each other within a digit and split.
+            parts: the sources of a mixture; rows of a digit and split are grouped by source, in this order.
         """
         super().__init__(stored, ink.astype(np.int64))
         self.name, self.digest, self.splits = name, digest, splits
@@ -178,17 +178,17 @@ class GlyphSet(Tiles):
         )
 
     def _select(self, low: int, high: int) -> None:
-        """Select the splits from one number up to, not including, another."""
+        """Select splits by number, from `low` up to but not including `high`."""
         self.starts, self.counts = _ranges(self._bounds[:, low], self._bounds[:, high])
         self._selected = (low, high)
 
     def pick(self, digits: IntArray, words: UInt64Array) -> IntArray:
         """
-        Sample a glyph for each digit: uniform among those of the digit, or of a source chosen by weight.
+        Sample a glyph uniformly for each digit; in a mixture, first sample its source by weight.
 
         Args:
             digits: int, any shape, 0–9.
-            words: uint64, the same shape. The upper half of a word decides the glyph, the lower the source.
+            words: uint64, the same shape. The upper half decides the glyph, the lower half the source.
 
         Returns:
             Rows, int, the same shape; undefined for a digit without glyphs.

@@ -28,7 +28,7 @@ class Weighted(NamedTuple):
 
     Attributes:
         source: name or path.
-        weight: its share, compared with those of the other sources.
+        weight: its share, relative to the other sources.
     """
 
     source: str
@@ -40,7 +40,7 @@ class Weighted(NamedTuple):
 
 def parse_mixture(source: str) -> tuple[Weighted, ...]:
     """
-    Parse the name of several sources; return nothing if it is a single source.
+    Split a name such as "mnist=2+builtin" into its sources; return an empty tuple for a single source.
 
     Raises:
         ArgumentError: a source is missing or its weight is out of range.
@@ -64,7 +64,7 @@ def parse_mixture(source: str) -> tuple[Weighted, ...]:
 
 
 def mixture_key(sources: Sequence[GlyphSet], weights: Sequence[int]) -> str:
-    """Return a name for a mixture that is known before its glyphs are: from the digests of its sources."""
+    """Return a key for a mixture, computed from the digests of its sources."""
     stated = [
         f"{glyphs.name} {glyphs.digest} {weight}" for glyphs, weight in zip(sources, weights, strict=True)
     ]
@@ -75,8 +75,8 @@ def mix(sources: Sequence[GlyphSet], weights: Sequence[int]) -> GlyphSet:
     """
     Return the glyphs of several sources as one set.
 
-    A digit's source is sampled by weight among those that have glyphs of the digit in the split; then its
-    glyph is uniform among those of the source. A mixture has writers if all its sources do.
+    A digit's source is sampled by weight among those that have glyphs of the digit in the split; its glyph is
+    then sampled uniformly from that source. A mixture has writers if all its sources do.
 
     Args:
         sources: the sets, all splits.
@@ -134,7 +134,7 @@ def stored_mixture(
     except CacheError:  # damaged, or there is no cache folder
         return mix(sources, weights)
     drawn = [glyphs for glyphs in sources if glyphs.drawn_on_demand]
-    with suppress(CacheError):  # the cache keeps them, if it can
+    with suppress(CacheError):  # also keep the drawn glyphs in the cache, if possible
         for glyphs in drawn:
             stored_folder(glyphs, progress)
     mixed = mix(sources, weights)

@@ -14,7 +14,7 @@ class Part(NamedTuple):
 
     Attributes:
         name: name of the source.
-        weight: its share of the digits, compared with those of the other sources.
+        weight: its share of the digits, relative to the other sources.
         first: where its positions begin in the `origin` of the set.
         counts: number of its glyphs by digit and split.
     """
@@ -59,11 +59,11 @@ def pick(
     Sample a glyph for each digit, from a part that is chosen by weight.
 
     Args:
-        parts: the parts, whose glyphs follow each other within a digit and split.
+        parts: the parts; within a digit and split, rows are grouped by part, in this order.
         bounds: int (10, splits + 1), as in `GlyphSet`.
         selected: the first split, and the one after the last.
         digits: int, any shape, 0–9.
-        words: uint64, the same shape. The upper half of a word decides the glyph, the lower the part.
+        words: uint64, the same shape. The upper half decides the glyph, the lower half the part.
 
     Returns:
         Rows, int, the same shape; undefined for a digit without glyphs.
@@ -76,7 +76,7 @@ def pick(
     place = streams.below(words, totals[part, digits].astype(np.uint64))
     rows: IntArray = starts[part, digits, 0] + place
     passed = sizes[part, digits, 0]
-    for split in range(1, sizes.shape[2]):  # of "all": the glyphs of a part are in several ranges
+    for split in range(1, sizes.shape[2]):  # in "all", a part's glyphs of a digit are in several ranges
         rows = np.where(place >= passed, starts[part, digits, split] + place - passed, rows)
         passed = passed + sizes[part, digits, split]
     return rows

@@ -105,8 +105,7 @@ def draw_in_one_hand(
     Sample glyphs so that one writer wrote each text line.
 
     The writer is uniform among those who wrote every digit of the line; in a mixture, the source is chosen by
-    weight first. Each glyph is uniform among the
-    writer's glyphs of its digit.
+    weight first. Each glyph is uniform among the writer's glyphs of its digit.
 
     Args:
         glyphs: the set, with the split selected.

@@ -68,7 +68,7 @@ def undecided(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def own(in_folder: Path) -> Path:
-    """A source that is quickly opened, in the current folder."""
+    """A small source in the current folder, quick to open."""
     images = np.pad(_tiles(32)[2:, 1:-1, 1:-1], ((0, 0), (1, 1), (1, 1)))
     np.savez("own.npz", images=images, labels=np.repeat(np.arange(10), 3))
     return in_folder
@@ -192,13 +192,13 @@ def test_presets_give_the_same_images(library: Any, name: str, lengths: Any) -> 
 
 
 @pytest.mark.parametrize("settings", [{"noise": 9}, {"rotate": 9}, "heavy"], ids=str)
-def test_no_images_are_no_images(library: Any, settings: Any) -> None:
+def test_an_empty_slice_gives_no_images(library: Any, settings: Any) -> None:
     kernels._state.loops = library
     recipe = make_recipe(length=3, count=5, seed=1, source="builtin", augment=settings, image_width=150)
     assert len(DigitSequences(recipe)[2:2][0]) == 0
 
 
-def test_line_effects_alone_use_them_too(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_effects_alone_use_compiled_loops(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "prepare", lambda **_: kernels._state.loops.update(library))
     recipe = make_recipe(length=3, count=300, seed=1, source="builtin", augment={"noise": 9})
     assert len(list(draw(recipe))) == 300
@@ -256,7 +256,7 @@ print(bool(kernels._state.loops), kernels.in_use())
 
 def test_they_are_compiled_once_for_all_processes(library: Any, own: Path) -> None:
     small, large = _DRAWN.format(count=100), "kernels.worked(50_000)\n" + _DRAWN.format(count=500)
-    assert _run(small).stdout.startswith("False to be compiled on first use by ")
+    assert _run(small).stdout.startswith("False to be compiled by the first large job, with ")
     for _ in range(2):
         assert _run(large).stdout == "True compiled\n"
     (made,) = _made()
@@ -330,7 +330,9 @@ def test_a_compiler_that_fails_gives_one_warning(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("command", ["no-such-compiler", "cc 'open", "false"])
-def test_a_wrong_compiler_ends_nothing(own: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+def test_a_job_goes_on_without_a_working_compiler(
+    own: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     """Workers do not try again: at most one warning."""
     environment = {"CC": command, "DIGITSEQ_KERNELS": "", "DIGITSEQ_CACHE_DIR": "cache"}
     wanted = "--length 8 -n 12000 --augment light --seed 1 --source own.npz --workers 2 --format npz"
@@ -338,7 +340,9 @@ def test_a_wrong_compiler_ends_nothing(own: Path, monkeypatch: pytest.MonkeyPatc
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("could not be compiled") == (command != "cc 'open")
     facts = json.loads(run("--version", "--json", env=environment).stdout)
-    assert facts["kernels"].startswith(("numpy (the environment variable CC", "to be compiled on first use"))
+    assert facts["kernels"].startswith(
+        ("numpy (the environment variable CC", "to be compiled by the first large job")
+    )
 
 
 def test_a_job_that_ends_stops_the_compiler(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

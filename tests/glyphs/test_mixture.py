@@ -31,7 +31,7 @@ _SPLITS = ("train", "validation", "test")
 
 
 def _set(value: int, kinds: list[tuple[int, int]], splits: tuple[str, ...] = _SPLITS) -> GlyphSet:
-    """A set whose pixels tell the source and the position: (digit, split) of each glyph."""
+    """Return glyphs of these (digit, split) pairs, whose pixels encode their source and position."""
     labels, split_of = np.array(kinds).T
     images = np.zeros((len(kinds), 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1] = value, np.arange(len(kinds)) + 1
@@ -70,7 +70,7 @@ def test_a_pick_is_a_glyph_of_the_digit_and_the_split_and_says_where_it_is_from(
 
 
 @pytest.mark.parametrize("split", ["train", "all"])
-def test_sources_have_the_shares_of_their_weights_and_glyphs_of_a_source_are_uniform(split: str) -> None:
+def test_sources_are_sampled_by_weight_and_their_glyphs_uniformly(split: str) -> None:
     # The second source has ten times as many glyphs, and none of the digit 1 in train.
     few = _set(1, [(0, 0), (0, 0), (1, 0), (0, 2)])
     many = _set(2, [(0, 0)] * 20 + [(1, 2)] * 5)
@@ -86,7 +86,7 @@ def test_sources_have_the_shares_of_their_weights_and_glyphs_of_a_source_are_uni
     assert set(ones.tolist()) == ({1} if split == "train" else {1, 2})
 
 
-def test_a_line_in_one_hand_is_of_one_source_by_weight() -> None:
+def test_a_line_in_one_hand_uses_one_source_chosen_by_weight() -> None:
     every = [(digit, 0) for digit in range(10)] * 4
     mixed = mix([_set(1, every), _set(2, every)], [1, 3])
     recipe = make_recipe(length=3, count=2_000, seed=1, source="x", writer="same", pattern=None)
@@ -125,7 +125,7 @@ def test_a_missing_source_or_a_wrong_weight_is_an_error(text: str) -> None:
 
 @pytest.fixture
 def own(in_folder: Path, solid: GlyphSet) -> str:
-    """Two sources of one's own in the current folder."""
+    """Two files of glyphs in the current folder; return the name of their mixture."""
     for name in ("a.npz", "b.npz"):
         images = solid.images if name == "a.npz" else np.where(solid.images > 0, 255 - solid.images, 0)
         np.savez(name, images=images, labels=solid.labels)
@@ -150,7 +150,7 @@ def test_a_mixture_is_stored_once_and_opened_from_the_cache(own: str, cache: Pat
     assert load_glyphs(own, "all").digest == first.digest  # mixed anew
 
 
-def test_datasets_of_several_sources_are_verified_and_name_them(own: str) -> None:
+def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own: str) -> None:
     recipe = make_recipe(length=3, count=50, seed=1, source=own)
     write_dataset(recipe, "out", source=own, workers=1)
     stated = json.loads(Path("out/dataset.json").read_text())["source"]
