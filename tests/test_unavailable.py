@@ -35,10 +35,10 @@ from digitseq import (
 from digitseq.dataset import worker_pool as execution
 from digitseq.dataset.cpu_count import cores
 from digitseq.glyphs import glyph_cache as store
+from digitseq.glyphs.anywhere import GlyphsAnywhere
 from digitseq.glyphs.glyph_cache import damage, mnist_dir, open_glyphs, save_glyphs, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, builtin
-from digitseq.glyphs.sources import GlyphsAnywhere
 
 RECIPE = make_recipe(length=2, count=5_000, image_width=60, seed=1, source="builtin")
 

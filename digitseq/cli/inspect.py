@@ -179,7 +179,10 @@ def inspect(
     ] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Source of the glyphs, if the recipe uses your own. Repeat it for a mixture."),
+        typer.Option(
+            help="Source of the glyphs, if the recipe uses your own. For a mixture, repeat it in the same "
+            "order and with the same weights."
+        ),
     ] = None,
     brief: Annotated[
         bool, typer.Option("--brief", help="Print only the result: accuracy, error rate, faults and files.")

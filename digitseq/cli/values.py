@@ -20,6 +20,9 @@ _MOST_SEQUENCES = 1 << 25  # bytes that dataset.json can hold
 
 def source_name(sources: list[str] | None, style_seed: int | None = None) -> str | None:
     """Return the source that --source and --style-seed name, or None if neither is given."""
+    if len(sources or []) > 1 and (joined := [name for name in sources or [] if "+" in name]):
+        problem = f"--source {joined[0]}: a name or path in a mixture cannot contain +"
+        raise typer.BadParameter(f"{problem}; rename it, or use a link")
     source = "+".join(sources or []) or None
     if style_seed is None:
         return source

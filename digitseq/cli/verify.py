@@ -17,7 +17,10 @@ def verify(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Dataset folder or URL.")],
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Source of the glyphs, if the dataset uses your own. Repeat it for a mixture."),
+        typer.Option(
+            help="Source of the glyphs, if the dataset uses your own. For a mixture, repeat it in the same "
+            "order and with the same weights."
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

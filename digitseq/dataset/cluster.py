@@ -22,9 +22,10 @@ from digitseq.dataset.shards import Shard, Written
 from digitseq.dataset.worker_pool import SHARDS_KEPT, without_main
 from digitseq.errors import ArgumentError, CacheError, DigitSeqError, DigitSeqWarning, OutputError
 from digitseq.extras import require
+from digitseq.glyphs.anywhere import GlyphsAnywhere
 from digitseq.glyphs.glyph_cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import GlyphsAnywhere, source_of
+from digitseq.glyphs.sources import source_of
 from digitseq.interrupts import POLL_S, check, in_thread, kept_from_children
 from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe

@@ -18,9 +18,10 @@ from digitseq.dataset.manifest import NOTES, Manifest, read_manifest
 from digitseq.dataset.shards import SHARD, Place, Shard, Written, as_note
 from digitseq.dataset.worker_pool import Watch, run
 from digitseq.errors import CacheError, DigitSeqWarning
+from digitseq.glyphs.anywhere import GlyphsAnywhere
 from digitseq.glyphs.glyph_cache import damage, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import GlyphsAnywhere, recomputed
+from digitseq.glyphs.sources import recomputed
 from digitseq.kernels import needs_compiling, prepare
 from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe

@@ -22,7 +22,7 @@ from digitseq.recipe import Recipe
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
-    from digitseq.glyphs.sources import GlyphsAnywhere
+    from digitseq.glyphs.anywhere import GlyphsAnywhere
     from digitseq.storage.base import Storage
 
 SHARD = 1_000

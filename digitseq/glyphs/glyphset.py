@@ -21,7 +21,7 @@ from digitseq.arrays import (
 )
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError, SourceError
-from digitseq.glyphs.parts import Part, part_of, pick
+from digitseq.glyphs.parts import Part, part_of, pick, warn_of_missing
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
 ALL = "all"
@@ -198,9 +198,7 @@ class GlyphSet(Tiles):
         return pick(self.parts, self._bounds, self._selected, digits, words)
 
     def sources_of(self, origins: IntArray) -> list[str]:
-        """Return the name of the source of each glyph, given its position in `origin`."""
-        if not self.parts:
-            return [self.name] * len(origins)
+        """Return the name of the source of each glyph of a mixture, given its position in `origin`."""
         return [self.parts[number].name for number in part_of(self.parts, origins).tolist()]
 
     def __len__(self) -> int:
@@ -261,6 +259,8 @@ class GlyphSet(Tiles):
         vars(chosen).update(vars(self))
         chosen.split = split
         chosen._select(low, high)
+        if split != ALL:
+            warn_of_missing(self.parts, split, low)
         self._choices[split] = chosen
         return chosen
 

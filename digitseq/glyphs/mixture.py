@@ -1,7 +1,6 @@
 """Glyphs of several sources as one set: each digit is sampled from one of the sources, by weight."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from os.path import lexists
@@ -19,7 +18,6 @@ from digitseq.glyphs.tiles import SIDE, measure_ink
 from digitseq.progress_protocol import Progress
 
 MOST_WEIGHT = 1_000
-_WEIGHT = re.compile(r"(?P<source>.+)=(?P<weight>\d{1,9})")
 
 
 class Weighted(NamedTuple):
@@ -38,37 +36,53 @@ class Weighted(NamedTuple):
         return self.source if self.weight == 1 else f"{self.source}={self.weight}"
 
 
-def parse_mixture(source: str) -> tuple[Weighted, ...]:
+def parse_mixture(source: str, reserved: Collection[str]) -> tuple[Weighted, ...]:
     """
     Split a name such as "mnist=2+builtin" into its sources; return an empty tuple for a single source.
 
-    Raises:
-        ArgumentError: a source is missing or its weight is out of range.
+    An existing path is a single source, unless all its parts are reserved names.
 
-    >>> parse_mixture("mnist=2+builtin:3")
+    Args:
+        source: the name.
+        reserved: names of sources that are not paths.
+
+    Raises:
+        ArgumentError: a source is missing, or a weight is not an integer from 1 to 1,000.
+
+    >>> parse_mixture("mnist=2+builtin:3", ("mnist", "builtin"))
     (Weighted(source='mnist', weight=2), Weighted(source='builtin:3', weight=1))
-    >>> parse_mixture("builtin")
+    >>> parse_mixture("builtin", ("mnist", "builtin"))
     ()
     """
-    if "+" not in source or lexists(home_path(source)):
+    texts = source.split("+")
+    names = [text.partition("=")[0].partition(":")[0] for text in texts]
+    if not all(name in reserved for name in names) and lexists(home_path(source)):
         return ()
-    parts = []
-    for text in source.split("+"):
-        found = None if lexists(home_path(text)) else _WEIGHT.fullmatch(text)
-        part = Weighted(text) if found is None else Weighted(found["source"], int(found["weight"]))
-        if not part.source or not 1 <= part.weight <= MOST_WEIGHT:
-            problem = f"expected sources such as mnist=2+builtin, with weights from 1 to {MOST_WEIGHT:,}"
-            raise ArgumentError("source", f"{problem}, got {source!r}")
-        parts.append(part)
-    return tuple(parts)
+    if len(texts) == 1:
+        if "=" in source and names[0] in reserved:
+            raise ArgumentError("source", f"a weight needs a second source, got {source!r}")
+        return ()
+    return tuple(_weighted(text, source, name in reserved) for text, name in zip(texts, names, strict=True))
+
+
+def _weighted(text: str, source: str, is_reserved: bool) -> Weighted:
+    name, equals, weight = text.rpartition("=")
+    if not equals or (not is_reserved and lexists(home_path(text))):
+        name, weight = text, "1"
+    if not name or not (weight.isascii() and weight.isdigit()) or not 1 <= int(weight[:9]) <= MOST_WEIGHT:
+        expected = f"sources such as mnist=2+builtin, with integer weights from 1 to {MOST_WEIGHT:,}"
+        hint = "paths in a mixture cannot contain +; use a link to such a path" if not name else ""
+        raise ArgumentError("source", f"expected {expected}, got {source!r}", hint=hint)
+    return Weighted(name, int(weight))
 
 
 def mixture_key(sources: Sequence[GlyphSet], weights: Sequence[int]) -> str:
     """Return a key for a mixture, computed from the digests of its sources."""
-    stated = [
-        f"{glyphs.name} {glyphs.digest} {weight}" for glyphs, weight in zip(sources, weights, strict=True)
-    ]
-    return sha256("\n".join(["digitseq mixture 1", *stated]).encode()).hexdigest()
+    state = sha256(b"digitseq mixture 1")
+    for glyphs, weight in zip(sources, weights, strict=True):
+        state.update(f"\n{glyphs.name} {glyphs.digest} {weight} ".encode())
+        state.update(glyphs.origin.astype("<i8").tobytes())  # the order of the files, which is in no digest
+    return state.hexdigest()
 
 
 def mix(sources: Sequence[GlyphSet], weights: Sequence[int]) -> GlyphSet:
@@ -124,21 +138,31 @@ def _table(counts: IntArray) -> tuple[tuple[int, ...], ...]:
 
 
 def stored_mixture(
-    sources: Sequence[GlyphSet], weights: Sequence[int], progress: Progress | None = None
+    sources: Sequence[GlyphSet],
+    weights: Sequence[int],
+    recomputed: Callable[[GlyphSet], GlyphSet],
+    progress: Progress | None = None,
 ) -> GlyphSet:
-    """Return a mixture from the cache, or make it and store it there; arguments as in `mix`."""
-    try:
+    """
+    Return a mixture from the cache, or make it and store it there.
+
+    Args:
+        sources: as in `mix`.
+        weights: as in `mix`.
+        recomputed: returns the undamaged glyphs of a source.
+        progress: as in `stored_folder`.
+    """
+    folder = None
+    with suppress(CacheError):  # the stored mixture is damaged, or there is no cache folder
         folder = named_folder(mixture_key(sources, weights))
         if (found := open_glyphs(folder)) is not None:
             return found
-    except CacheError:  # damaged, or there is no cache folder
-        return mix(sources, weights)
-    drawn = [glyphs for glyphs in sources if glyphs.drawn_on_demand]
     with suppress(CacheError):  # also keep the drawn glyphs in the cache, if possible
-        for glyphs in drawn:
-            stored_folder(glyphs, progress)
-    mixed = mix(sources, weights)
+        for glyphs in sources:
+            if glyphs.drawn_on_demand:
+                stored_folder(glyphs, progress)
+    mixed = mix([recomputed(glyphs) for glyphs in sources], weights)
     with suppress(CacheError):
-        store(folder, mixed)
-        return open_glyphs(folder) or mixed
+        if folder is not None:
+            return open_glyphs(store(folder, mixed)) or mixed
     return mixed

@@ -1,11 +1,13 @@
 """The sources of a mixture: which one a glyph is from, and how glyphs are sampled from them by weight."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
+from digitseq.errors import SourceWarning
 
 
 class Part(NamedTuple):
@@ -32,6 +34,14 @@ def part_of(parts: Parts, origins: IntArray) -> IntArray:
     """Return the number of the part of each glyph, given its position in `GlyphSet.origin`."""
     firsts = np.array([part.first for part in parts], np.int64)
     return np.searchsorted(firsts, origins, side="right").astype(np.int64) - 1
+
+
+def warn_of_missing(parts: Parts, split: str, number: int) -> None:
+    """Issue a warning for each part without any glyph in a split, given its number."""
+    for part in parts:
+        if not any(row[number] for row in part.counts):
+            told = f"source {part.name!r} has no split {split!r}: no digit of these images is from it"
+            warnings.warn(told, SourceWarning, stacklevel=4)
 
 
 def pick_part(parts: Parts, able: BoolArray, words: UInt64Array) -> IntArray:

@@ -4,25 +4,24 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from digitseq.cache_folder import CACHE_VARIABLE
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
-from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs, stored_folder
+from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.mixture import Weighted, mixture_key, parse_mixture, stored_mixture
+from digitseq.glyphs.mixture import Weighted, mix, mixture_key, parse_mixture, stored_mixture
 from digitseq.interrupts import noted
 from digitseq.progress_protocol import Progress
 from digitseq.splits import SPLITS
-from digitseq.version import __version__
 
 AUTO = "auto"
 MNIST = "mnist"
 BUILTIN = "builtin"
+_RESERVED = (AUTO, MNIST, BUILTIN)
 
 # Glyphs opened in this process, by (mnist or auto, DIGITSEQ_CACHE_DIR) or ("", path).
 _opened: dict[tuple[str, str], GlyphSet] = {}
@@ -45,7 +44,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     """
     if source == AUTO:
         return _auto(progress)
-    if isinstance(source, str) and (several := parse_mixture(source)):
+    if isinstance(source, str) and (several := parse_mixture(source, _RESERVED)):
         return _mixed(several, partial(open_source, progress=progress), progress)
     if isinstance(source, str) and (row := _row(source)) is not None:
         return row.open(source, progress)
@@ -56,7 +55,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     if key not in _opened:
         from digitseq.glyphs.own_glyphs import load
 
-        _opened[key] = load(path, reserved=(AUTO, *SOURCES))
+        _opened[key] = load(path, reserved=_RESERVED)
         _opened[key].opened_from = str(path.absolute())
     return _opened[key]
 
@@ -76,6 +75,9 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
     if row is not None and row.redraw is not None:
         return row.redraw(glyphs)
     if wrong := damage(glyphs):
+        if glyphs.parts and (several := parse_mixture(glyphs.opened_from, _RESERVED)):
+            sources = [recomputed(open_source(part.source)) for part in several]
+            return mix(sources, [part.weight for part in several]).choose(glyphs.split)
         if glyphs.folder is not None:
             raise damaged(glyphs.folder, wrong)
         raise SourceError(f"the glyphs of {glyphs.name!r} do not match their digest {glyphs.digest[:12]}")
@@ -115,7 +117,7 @@ def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
         SourceError: it is a path that does not exist.
         FetchError, CacheError: as `open_source`.
     """
-    if several := parse_mixture(named):
+    if several := parse_mixture(named, _RESERVED):
         return _mixed(several, partial(open_recorded, progress=progress), progress)
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
@@ -134,7 +136,7 @@ def at_hand(source: str) -> GlyphSet:
     """
     if source == AUTO:
         source = MNIST
-    if several := parse_mixture(source):
+    if several := parse_mixture(source, _RESERVED):
         return _mixed(several, at_hand)
     row = _row(source)
     if row is None or row.at_hand is None:
@@ -142,60 +144,6 @@ def at_hand(source: str) -> GlyphSet:
     if (glyphs := row.at_hand()) is None:
         raise SourceError(f"{source} is not cached")
     return glyphs
-
-
-@dataclass(frozen=True)
-class GlyphsAnywhere:
-    """
-    A reference to glyphs that a process on any machine can open.
-
-    Attributes:
-        source: the source to open, as in `open_source`; "" for glyphs that are only in a folder.
-        folder: folder of the glyphs on the sender's machine, tried first; None if they are not stored.
-        digest: digest that the glyphs must have.
-        version: digitseq version of the sender; the process must have the same version.
-    """
-
-    source: str
-    folder: Path | None
-    digest: str
-    version: str = __version__
-
-    def choose(self, split: str) -> GlyphSet:
-        """
-        Open a split of the glyphs.
-
-        Raises:
-            SourceError: this machine has different glyphs or none, or the digitseq versions differ.
-            FetchError, CacheError: the glyphs cannot be fetched or stored.
-        """
-        return _anywhere(self).choose(split)
-
-
-@lru_cache(maxsize=4)
-def _anywhere(glyphs: GlyphsAnywhere) -> GlyphSet:
-    """Open the glyphs from the sender's folder, else from this machine's cache, else in memory."""
-    if glyphs.version != __version__:
-        raise SourceError(
-            f"this process has digitseq {__version__}, but the work was sent by digitseq {glyphs.version}"
-        )
-    with suppress(CacheError):
-        there = None if glyphs.folder is None else open_glyphs(glyphs.folder)
-        if there is not None and there.digest == glyphs.digest and not damage(there):
-            return there
-    if not glyphs.source:
-        raise SourceError(
-            f"the glyphs in {glyphs.folder} are not on this machine", hint="give a path as the source"
-        )
-    found = open_source(glyphs.source)
-    if found.digest != glyphs.digest:
-        raise SourceError(
-            f"source {glyphs.source!r} has different glyphs on this machine",
-            hint="use the same glyphs on all machines",
-        )
-    with suppress(CacheError):  # without a cache, each process keeps its own copy
-        return open_glyphs(stored_folder(found)) or found
-    return found
 
 
 def forget_mnist() -> None:
@@ -222,7 +170,9 @@ def _auto(progress: Progress | None) -> GlyphSet:
     return _opened[key]
 
 
-def _mnist(progress: Progress | None) -> GlyphSet:
+def _mnist(name: str, progress: Progress | None) -> GlyphSet:
+    if name != MNIST:
+        raise ArgumentError("source", f"expected mnist, got {name!r}", hint="a weight is written mnist=2")
     try:
         if (glyphs := _cached_mnist()) is not None:
             return glyphs
@@ -261,7 +211,7 @@ class Source(NamedTuple):
 
 
 SOURCES: dict[str, Source] = {
-    MNIST: Source(lambda _, progress: _mnist(progress), at_hand=_cached_mnist),
+    MNIST: Source(_mnist, at_hand=_cached_mnist),
     BUILTIN: Source(_builtin, redraw=_redrawn),
 }
 
@@ -277,9 +227,9 @@ def _mixed(
     weights = [part.weight for part in several]
     key = ("+", mixture_key(glyphs, weights) + os.environ.get(CACHE_VARIABLE, ""))
     if key not in _opened:
-        _opened[key] = stored_mixture(glyphs, weights, progress)
-        names = map(Weighted, map(source_of, glyphs), weights)
-        _opened[key].opened_from = "+".join(map(str, names))
+        _opened[key] = stored_mixture(glyphs, weights, recomputed, progress)
+        names = [str(Weighted(source_of(own), weight)) for own, weight in zip(glyphs, weights, strict=True)]
+        _opened[key].opened_from = "" if any("+" in name for name in names) else "+".join(names)
     return _opened[key]
 
 

@@ -48,6 +48,10 @@ def writers_of(glyphs: GlyphSet) -> Writers:
             'pass writer="mixed", use the built-in digits, or use MNIST with `digitseq fetch-mnist`; '
             "in Python, GlyphSet.from_arrays takes writer ids"
         )
+        if glyphs.parts:
+            hint = (
+                'pass writer="mixed"; in a mixture, all sources need writer ids, and your own files have none'
+            )
         raise SourceError(f"source {glyphs.name!r} has no writer ids", hint=hint)
     rows = np.concatenate([np.array(glyphs.rows(digit), np.int64) for digit in range(10)])
     digits = repeat(np.arange(10, dtype=np.int64), glyphs.counts.astype(np.int64))

@@ -329,7 +329,7 @@ def test_a_compiler_that_fails_gives_one_warning(monkeypatch: pytest.MonkeyPatch
     assert kernels.in_use().startswith("numpy (")
 
 
-@pytest.mark.parametrize("command", ["no-such-compiler", "cc 'open", "false"])
+@pytest.mark.parametrize("command", ["no-such-compiler", "cc 'open"])
 def test_a_job_goes_on_without_a_working_compiler(
     own: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
@@ -346,7 +346,7 @@ def test_a_job_goes_on_without_a_working_compiler(
 
 
 def test_a_job_that_ends_stops_the_compiler(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CC", "sleep 600 #")
+    monkeypatch.setenv("CC", "sh -c 'sleep 600'")
     monkeypatch.delenv(kernels.VARIABLE)
     stop = threading.Event()
     thread = threading.Thread(target=kernels.prepare, kwargs={"stop": stop})

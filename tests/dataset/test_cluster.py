@@ -202,7 +202,8 @@ def test_ctrl_c_stops_at_once(tmp_path: Path, bank: Path, expected: dict[str, by
 def test_workers_fetch_their_own_mnist(tmp_path: Path, mnist_files: Path, with_mnist: Path) -> None:
     """A worker that sees neither the client's cache nor its own fetches MNIST once for all its processes."""
     library("distributed")
-    from digitseq.glyphs.sources import GlyphsAnywhere, open_source
+    from digitseq.glyphs.anywhere import GlyphsAnywhere
+    from digitseq.glyphs.sources import open_source
 
     elsewhere = GlyphsAnywhere("mnist", tmp_path / "not here", open_source("mnist").digest)
     environment = {
@@ -239,7 +240,8 @@ def test_workers_fetch_their_own_mnist(tmp_path: Path, mnist_files: Path, with_m
 )
 def test_each_mismatch_of_a_worker_is_a_sentence(tmp_path: Path, change: dict[str, Any], told: str) -> None:
     from digitseq import __version__
-    from digitseq.glyphs.sources import GlyphsAnywhere, open_source
+    from digitseq.glyphs.anywhere import GlyphsAnywhere
+    from digitseq.glyphs.sources import open_source
 
     recipe = Recipe(length=(4, 4), image_width=200, spacing_range=(2, 8), seed=1, source="builtin", count=5)
     source, digest = change.get("glyphs", ("builtin", open_source("builtin").digest))

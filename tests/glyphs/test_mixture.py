@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ from digitseq import (
     verify_dataset,
     write_dataset,
 )
-from digitseq.errors import ArgumentError, OutputError, SourceError
+from digitseq.errors import ArgumentError, OutputError, SourceError, SourceWarning
 from digitseq.glyphs import sources
 from digitseq.glyphs.glyph_cache import damage, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.mixture import Weighted, mix, parse_mixture
 from tests.cli.test_generate import run
 
+_RESERVED = ("auto", "mnist", "builtin")
 _SPLITS = ("train", "validation", "test")
 
 
@@ -49,7 +51,9 @@ def test_a_pick_is_a_glyph_of_the_digit_and_the_split_and_says_where_it_is_from(
     kinds: list[list[tuple[int, int]]], split: str, seed: int
 ) -> None:
     parts = [_set(number + 1, own) for number, own in enumerate(kinds)]
-    mixed = mix(parts, [1] * len(parts)).choose(split)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SourceWarning)  # of a source without this split
+        mixed = mix(parts, [1] * len(parts)).choose(split)
     assert damage(mixed) == ""
     chance = np.random.default_rng(seed)
     have = np.flatnonzero(mixed.counts).astype(np.int64)
@@ -114,13 +118,16 @@ def test_sources_are_joined_by_plus_and_weights_follow_an_equals_sign(
 ) -> None:
     Path("here+there").touch()
     Path("x=3").touch()
-    assert parse_mixture(text) == parts
+    assert parse_mixture(text, _RESERVED) == parts
 
 
-@pytest.mark.parametrize("text", ["mnist+", "+builtin", "mnist=0+builtin", "mnist=1001+builtin", "a++b"])
+@pytest.mark.parametrize(
+    "text",
+    ["mnist+", "+builtin", "mnist=0+builtin", "mnist=1001+builtin", "a++b", "mnist=2.5+builtin", "mnist=+a"],
+)
 def test_a_missing_source_or_a_wrong_weight_is_an_error(text: str) -> None:
-    with pytest.raises(ArgumentError, match=r"expected sources such as mnist=2\+builtin, with weights"):
-        parse_mixture(text)
+    with pytest.raises(ArgumentError, match=r"expected sources such as mnist=2\+builtin"):
+        parse_mixture(text, _RESERVED)
 
 
 @pytest.fixture
@@ -165,6 +172,56 @@ def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own:
     sources._opened.clear()
     with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder"):
         list(verify_dataset("out"))
+
+
+def test_a_source_without_the_split_is_a_warning() -> None:
+    mixed = mix([_set(1, [(0, 0)], ("train",)), _set(2, [(0, 0), (0, 2)])], [1, 1])
+    with pytest.warns(SourceWarning, match=r"source 'source1' has no split 'test': no digit of these"):
+        mixed.choose("test")
+    mixed.choose("train")
+    mixed.choose("all")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("mnist:2", "builtin"), "expected mnist, got 'mnist:2'\nhint: a weight is written mnist=2"),
+        (("builtin=2",), "a weight needs a second source, got 'builtin=2'"),
+        (("c++/a.npz", "builtin"), "a name or path in a mixture cannot contain +; rename it, or use a link"),
+    ],
+)
+def test_misspelt_mixtures_are_explained(in_folder: Path, options: tuple[str, ...], told: str) -> None:
+    given = [word for option in options for word in ("--source", option)]
+    done = run("generate", "3", *given)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_a_folder_does_not_hide_a_mixture_of_known_sources(own: str) -> None:
+    Path("builtin+builtin:3").mkdir()
+    assert len(load_glyphs("builtin+builtin:3", "all").parts) == 2
+
+
+def test_files_in_another_order_are_another_mixture(own: str) -> None:
+    first = load_glyphs(own, "all").origin.tolist()
+    with np.load("a.npz") as file:
+        images, labels = file["images"][::-1], file["labels"][::-1]
+    np.savez("a.npz", images=images, labels=labels)
+    sources._opened.clear()
+    assert load_glyphs(own, "all").origin.tolist() != first
+
+
+def test_a_damaged_mixture_is_mixed_again(own: str, cache: Path) -> None:
+    first = load_glyphs(own, "all")
+    (stored,) = cache.rglob("glyphs.npy")
+    data = bytearray(stored.read_bytes())
+    data[-30_000:-20_000] = bytes(10_000)
+    stored.write_bytes(data)
+    sources._opened.clear()
+    damaged = load_glyphs(own, "all")
+    assert damage(damaged) != ""
+    again = sources.recomputed(damaged)
+    assert (again.digest, damage(again)) == (first.digest, "")
 
 
 def test_a_copy_in_another_process_gives_the_same_images(own: str) -> None:
