@@ -6,8 +6,8 @@ A PyTorch DataLoader over DigitSequences beside the same loader over the PNG fol
 It needs PyTorch. Both give batches of 256 images, 28×200, four digits, as uint8 and as float32; in turns,
 medians of five epochs without the first batch. The folder's images are decoded by Pillow, as people do.
 
-Then: lines of natural width in a loader; batches with masks beside batches without; single images of npz and
-webdataset, in order and shuffled.
+Then: lines of natural width in a loader; the preset `heavy`, with compiled loops and with numpy; batches with
+masks beside batches without; single images of npz and webdataset, in order and shuffled.
 """
 
 import csv
@@ -28,7 +28,15 @@ from core import medians
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from digitseq import DigitSequences, fetch_mnist, make_recipe, pad_batch, read_dataset, write_dataset
+from digitseq import (
+    DigitSequences,
+    fetch_mnist,
+    kernels,
+    make_recipe,
+    pad_batch,
+    read_dataset,
+    write_dataset,
+)
 
 _IMAGES, _BATCH, _ROUNDS = 20_000, 256, 5
 
@@ -86,8 +94,33 @@ def main() -> None:
                     f"{dtype:8} {workers} workers  {name:10} {_IMAGES / value:9,.0f} images/s  {ratio:5.1f} ×"
                 )
         natural_widths()
+        augmented()
         masks()
         random_access(Path(temporary))
+
+
+def augmented() -> None:
+    """The preset `heavy` in a DataLoader, with compiled loops and with numpy."""
+    count = _IMAGES // 4
+    recipe = make_recipe(
+        length=4, count=count, image_width=200, seed=1, source="mnist", augment="heavy",
+        spacing_range=(-2, 8), spacing_from="contour",
+    )  # fmt: skip
+    dataset = DigitSequences(recipe)
+    kernels.prepare()
+
+    def with_numpy(workers: int) -> float:
+        with kernels.only_numpy():
+            return epoch(dataset, workers)
+
+    for workers in (0, 2):
+        passes: dict[str, Callable[[], float]] = {
+            kernels.in_use(): partial(epoch, dataset, workers),
+            "numpy": partial(with_numpy, workers),
+        }
+        seconds = medians(passes, rounds=_ROUNDS)
+        rates = ", ".join(f"{name} {count / value:,.0f} images/s" for name, value in seconds.items())
+        print(f"heavy, {workers} workers: {rates}")
 
 
 def natural_widths() -> None:
