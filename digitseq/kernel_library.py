@@ -97,13 +97,22 @@ def _has_tools() -> bool:
 
 
 @lru_cache(maxsize=1)
+def _flags() -> tuple[str, ...]:
+    """Return the flags for this machine's CPU: with AVX2, some loops are twice as fast."""
+    with suppress(OSError):
+        if sys.platform == "linux" and " avx2 " in Path("/proc/cpuinfo").read_text(encoding="ascii"):
+            return (*_FLAGS, "-mavx2")
+    return _FLAGS
+
+
+@lru_cache(maxsize=1)
 def _key() -> str:
     """Return a digest of all that the library depends on: sources, flags and kind of machine."""
     state = blake2b(digest_size=8)
     for path in (_HEADER, *SOURCES):
         state.update(path.read_bytes())
     machine = (platform.system(), platform.machine(), *platform.libc_ver()[:1], str(sys.maxsize))
-    state.update(" ".join((*_FLAGS, *machine)).encode())
+    state.update(" ".join((*_flags(), *machine)).encode())
     return state.hexdigest()
 
 
@@ -206,13 +215,11 @@ def _compile(command: list[str], stop: Event | None) -> bytes | None:
     """Compile the C files; return the content of the library, or None if ``stop`` is set."""
     with TemporaryDirectory(prefix="digitseq-", ignore_cleanup_errors=True) as scratch:
         made = Path(scratch) / f"loops{_SUFFIX}"
-        for portable in ([], ["-DPORTABLE"]):
-            options = [*_FLAGS, *portable, "-o", str(made), *map(str, SOURCES)]
-            code, errors = _run([*command, *options], scratch, stop)
-            if code is None:
-                return None
-            if code == 0 and made.exists():
-                return made.read_bytes()
+        code, errors = _run([*command, *_flags(), "-o", str(made), *map(str, SOURCES)], scratch, stop)
+        if code is None:
+            return None
+        if code == 0 and made.exists():
+            return made.read_bytes()
     lines = [line for line in errors.splitlines() if "error" in line]
     raise OSError(f"{command[0]}: {lines[0] if lines else f'exit code {code}'}")
 

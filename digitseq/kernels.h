@@ -1,4 +1,4 @@
-/* Shared by all compiled loops: sizes, random words, and the macro that compiles a loop for several CPUs.
+/* Shared by all compiled loops: sizes, random words, and the macro that marks a loop.
 
    Each loop does the same integer arithmetic as the numpy code in the Python file of the same name, and gives
    the same bytes. kernels.py reads the declarations that begin with KERNEL, to check the arguments of a call. */
@@ -13,10 +13,7 @@
 #define UNIT_SHIFT 13 /* 1 px of a map is 1 << UNIT_SHIFT */
 #define GAMMA UINT64_C(0x9E3779B97F4A7C15)
 
-/* On x86-64 Linux, each loop is compiled twice, with and without AVX2; the loader picks one. */
-#if defined(__x86_64__) && defined(__linux__) && !defined(PORTABLE)
-#define KERNEL __attribute__((target_clones("avx2", "default"))) void
-#elif defined(_WIN32)
+#ifdef _WIN32
 #define KERNEL __declspec(dllexport) void
 #else
 #define KERNEL void

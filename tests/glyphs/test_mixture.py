@@ -197,9 +197,9 @@ def test_misspelt_mixtures_are_explained(in_folder: Path, options: tuple[str, ..
     assert told in done.stderr
 
 
-def test_a_folder_does_not_hide_a_mixture_of_known_sources(own: str) -> None:
-    Path("builtin+builtin:3").mkdir()
-    assert len(load_glyphs("builtin+builtin:3", "all").parts) == 2
+def test_a_folder_does_not_hide_a_mixture_of_known_sources(in_folder: Path) -> None:
+    Path("builtin=2+mnist").mkdir()
+    assert parse_mixture("builtin=2+mnist", _RESERVED) == (Weighted("builtin", 2), Weighted("mnist"))
 
 
 def test_files_in_another_order_are_another_mixture(own: str) -> None:
