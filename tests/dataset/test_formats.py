@@ -169,7 +169,7 @@ def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
     write_dataset(_recipe(splits=_SPLITS), tmp_path / "expected", format=name, workers=1)
     expected = _tree(tmp_path / "expected")
     times = {}
-    for workers in (5, 2):  # the first stores the glyphs, too
+    for workers in (5, 2) if name == "npz" else (2,):  # shards are the same work in all formats
         start = time.monotonic()
         process = _start(bank, tmp_path / f"w{workers}", name, workers)
         output, errors = process.communicate(timeout=120)
