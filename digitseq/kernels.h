@@ -27,11 +27,6 @@ INLINE uint64_t mix(uint64_t state)
     return state ^ (state >> 31);
 }
 
-INLINE int64_t floor_divide(int64_t a, int64_t b) /* b > 0 */
-{
-    return a / b - (a % b < 0);
-}
-
 INLINE int32_t clip(int32_t value, int32_t low, int32_t high)
 {
     return value < low ? low : value > high ? high : value;

@@ -84,7 +84,7 @@ class Picture:
 
     def facts(self) -> dict[str, Any]:
         """Return everything except the pixels, as plain JSON types."""
-        several = self.glyphs is not None and self.glyphs.parts
+        of_parts = self.glyphs.sources_of(self.origins) if self.glyphs and self.glyphs.parts else None
         return {
             "label": self.sequence,
             "seed": self.recipe.seed,
@@ -97,7 +97,7 @@ class Picture:
             "gaps": self.gaps_px.tolist(),
             "boxes": self.boxes.tolist(),
             "glyphs": self.origins.tolist(),
-            **({"sources": self.glyphs.sources_of(self.origins)} if self.glyphs and several else {}),
+            **({"sources": of_parts} if of_parts else {}),
             "writer": self.writer,
             "recipe": self.recipe.to_dict(),
             "digitseq": __version__,

@@ -224,7 +224,7 @@ def progress(quiet: bool) -> Iterator[Progress]:
                 bar.stop()
             bars[name] = _bar(name, stage.title, total)
         rate = done / max(last - starts[name], 0.001)
-        written = f" {size_bytes / 1e6:,.0f} MB" if size_bytes else ""
+        written = f" {size_text(size_bytes)}" if size_bytes else ""
         bars[name].update(bars[name].task_ids[0], completed=done, rate=f"{rate:,.0f}/s{written}")
         if done == total:
             bars.pop(name).stop()

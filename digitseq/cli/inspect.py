@@ -12,7 +12,6 @@ from digitseq import api
 from digitseq.checks import integer
 from digitseq.cli import console, values
 from digitseq.cli.options import Quiet, with_groups
-from digitseq.cli.values import source_name
 from digitseq.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -226,7 +225,7 @@ def inspect(
                 partial=scoring.partial,
                 split=split,
                 limit=limit,
-                source=source_name(source),
+                source=values.source_name(source),
                 progress=progress,
             )
 

@@ -161,7 +161,9 @@ def stored_mixture(
         for glyphs in sources:
             if glyphs.drawn_on_demand:
                 stored_folder(glyphs, progress)
-    mixed = mix([recomputed(glyphs) for glyphs in sources], weights)
+    # Glyphs drawn in this process cannot be damaged.
+    whole = [glyphs if glyphs.drawn_on_demand else recomputed(glyphs) for glyphs in sources]
+    mixed = mix(whole, weights)
     with suppress(CacheError):
         if folder is not None:
             return open_glyphs(store(folder, mixed)) or mixed

@@ -25,7 +25,7 @@ from digitseq.errors import ArgumentError, OutputError, SourceError, SourceWarni
 from digitseq.glyphs import sources
 from digitseq.glyphs.glyph_cache import damage, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.mixture import Weighted, mix, parse_mixture
+from digitseq.glyphs.mixture import Weighted, mix, parse_mixture, stored_mixture
 from tests.cli.test_generate import run
 
 _RESERVED = ("auto", "mnist", "builtin")
@@ -209,6 +209,19 @@ def test_files_in_another_order_are_another_mixture(own: str) -> None:
     np.savez("a.npz", images=images, labels=labels)
     sources._opened.clear()
     assert load_glyphs(own, "all").origin.tolist() != first
+
+
+def test_glyphs_drawn_for_a_mixture_are_not_drawn_again(cache: Path) -> None:
+    drawn, read = _set(1, [(0, 0)]), _set(2, [(0, 0)])
+    drawn.drawn_on_demand = True
+    checked: list[str] = []
+
+    def recomputed(glyphs: GlyphSet) -> GlyphSet:
+        checked.append(glyphs.name)
+        return glyphs
+
+    assert len(stored_mixture([drawn, read], [1, 1], recomputed)) == 2
+    assert checked == ["source2"]
 
 
 def test_a_damaged_mixture_is_mixed_again(own: str, cache: Path) -> None:
