@@ -31,11 +31,11 @@ def grid(glyphs: UInt8Array, columns: int) -> Image.Image:
 
 
 def ways() -> UInt8Array:
-    """Every allograph of every digit by an even pen: the middle of its variants."""
-    drawn = np.zeros((10, max(len(weights(digit)) for digit in range(10)), 28, 28), np.uint8)
+    """Every modern allograph of every digit by an even pen: the middle of its variants."""
+    drawn = np.zeros((10, max(len(weights("modern", digit)) for digit in range(10)), 28, 28), np.uint8)
     for digit in range(10):
-        for index in range(len(weights(digit))):
-            way = allograph(digit, index)
+        for index in range(len(weights("modern", digit))):
+            way = allograph("modern", digit, index)
             x, y = way.controls.sum(0) // len(way.controls) @ way.basis.T
             core = np.array([pen.PX * 11 // 10])
             x, y = pen.scale(x[:, None], y[:, None], 20 * pen.PX - 2 * core)
@@ -96,7 +96,8 @@ def main() -> None:
     for digit in range(10):  # 120 hands, one glyph of each
         grid(glyphs.images[glyphs.rows(digit)[:4800:40]], 24).save(folder / f"{digit}.png", optimize=True)
     hands = [glyphs.rows(digit)[hand * 10 + k] for hand in range(8) for k in range(2) for digit in range(10)]
-    grid(glyphs.images[hands], 20).save(folder / "hands.png", optimize=True)
+    for name, style in {"hands": "modern", "copperplate": "copperplate"}.items():
+        grid(builtin(style=style).images[hands], 20).save(folder / f"{name}.png", optimize=True)
     columns = len(ways()) // 10
     grid(ways(), columns).save(folder / "ways.png", optimize=True)
     gallery(DOCS / "augmentation")

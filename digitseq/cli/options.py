@@ -87,8 +87,9 @@ class Drawing:
     source: Annotated[
         list[str] | None,
         typer.Option(
-            help="mnist, builtin, a path to your own glyphs, or auto: mnist if available, else builtin "
-            "(default: auto). Repeat it to mix several; mnist=2 doubles the weight of mnist."
+            help="mnist, builtin, builtin:copperplate (slanted, as in the 19th century), a path to your own "
+            "glyphs, or auto: mnist if available, else builtin (default: auto). Repeat it to mix several; "
+            "mnist=2 doubles the weight of mnist."
         ),
     ] = None
     style_seed: Annotated[

@@ -26,11 +26,11 @@ def source_name(sources: list[str] | None, style_seed: int | None = None) -> str
     source = "+".join(sources or []) or None
     if style_seed is None:
         return source
-    if source not in (None, "builtin"):
+    if source not in (None, "builtin", "builtin:modern", "builtin:copperplate"):
         raise typer.BadParameter(
             "--style-seed is for the built-in digits; omit --source or use --source builtin"
         )
-    return f"builtin:{style_seed}"
+    return f"{source or 'builtin'}:{style_seed}"
 
 
 def spacing(minimum: int | None, maximum: int | None, usual: tuple[int, int]) -> tuple[int, int]:

@@ -184,15 +184,15 @@ def _mnist(name: str, progress: Progress | None) -> GlyphSet:
 
 
 def _builtin(name: str, progress: Progress | None = None) -> GlyphSet:
-    from digitseq.glyphs.handwriting.builtin import builtin, style_seed_of  # imported only when used
+    from digitseq.glyphs.handwriting.builtin import builtin, style_of  # imported only when used
 
-    return builtin(style_seed_of(name) or 0)
+    return builtin(*(style_of(name) or ()))
 
 
 def _redrawn(glyphs: GlyphSet) -> GlyphSet:
-    from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, style_seed_of
+    from digitseq.glyphs.handwriting.builtin import redrawn
 
-    return BuiltinGlyphs(style_seed_of(glyphs.name) or 0).choose(glyphs.split)
+    return redrawn(glyphs.name).choose(glyphs.split)
 
 
 class Source(NamedTuple):

@@ -5,11 +5,12 @@ Does a network that has seen only digitseq's images read real handwriting?
 
 FOLDER contains folders 0 to 9 with crops of single digits, of any size and colour mode. A crop may show
 parts of neighbouring digits. Without FOLDER, scikit-learn's `load_digits` is used. Needs torch (and scikit-
-learn without FOLDER); takes about a minute on one core for each seed.
+learn without FOLDER); takes about six minutes on one core for each seed.
 
-The network of `transfer.py` is trained on images of three digits, cut to 28×28 px around the middle digit.
-Then it reads the crops, scaled to 28×28 px. Windows and crops are inverted to white on black if needed, and
-their contrast is stretched to the full range, as is usual for scans.
+The network of `transfer.py` is trained on the middle digits of images of three digits. They are cut out as
+crops are: the box of the digit with margins of 2 to 6 px, which show parts of its neighbours, scaled to 28×28
+px. Then it reads the crops, scaled in the same way. Both are inverted to white on black if needed, and their
+contrast is stretched to the full range, as is usual for scans.
 
 `--half first` (the default) reads the first half of each folder, in the order of the numbers in the names.
 Look at these as often as you like. `--half second` reads the other half. Use it only for published figures,
@@ -49,12 +50,19 @@ def normalised(images: AnyArray) -> UInt8Array:
     return stretched
 
 
-def window(image: UInt8Array, middle: float) -> UInt8Array:
-    """Cut out the 28 columns around `middle`; beyond the edges, use the median of the edge columns."""
-    padded = np.pad(image, ((0, 0), (_SIDE, _SIDE)), constant_values=int(np.median(image[:, [0, -1]])))
-    left = round(middle - _SIDE / 2) + _SIDE
-    left = min(max(left, 0), padded.shape[1] - _SIDE)
-    seen: UInt8Array = padded[:, left : left + _SIDE]
+def window(image: UInt8Array, box: list[int], margins: IntArray) -> UInt8Array:
+    """
+    Cut out a digit as crops are cut, with margins in px (left, right, above, below), scaled to 28×28 px.
+
+    Beyond the edges of the image, use the median of its edge columns.
+    """
+    x, y, width, height = box
+    left, right, above, below = margins.tolist()
+    padded = np.pad(image, _SIDE, constant_values=int(np.median(image[:, [0, -1]])))
+    rows = slice(_SIDE + y - above, _SIDE + y + height + below)
+    columns = slice(_SIDE + x - left, _SIDE + x + width + right)
+    cut = Image.fromarray(padded[rows, columns])
+    seen: UInt8Array = np.asarray(cut.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
     return seen
 
 
@@ -90,7 +98,7 @@ def digits_of_scikit_learn(half: str) -> tuple[UInt8Array, IntArray]:
 
 def training_windows(source: str, preset: Any, count: int, seed: int) -> tuple[UInt8Array, IntArray]:
     """Windows around the middle digit of images of three digits: uint8 (n, 28, 28), int (n,)."""
-    spacing_from, spacing_range = SPACING.get(preset if isinstance(preset, str) else "", ("ink", (1, 6)))
+    spacing_from, spacing_range = SPACING.get(preset if isinstance(preset, str) else "heavy", ("ink", (1, 6)))
     recipe = make_recipe(
         length=3, count=count, seed=seed, source=source, image_width=None, spacing_range=spacing_range,
         spacing_from=spacing_from, augment=preset, margin=_SIDE,
@@ -98,11 +106,12 @@ def training_windows(source: str, preset: Any, count: int, seed: int) -> tuple[U
     chance = np.random.default_rng(seed)
     images, labels = [], []
     for batch in draw_batches(recipe, load_glyphs(source, "train")):
+        seen = []
         for sample in batch.samples():
-            x, _, w, _ = sample.boxes[1]
-            images.append(window(sample.image, x + w / 2 + chance.integers(-2, 3)))
+            seen.append(window(sample.image, sample.boxes[1], chance.integers(2, 7, 4)))
             labels.append(int(sample.label[1]))
-    return normalised(np.stack(images)), np.array(labels, np.int64)
+        images.append(normalised(np.stack(seen)))
+    return np.concatenate(images), np.array(labels, np.int64)
 
 
 def sheet(images: UInt8Array, labels: IntArray, found: IntArray, path: Path) -> None:
@@ -125,7 +134,8 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, help="folder of the four original files, for the source mnist")
     parser.add_argument("--source", default="builtin", help="such as mnist+builtin (default: builtin)")
     parser.add_argument("--preset", default="heavy", help="a preset, or effects as JSON")
-    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--count", type=int, default=480_000, help="training images (default: 480,000)")
+    parser.add_argument("--passes", type=int, default=1, help="passes over the training images (default: 1)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--half", choices=("first", "second"), default="first")
     parser.add_argument("--sheet", type=Path, help="PNG file for images that were read wrongly")
@@ -141,7 +151,7 @@ def main() -> None:
     rates = []
     for seed in options.seeds:
         start = time.monotonic()
-        net = trained(*training_windows(options.source, preset, options.count, seed), seed)
+        net = trained(*training_windows(options.source, preset, options.count, seed), seed, options.passes)
         found = read(net, images)
         title = f"{options.source}, {options.preset}, seed {seed}, {options.half} half"
         rates.append(report(title, labels, found))

@@ -51,16 +51,16 @@ def network() -> nn.Module:
     return nn.Sequential(*layers, nn.ReLU(), nn.Dropout(0.25), nn.Linear(96, 10))
 
 
-def trained(images: UInt8Array, labels: IntArray, seed: int) -> nn.Module:
+def trained(images: UInt8Array, labels: IntArray, seed: int, passes: int = _PASSES) -> nn.Module:
     """A network that has learned these images: uint8 (n, 28, 28), int (n,)."""
     torch.manual_seed(seed)
     chance = torch.Generator().manual_seed(seed)
     net = network()
     optimizer = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=1e-2)
-    steps = _PASSES * (len(images) // _BATCH)
+    steps = passes * (len(images) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + 1, pct_start=0.2)
     x, y = torch.from_numpy(images.copy())[:, None], torch.from_numpy(labels.astype(np.int64))
-    for _ in range(_PASSES):
+    for _ in range(passes):
         order = torch.randperm(len(x), generator=chance)
         for first in range(0, len(x) - _BATCH + 1, _BATCH):
             batch = order[first : first + _BATCH]

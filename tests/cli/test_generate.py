@@ -316,6 +316,12 @@ def test_a_style_seed_is_another_handwriting_and_is_recorded(in_folder: Path) ->
     assert Path("again.png").read_bytes() == other
 
 
+def test_a_style_seed_selects_another_handwriting_of_the_style(in_folder: Path) -> None:
+    arguments = ("--source", "builtin:copperplate", "--style-seed", "5", "--seed", "1", "--json")
+    facts = json.loads(run("generate", "3502", *arguments).stdout)
+    assert facts["source"] == facts["recipe"]["source"] == "builtin:copperplate:5"
+
+
 def test_real_mnist_is_drawn_when_it_is_cached(with_mnist: Path, in_folder: Path) -> None:
     done = run("generate", "3502", "--min", "2", "--max", "8", "--width", "200", "--seed", "1", "--json")
     facts = json.loads(done.stdout)

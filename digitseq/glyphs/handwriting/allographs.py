@@ -1,7 +1,7 @@
 """
-Allographs (ways to write a digit): `allographs.txt` → splines.
+Allographs (ways to write a digit): `modern.txt` or `copperplate.txt` → splines.
 
-The text file describes its own format. This module converts its paths to control points and the weights of a
+`modern.txt` describes the format. This module converts its paths to control points and the weights of a
 Catmull–Rom spline (Catmull, Rom: "A class of local interpolating splines", 1974), all in integers.
 """
 
@@ -47,25 +47,25 @@ class Allograph:
 
 
 @cache
-def text() -> str:
-    """Return the text of `allographs.txt`."""
-    return Path(__file__).with_name("allographs.txt").read_text("ascii")
+def text(style: str) -> str:
+    """Return the text of the file with the allographs of a style."""
+    return Path(__file__).with_name(f"{style}.txt").read_text("ascii")
 
 
-def weights(digit: int) -> IntArray:
+def weights(style: str, digit: int) -> IntArray:
     """Return the weights of the allographs of a digit: int (allographs,)."""
-    return np.array([int(head[1]) for head, _ in _entries()[digit]], np.int64)
+    return np.array([int(head[1]) for head, _ in _entries(style)[digit]], np.int64)
 
 
 @cache
-def allograph(digit: int, index: int) -> Allograph:
+def allograph(style: str, digit: int, index: int) -> Allograph:
     """
     Return an allograph of a digit by its position in the file, from 0; parsed when first needed.
 
-    >>> allograph(7, 0).name, allograph(7, 0).basis.shape
+    >>> allograph("modern", 7, 0).name, allograph("modern", 7, 0).basis.shape
     ('plain', (96, 5))
     """
-    (_, weight, trim, name), variants = _entries()[digit][index]
+    (_, weight, trim, name), variants = _entries(style)[digit][index]
     parsed = [parse(variant) for variant in variants]
     strokes = parsed[0][1]
     # (variants, control points, 2), 0 to 100
@@ -89,10 +89,10 @@ def allograph(digit: int, index: int) -> Allograph:
 
 
 @cache
-def _entries() -> list[list[tuple[list[str], list[str]]]]:
+def _entries(style: str) -> list[list[tuple[list[str], list[str]]]]:
     """Return the allographs of each digit: the fields of the first line, and the variants."""
     entries: list[list[tuple[list[str], list[str]]]] = [[] for _ in range(10)]
-    for block in text().split("\n\n")[1:]:
+    for block in text(style).split("\n\n")[1:]:
         head, *variants = block.strip().splitlines()
         fields = [field.strip() for field in head.split("|")]
         entries[int(fields[0])].append((fields, variants))

@@ -18,6 +18,7 @@ from digitseq.errors import ArgumentError, CacheError
 from digitseq.glyphs.glyph_cache import glyphs_folder, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import allographs, strokes
+from digitseq.glyphs.handwriting.styles import MODERN, STYLES, Style, style_named
 from digitseq.glyphs.tiles import SIDE, measure_ink
 from digitseq.splits import DISJOINT_SPLITS
 
@@ -36,33 +37,36 @@ class BuiltinGlyphs(GlyphSet):
 
     drawn_on_demand = True
 
-    def __init__(self, style_seed: int) -> None:
+    def __init__(self, style_seed: int, style: Style = MODERN) -> None:
         """
-        Create the set for a style seed; no glyph is drawn yet.
+        Create the set for a style and a style seed; no glyph is drawn yet.
 
         Args:
             style_seed: any integer.
+            style: allographs, slant and pen.
         """
         rows = 10 * sum(PER_DIGIT)
         of_digit = np.arange(0, rows, sum(PER_DIGIT), dtype=np.int64)
         identity = f"digitseq strokes {_VERSION} {style_seed} {PER_DIGIT} {strokes.PER_HAND}"
+        if style != MODERN:
+            identity += str(tuple(style))
         super().__init__(
             np.zeros((rows, SIDE + 1, SIDE), np.uint8),  # memory is used only where glyphs are drawn
             np.zeros((4, rows), np.uint8),
             of_digit[:, None] + np.cumsum([0, *PER_DIGIT], dtype=np.int64),
             np.arange(rows, dtype=np.int64),
-            name=source_name(style_seed),
-            digest=sha256((identity + allographs.text()).encode()).hexdigest(),
+            name=source_name(style_seed, style.name),
+            digest=sha256((identity + allographs.text(style.name)).encode()).hexdigest(),
             splits=DISJOINT_SPLITS,
             writers=np.arange(rows, dtype=np.int64) % sum(PER_DIGIT) // strokes.PER_HAND,
             widest_ink=np.full(10, _WIDEST, np.int64),
         )
-        self._style_seed = style_seed
+        self._style, self._style_seed = style, style_seed
         self._drawn = np.zeros(rows, np.bool_)
 
     def __reduce__(self) -> Any:
-        """Pickle the style seed and split; the other process draws its own glyphs."""
-        return _split, (self._style_seed, self.split)
+        """Pickle the style, its seed and the split; the other process draws its own glyphs."""
+        return _split, (self._style_seed, self._style.name, self.split)
 
     def prepare(self, rows: IntArray) -> None:
         """Draw those of these rows that are not drawn yet."""
@@ -70,43 +74,44 @@ class BuiltinGlyphs(GlyphSet):
         for first in range(0, len(missing), _CHUNK):
             chunk = missing[first : first + _CHUNK]
             digits, numbers = np.divmod(chunk, sum(PER_DIGIT))
-            glyphs = strokes.draw(self._style_seed, digits, numbers)
+            glyphs = strokes.draw(self._style, self._style_seed, digits, numbers)
             self._stored[chunk, :SIDE] = glyphs
             self._ink[:, chunk] = measure_ink(glyphs)
             self._drawn[chunk] = True
 
 
-def builtin(style_seed: int = 0) -> GlyphSet:
+def builtin(style_seed: int = 0, style: str = MODERN.name) -> GlyphSet:
     """
     Return the built-in digits: 60,000 glyphs.
 
     Args:
         style_seed: selects the handwriting; each integer gives 60,000 different glyphs.
+        style: "modern", or "copperplate" for the slanted handwriting of the 19th century.
 
     Returns:
         The set, with the split "all". If it is cached, the glyphs are memory-mapped; otherwise each glyph is
         drawn when it is first needed.
 
     Raises:
-        ArgumentError: style_seed is not an integer, or has more than 256 bits.
+        ArgumentError: style_seed is not an integer, or has more than 256 bits; or there is no such style.
 
-    >>> builtin().counts.tolist()[:3], builtin(7).name
-    ([6000, 6000, 6000], 'builtin:7')
+    >>> builtin().counts.tolist()[:3], builtin(7).name, builtin(7, "copperplate").name
+    ([6000, 6000, 6000], 'builtin:7', 'builtin:copperplate:7')
     """
     if type(style_seed) is not int:
         raise ArgumentError("style_seed", f"expected an integer, got {style_seed!r}")
     if style_seed.bit_length() > _SEED_BITS:
         raise ArgumentError("style_seed", f"expected an integer of at most {_SEED_BITS} bits")
-    return _opened(style_seed, os.environ.get(CACHE_VARIABLE, ""))
+    return _opened(style_seed, style_named(style), os.environ.get(CACHE_VARIABLE, ""))
 
 
-def _split(style_seed: int, split: str) -> GlyphSet:
-    return builtin(style_seed).choose(split)
+def _split(style_seed: int, style: str, split: str) -> GlyphSet:
+    return builtin(style_seed, style).choose(split)
 
 
 @lru_cache(maxsize=4)
-def _opened(style_seed: int, cache: str) -> GlyphSet:
-    glyphs = _drawn(style_seed)
+def _opened(style_seed: int, style: Style, cache: str) -> GlyphSet:
+    glyphs = _drawn(style_seed, style)
     try:
         return open_glyphs(glyphs_folder(glyphs)) or glyphs
     except CacheError:  # damaged glyphs in the cache are not needed: they can be drawn
@@ -114,33 +119,43 @@ def _opened(style_seed: int, cache: str) -> GlyphSet:
 
 
 @lru_cache(maxsize=4)
-def _drawn(style_seed: int) -> BuiltinGlyphs:
-    return BuiltinGlyphs(style_seed)
+def _drawn(style_seed: int, style: Style) -> BuiltinGlyphs:
+    return BuiltinGlyphs(style_seed, style)
 
 
-def source_name(style_seed: int) -> str:
+def redrawn(name: str) -> GlyphSet:
+    """Return the set with this name; no glyph is drawn yet."""
+    seed, style = style_of(name) or (0, MODERN.name)
+    return BuiltinGlyphs(seed, style_named(style))
+
+
+def source_name(style_seed: int, style: str = MODERN.name) -> str:
     """
-    Return the name of the source with a style seed, for `--source` and ``source=``.
+    Return the name of the source with a style and a style seed, for `--source` and ``source=``.
 
-    >>> source_name(0), source_name(-3)
-    ('builtin', 'builtin:-3')
+    >>> source_name(0), source_name(-3), source_name(0, "copperplate"), source_name(7, "copperplate")
+    ('builtin', 'builtin:-3', 'builtin:copperplate', 'builtin:copperplate:7')
     """
-    return f"{NAME}:{style_seed}" if style_seed else NAME
+    parts = [NAME, *([style] if style != MODERN.name else []), *([str(style_seed)] if style_seed else [])]
+    return ":".join(parts)
 
 
-def style_seed_of(source: str) -> int | None:
+def style_of(source: str) -> tuple[int, str] | None:
     """
-    Return the style seed in the name of a source; None if it is not builtin.
+    Return the style seed and the style in the name of a source; None if it is not builtin.
 
-    >>> style_seed_of("builtin:-3"), style_seed_of("builtin"), style_seed_of("mnist")
-    (-3, 0, None)
+    >>> style_of("builtin:-3"), style_of("builtin:copperplate"), style_of("mnist")
+    ((-3, 'modern'), (0, 'copperplate'), None)
     """
-    name, colon, seed = source.partition(":")
+    name, *rest = source.split(":")
     if name != NAME:
         return None
-    if not colon:
-        return 0
+    style = rest.pop(0) if rest and rest[0] in STYLES else MODERN.name
     try:
-        return int(seed)
+        (seed,) = rest or ["0"]
+        return int(seed), style
     except ValueError:
-        raise ArgumentError("source", f"expected builtin or builtin:INTEGER, got {source!r}") from None
+        expected = (
+            f"{NAME}, {NAME}:INTEGER, {NAME}:STYLE or {NAME}:STYLE:INTEGER (styles: {', '.join(STYLES)})"
+        )
+        raise ArgumentError("source", f"expected {expected}, got {source!r}") from None

@@ -15,6 +15,7 @@ from digitseq import streams
 from digitseq.arrays import IntArray, UInt8Array, UInt64Array
 from digitseq.glyphs.handwriting import pen
 from digitseq.glyphs.handwriting.allographs import ONE, POINTS, Allograph, allograph, weights
+from digitseq.glyphs.handwriting.styles import MODERN, Style
 
 PER_HAND = 10
 """Glyphs of each digit per writer."""
@@ -22,15 +23,16 @@ PER_HAND = 10
 _NUMBERS = 40  # bits of the glyph number in an address
 
 # Purposes of random words. Each decision has separate words, so that none affects another.
-_LIKING, _TASTE = 0, 1  # of a writer
+_LIKING, _TASTE, _NIB = range(3)  # of a writer
 _CHOICE, _SHAPE, _PRESSURE, _TREMOR, _JITTER = range(5)  # of a glyph
 
 
-def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
+def draw(style: Style, style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
     """
     Draw glyphs, given their digits and numbers.
 
     Args:
+        style: allographs, slant and pen.
         style_seed: selects the handwriting.
         digits: int (n,), 0–9.
         numbers: int (n,), 0 to 2⁴⁰ − 1, the number of each glyph within its digit.
@@ -38,17 +40,19 @@ def draw(style_seed: int, digits: IntArray, numbers: IntArray) -> UInt8Array:
     Returns:
         uint8 (n, 28, 28), in MNIST's form.
 
-    >>> draw(0, np.array([3, 5]), np.array([0, 4_000_000_000])).shape
+    >>> draw(MODERN, 0, np.array([3, 5]), np.array([0, 4_000_000_000])).shape
     (2, 28, 28)
     """
     digits, numbers = digits.astype(np.int64), numbers.astype(np.int64)  # a caller may pass 32-bit integers
-    glyphs = streams.seed_start(style_seed, "digitseq/strokes/2")
-    hands = streams.seed_start(style_seed, "digitseq/strokes/2/hands")
+    stream = "digitseq/strokes/2" if style == MODERN else f"digitseq/strokes/2/{style.name}"
+    glyphs = streams.seed_start(style_seed, stream)
+    hands = streams.seed_start(style_seed, stream + "/hands")
     own = streams.image_starts(glyphs, digits << _NUMBERS | numbers)
     hand = streams.image_starts(hands, numbers // PER_HAND)
     shape, liking = _bell(own, _SHAPE, 12), _bell(hand, _LIKING, 4)
-    x, y = _bend(digits, *_paths(digits, own, hand), shape, liking)
-    return pen.write(*_pen(digits, x, y, own, shape, liking))
+    x, y = _bend(style, digits, *_paths(style, digits, own, hand), shape, liking)
+    flex = (ONE + _bell(hand, _NIB, 1)[0] // 2).clip(0) * style.flex // 100
+    return pen.write(*_pen(style, digits, x, y, own, flex, shape, liking))
 
 
 # --- Random numbers -------------------------------------------------------------------------------------
@@ -83,7 +87,7 @@ def _smooth(knots: IntArray) -> IntArray:
 # --- The path -------------------------------------------------------------------------------------------
 
 
-def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntArray, IntArray]:
+def _paths(style: Style, digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntArray, IntArray]:
     """Return the path of every glyph, x and y, int (POINTS, n); ONE is half the height of a digit."""
     x, y = np.empty((2, POINTS, len(digits)), np.int64)
     choice = streams.words(own, streams.addresses(_CHOICE, 7)).T  # (7, n)
@@ -93,12 +97,12 @@ def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntAr
     word = np.where(_below(choice[0], 5) > 0, taste[2 * digits, every], choice[1])
     for digit in np.unique(digits).tolist():
         of_digit = np.flatnonzero(digits == digit).astype(np.int64)
-        edges = _edges(digit)
+        edges = _edges(style.name, digit)
         way = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right").astype(np.int64)
         for index in np.unique(way).tolist():
             chosen = of_digit[way == index]
             x[:, chosen], y[:, chosen] = _path(
-                allograph(digit, index),
+                allograph(style.name, digit, index),
                 taste[2 * digit + 1, chosen],
                 choice[2:, chosen],
                 own[chosen],
@@ -108,8 +112,8 @@ def _paths(digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntAr
 
 
 @cache
-def _edges(digit: int) -> IntArray:
-    return np.cumsum(weights(digit), dtype=np.int64)
+def _edges(style: str, digit: int) -> IntArray:
+    return np.cumsum(weights(style, digit), dtype=np.int64)
 
 
 def _path(
@@ -146,7 +150,7 @@ def _varied(thousandths: int, liking: IntArray, own: IntArray) -> IntArray:
 
 
 def _bend(
-    digits: IntArray, x: IntArray, y: IntArray, shape: IntArray, liking: IntArray
+    style: Style, digits: IntArray, x: IntArray, y: IntArray, shape: IntArray, liking: IntArray
 ) -> tuple[IntArray, IntArray]:
     """Bend, taper, narrow or widen, slant and rotate the paths."""
     x, y = x - x.sum(0, dtype=np.int64) // POINTS, y - y.sum(0, dtype=np.int64) // POINTS
@@ -162,7 +166,7 @@ def _bend(
     square = _times(x, x)
     y = y + _times(square, shape[5] * 6 // 100) + _times(x - _times(square, x), shape[6] * 5 // 100)
     x = _times(x, _exp(_varied(170, liking[1], shape[7])))  # narrow or wide
-    x = x - _times(y, 16 * ONE // 100 + _varied(270, liking[2], shape[8]))  # slant
+    x = x - _times(y, style.slant * ONE // 100 + _varied(style.slant_spread, liking[2], shape[8]))  # slant
     turn = shape[9] // 10
     cosine = ONE - _times(turn, turn) // 2
     return _times(x, cosine) - _times(y, turn), _times(y, cosine) + _times(x, turn)
@@ -176,11 +180,18 @@ _MIDDLE = np.array([0, 0, 0, 0, 0, 0, 6, 0, 0, -2], np.int64) * ONE // 100
 
 
 def _pen(
-    digits: IntArray, x: IntArray, y: IntArray, own: UInt64Array, shape: IntArray, liking: IntArray
+    style: Style,
+    digits: IntArray,
+    x: IntArray,
+    y: IntArray,
+    own: UInt64Array,
+    flex: IntArray,
+    shape: IntArray,
+    liking: IntArray,
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return the arguments of `pen.write`: the writer's pen with uneven pressure, tilt and tremor."""
     spread = _varied(320, liking[3], shape[10]) + np.where(digits == 1, shape[11] * 22 // 100, 0)
-    core = _times(_exp(spread), pen.PX * 120 // 100).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
+    core = _times(_exp(spread), pen.PX * style.pen // 100).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
     x, y = pen.scale(x, y, 20 * pen.PX - 2 * core)
     # Limit the width of the pen so that it does not fill the loops.
     narrow = np.minimum(x.max(0), y.max(0)) * 22 // 100
@@ -192,6 +203,9 @@ def _pen(
     right, down = np.zeros_like(x), np.zeros_like(y)
     right[1:-1], down[1:-1] = x[2:] - x[:-2], y[2:] - y[:-2]
     askew = (right * right - down * down) * pressure[7] + 2 * right * down * pressure[8]
-    askew //= right * right + down * down + 1
-    radius = _times(core, ONE + _smooth(pressure[:7]) * 12 // 100 + askew * 8 // 100)
+    length = right * right + down * down + 1
+    askew //= length
+    # A pointed nib spreads under pressure, which writers apply on the way down.
+    swell = flex * (down * np.abs(down)) // length
+    radius = _times(core, ONE + _smooth(pressure[:7]) * 12 // 100 + askew * 8 // 100 + swell)
     return x, y, radius.clip(pen.PX // 2, pen.PX * 38 // 10), core

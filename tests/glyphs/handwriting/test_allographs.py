@@ -4,31 +4,43 @@ import numpy as np
 import pytest
 
 from digitseq.glyphs.handwriting.allographs import ONE, POINTS, Allograph, allograph, parse, text, weights
+from digitseq.glyphs.handwriting.styles import STYLES
 
-EVERY = [(digit, index) for digit in range(10) for index in range(len(weights(digit)))]
+EVERY = [
+    (style, digit, index)
+    for style in STYLES
+    for digit in range(10)
+    for index in range(len(weights(style, digit)))
+]
 
 
-def _variants() -> list[tuple[str, list[str]]]:
-    blocks = [block.strip().splitlines() for block in text().split("\n\n")[1:]]
+def _variants(style: str) -> list[tuple[str, list[str]]]:
+    blocks = [block.strip().splitlines() for block in text(style).split("\n\n")[1:]]
     return [(head, [variant.strip() for variant in variants]) for head, *variants in blocks]
 
 
-def test_the_variants_of_an_allograph_have_the_same_strokes_and_corners() -> None:
-    for head, variants in _variants():
+@pytest.mark.parametrize("style", STYLES)
+def test_the_variants_of_an_allograph_have_the_same_strokes_and_corners(style: str) -> None:
+    for head, variants in _variants(style):
         shapes = {str((len(parse(path)[0]), parse(path)[1])) for path in variants}
         assert len(shapes) == 1, head
 
 
-def test_no_variant_is_there_twice_and_each_digit_has_several_ways_to_write_it() -> None:
-    paths = [path for _, variants in _variants() for path in variants]
+@pytest.mark.parametrize(("style", "least"), [("modern", 239), ("copperplate", 150)])
+def test_no_variant_is_there_twice_and_each_digit_has_several_ways_to_write_it(
+    style: str, least: int
+) -> None:
+    paths = [path for _, variants in _variants(style) for path in variants]
     assert len(paths) == len(set(paths))
-    assert len(paths) >= 239  # what the prototype had
-    assert [len(weights(digit)) for digit in range(10) if len(weights(digit)) < 4] == []
+    assert len(paths) >= least
+    assert [digit for digit in range(10) if len(weights(style, digit)) < 4] == []
 
 
-@pytest.mark.parametrize(("digit", "index"), EVERY)
-def test_a_spline_has_all_its_points_and_passes_the_ends_and_corners(digit: int, index: int) -> None:
-    way: Allograph = allograph(digit, index)
+@pytest.mark.parametrize(("style", "digit", "index"), EVERY)
+def test_a_spline_has_all_its_points_and_passes_the_ends_and_corners(
+    style: str, digit: int, index: int
+) -> None:
+    way: Allograph = allograph(style, digit, index)
     assert way.weight > 0
     assert way.basis.shape == (POINTS, way.controls.shape[2])
     assert (way.basis.sum(1) == ONE).all()  # so that moving all control points moves the path as much
@@ -41,11 +53,15 @@ def test_a_spline_has_all_its_points_and_passes_the_ends_and_corners(digit: int,
 
 
 def test_points_lie_evenly_along_the_path() -> None:
-    for digit, index in EVERY:
-        way = allograph(digit, index)
+    for style, digit, index in EVERY:
+        way = allograph(style, digit, index)
         path = way.controls.mean(0) @ way.basis.T / ONE  # (2, POINTS)
         steps = np.hypot(*np.diff(path))[np.diff(way.first) == 0]
-        assert steps.max() < 0.12 * ONE, (digit, way.name)  # 0.12 of 10 px: no gaps between the dots of a pen
+        assert steps.max() < 0.12 * ONE, (
+            style,
+            digit,
+            way.name,
+        )  # 0.12 of 10 px: no gaps between the dots of a pen
 
 
 def test_a_corner_parts_a_stroke_and_a_named_point_joins_two() -> None:

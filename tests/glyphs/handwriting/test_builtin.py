@@ -1,5 +1,6 @@
 """The built-in source: 60,000 glyphs, drawn when needed or mapped from the cache, the same bytes."""
 
+import pickle
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,25 +10,36 @@ import pytest
 from digitseq.api import load_glyphs
 from digitseq.arrays import count_values
 from digitseq.errors import ArgumentError
-from digitseq.glyphs.handwriting.builtin import PER_DIGIT, BuiltinGlyphs, builtin
+from digitseq.glyphs.handwriting.builtin import PER_DIGIT, builtin, redrawn
 from digitseq.glyphs.handwriting.strokes import PER_HAND
 from digitseq.splits import DISJOINT_SPLITS
 
 # SHA-256 of the first hundred glyphs of each digit. It changes when the drawing does, and then the changelog
 # says so.
 GOLDEN = {
-    0: "09361ec070d304e36ab6d61d09a4345e442bd9015955eec2ccf579ce3f0adde9",
-    7: "ed2afccfcc4232ed2749fb0818b1b4fb6d8245a1b2d34fba6104ee10d781761a",
-    -(2**70): "f5fd4c3cb7b7329e38b69b86c16fbe63c5fa6b4b4644bb171c7ea7ac49837a07",
+    "builtin": "09361ec070d304e36ab6d61d09a4345e442bd9015955eec2ccf579ce3f0adde9",
+    "builtin:7": "ed2afccfcc4232ed2749fb0818b1b4fb6d8245a1b2d34fba6104ee10d781761a",
+    f"builtin:{-(2**70)}": "f5fd4c3cb7b7329e38b69b86c16fbe63c5fa6b4b4644bb171c7ea7ac49837a07",
+    "builtin:copperplate": "5615718071f4a0b42e55c481f8b4407c0d61e8d90492ffd3a24935a69a459163",
+    "builtin:copperplate:7": "b33a873645fbf35549ee6844ac419af78a2dffa055ffb190505c81439c57805b",
+}
+_DIGESTS = {
+    "builtin": "399f66c6d1203ad4f0580c0898a5ad52e60879ff176139e8bf9282376791334b",
+    "builtin:copperplate": "95e3c9992c7bf461a4e61fe993664c109820892c01cc7af20ee076aaba5d9c76",
 }
 
 
-@pytest.mark.parametrize("style_seed", GOLDEN)
-def test_the_glyphs_are_the_same_pixels_as_ever(style_seed: int) -> None:
-    glyphs = BuiltinGlyphs(style_seed)
+@pytest.mark.parametrize("source", GOLDEN)
+def test_the_glyphs_are_the_same_pixels_as_ever(source: str) -> None:
+    glyphs = redrawn(source)
     rows = np.concatenate([glyphs.rows(digit)[:100] for digit in range(10)])
     glyphs.prepare(rows)
-    assert sha256(glyphs.arrays()[0][rows].tobytes()).hexdigest() == GOLDEN[style_seed]
+    assert sha256(glyphs.arrays()[0][rows].tobytes()).hexdigest() == GOLDEN[source]
+
+
+@pytest.mark.parametrize("source", _DIGESTS)
+def test_the_digest_of_a_style_is_the_same_as_ever(source: str) -> None:
+    assert load_glyphs(source).digest == _DIGESTS[source]
 
 
 def test_splits_and_their_hands_are_disjoint_and_of_the_stated_size() -> None:
@@ -62,10 +74,28 @@ def test_a_style_seed_is_part_of_the_sources_name() -> None:
     assert len({load_glyphs(f"builtin:{seed}").digest for seed in range(-5, 5)}) == 10
 
 
-@pytest.mark.parametrize("source", ["builtin:", "builtin:x", "builtin:1.5", "builtin:1:2"])
+def test_a_style_is_part_of_the_sources_name() -> None:
+    named = load_glyphs("builtin:copperplate:7")
+    assert (named.name, named.digest) == ("builtin:copperplate:7", builtin(7, "copperplate").digest)
+    assert load_glyphs("builtin:modern:7").name == "builtin:7"
+    assert load_glyphs("builtin:copperplate:0").name == "builtin:copperplate"
+    assert named.digest not in {builtin(7).digest, builtin(0, "copperplate").digest}
+    copy = pickle.loads(pickle.dumps(builtin(7, "copperplate").choose("test")))
+    assert (copy.name, copy.split) == ("builtin:copperplate:7", "test")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["builtin:", "builtin:x", "builtin:1.5", "builtin:1:2", "builtin:copperplate:", "builtin:copperplate:x"],
+)
 def test_a_style_seed_that_is_no_integer_is_told(source: str) -> None:
-    with pytest.raises(ArgumentError, match="builtin:INTEGER"):
+    with pytest.raises(ArgumentError, match="builtin:STYLE:INTEGER"):
         load_glyphs(source)
+
+
+def test_an_unknown_style_is_told() -> None:
+    with pytest.raises(ArgumentError, match="style: expected one of modern, copperplate, got 'gothic'"):
+        builtin(style="gothic")
 
 
 @pytest.mark.parametrize("seed", ["1", 1.0, True, None])
