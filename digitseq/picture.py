@@ -185,7 +185,7 @@ def generate_numbers_sequence(
         align: position of the line in a wider image: "center", "left", "right" or "random".
         invert: black digits on white.
         writer: "mixed", or "same" for all digits from one writer.
-        augment: an `Augment`, or a preset: "none", "light", "medium", "heavy", "touching".
+        augment: an `Augment`, or a preset: "none", "light", "medium", "heavy", "touching", "paper".
 
     Returns:
         float32 (28, image_width), a new array; 0.0 black to 1.0 white, every value k/255.

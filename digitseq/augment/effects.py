@@ -323,12 +323,17 @@ PRESETS: dict[str, Augment] = {
         chance=0.75, rotate=10, slant=22, scale=0.2, elastic=(0.3, 0.9), thickness=0.6, shift=2,
         slope=2, wave=1,
     ),
+    "paper": Augment(
+        chance=0.8, rotate=10, slant=(-12, 36), scale=0.2, elastic=(0.4, 1.3), thickness=0.7, shift=2,
+        slope=2.5, wave=1.5, blur=0.9, contrast=0.45, background=70, noise=8,
+    ),
 }  # fmt: skip
 """Presets by name."""
 
 SPACING: dict[str, tuple[str, tuple[int, int]]] = {
     "heavy": ("contour", (-2, 8)),
     "touching": ("contour", (-2, 0)),
+    "paper": ("contour", (-2, 8)),
 }
 """Preset → default spacing of the command line, for presets whose digits are not separate."""
 

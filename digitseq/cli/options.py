@@ -142,8 +142,8 @@ class Drawing:
         typer.Option(
             "--augment",
             metavar="PRESET",
-            help="none, light, medium, heavy or touching (default: none). heavy and touching also set the "
-            "default spacing. Effect options override the preset.",
+            help="none, light, medium, heavy, touching or paper (default: none). heavy, touching and paper "
+            "also set the default spacing. Effect options override the preset.",
         ),
     ] = None
 
@@ -211,7 +211,7 @@ Effects.__annotations__ = {
     "chance": _option(
         "chance",
         "N",
-        "Probability that an image is augmented, 0 to 1 (default: 1, or 0.75 in heavy and touching).",
+        "Probability that an image is augmented, 0 to 1 (default: 1, or as in the preset).",
     ),
     "backgrounds": _option(
         "backgrounds", "KINDS", f"Kinds of background, comma-separated (default: {','.join(BACKGROUNDS)})."

@@ -366,7 +366,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         (
             "generate 35 --source builtin:x",
             2,
-            "error: --source: expected builtin or builtin:INTEGER, got 'builtin:x'",
+            "error: --source: expected a style seed, as in builtin:7 or builtin:copperplate:7,",
         ),
         (
             "generate 35 --source mnist --style-seed 1",
@@ -377,7 +377,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         (
             "generate 35 --augment hard",
             2,
-            "error: --augment: expected one of none, light, medium, heavy, touching",
+            "error: --augment: expected one of none, light, medium, heavy, touching, paper",
         ),
         ("generate 35 --rotate x", 2, "error: --rotate: expected a number or LOW:HIGH, got 'x'"),
         ("generate 35 --rotate 60", 2, "error: --rotate: expected strengths from -45 to 45, got -60 to 60"),

@@ -155,7 +155,6 @@ def style_of(source: str) -> tuple[int, str] | None:
         (seed,) = rest or ["0"]
         return int(seed), style
     except ValueError:
-        expected = (
-            f"{NAME}, {NAME}:INTEGER, {NAME}:STYLE or {NAME}:STYLE:INTEGER (styles: {', '.join(STYLES)})"
-        )
-        raise ArgumentError("source", f"expected {expected}, got {source!r}") from None
+        problem = f"expected a style seed, as in {NAME}:7 or {NAME}:copperplate:7, got {source!r}"
+        hint = f"the styles are {' and '.join(STYLES)}"
+        raise ArgumentError("source", problem, hint=hint) from None
