@@ -31,7 +31,7 @@ def grid(glyphs: UInt8Array, columns: int) -> Image.Image:
 
 
 def ways() -> UInt8Array:
-    """Every modern allograph of every digit by an even pen: the middle of its variants."""
+    """Every modern allograph of every digit, drawn with an even pen: the mean of its variants."""
     drawn = np.zeros((10, max(len(weights("modern", digit)) for digit in range(10)), 28, 28), np.uint8)
     for digit in range(10):
         for index in range(len(weights("modern", digit))):
@@ -79,6 +79,13 @@ def gallery(folder: Path) -> None:
         strips([settings | {"seed": seed} for seed in (11, 12, 13)]).save(
             folder / f"preset-{name}.png", optimize=True
         )
+    strips(
+        [
+            {"augment": "paper", "spacing_from": "contour", "invert": True, "writer": "same"}
+            | {"source": "builtin:copperplate", "seed": seed}
+            for seed in (11, 12, 13)
+        ]
+    ).save(folder / "old-documents.png", optimize=True)
     for name, rows in {
         "contour": [{"spacing_from": "contour", "spacing_range": (gap, gap)} for gap in (3, 0, -2)],
         "one-hand": [{"writer": "same", "seed": seed} for seed in (11, 12, 13)],

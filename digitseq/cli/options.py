@@ -87,7 +87,7 @@ class Drawing:
     source: Annotated[
         list[str] | None,
         typer.Option(
-            help="mnist, builtin, builtin:copperplate (slanted, as in the 19th century), a path to your own "
+            help="mnist, builtin, builtin:copperplate (slanted 19th-century handwriting), a path to your own "
             "glyphs, or auto: mnist if available, else builtin (default: auto). Repeat it to mix several; "
             "mnist=2 doubles the weight of mnist."
         ),
@@ -211,7 +211,7 @@ Effects.__annotations__ = {
     "chance": _option(
         "chance",
         "N",
-        "Probability that an image is augmented, 0 to 1 (default: 1, or as in the preset).",
+        "Probability that an image is augmented, 0 to 1 (default: the preset's value, else 1).",
     ),
     "backgrounds": _option(
         "backgrounds", "KINDS", f"Kinds of background, comma-separated (default: {','.join(BACKGROUNDS)})."

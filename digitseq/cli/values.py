@@ -28,7 +28,7 @@ def source_name(sources: list[str] | None, style_seed: int | None = None) -> str
         return source
     if source not in (None, "builtin", "builtin:modern", "builtin:copperplate"):
         raise typer.BadParameter(
-            "--style-seed is for the built-in digits; omit --source or use --source builtin"
+            "--style-seed is for the built-in digits; omit --source, or use builtin or builtin:copperplate"
         )
     return f"{source or 'builtin'}:{style_seed}"
 

@@ -7,10 +7,10 @@ FOLDER contains folders 0 to 9 with crops of single digits, of any size and colo
 parts of neighbouring digits. Without FOLDER, scikit-learn's `load_digits` is used. Needs torch (and scikit-
 learn without FOLDER); takes about six minutes on one core for each seed.
 
-The network of `transfer.py` is trained on the middle digits of images of three digits. They are cut out as
-crops are: the box of the digit with margins of 2 to 6 px, which show parts of its neighbours, scaled to 28×28
-px. Then it reads the crops, scaled in the same way. Both are inverted to white on black if needed, and their
-contrast is stretched to the full range, as is usual for scans.
+The network of `transfer.py` is trained on the middle digits of images of three digits. Each is cropped like
+the real ones, to its box with margins of 2 to 6 px, which may show parts of its neighbours, and scaled to
+28×28 px. The network then reads the crops, also scaled to 28×28 px. Both are inverted to white on black if
+needed, and their contrast is stretched to the full range, as is usual for scans.
 
 `--half first` (the default) reads the first half of each folder, in the order of the numbers in the names.
 Look at these as often as you like. `--half second` reads the other half. Use it only for published figures,
@@ -52,9 +52,9 @@ def normalised(images: AnyArray) -> UInt8Array:
 
 def window(image: UInt8Array, box: list[int], margins: IntArray) -> UInt8Array:
     """
-    Cut out a digit as crops are cut, with margins in px (left, right, above, below), scaled to 28×28 px.
+    Crop a digit to its box plus margins in px (left, right, above, below), and scale it to 28×28 px.
 
-    Beyond the edges of the image, use the median of its edge columns.
+    Pixels beyond the image get the median of its edge columns.
     """
     x, y, width, height = box
     left, right, above, below = margins.tolist()
@@ -134,8 +134,10 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, help="folder of the four original files, for the source mnist")
     parser.add_argument("--source", default="builtin", help="such as mnist+builtin (default: builtin)")
     parser.add_argument("--preset", default="heavy", help="a preset, or effects as JSON")
-    parser.add_argument("--count", type=int, default=480_000, help="training images (default: 480,000)")
-    parser.add_argument("--passes", type=int, default=1, help="passes over the training images (default: 1)")
+    parser.add_argument(
+        "--count", type=int, default=480_000, help="number of training images (default: 480,000)"
+    )
+    parser.add_argument("--passes", type=int, default=1, help="epochs (default: 1)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--half", choices=("first", "second"), default="first")
     parser.add_argument("--sheet", type=Path, help="PNG file for images that were read wrongly")

@@ -3,12 +3,13 @@ Does augmentation make models better?
 
     python tests/benchmarks/value.py MNIST_FOLDER [PRESET …] [--seeds SEED …]
 
-MNIST_FOLDER holds the four original files. Needs torch; some minutes on one core for each preset and seed.
+MNIST_FOLDER holds the four original files. Needs torch; a few minutes on one core for each preset and seed.
 
 The same small network (four convolutions, a bidirectional GRU, CTC) learns from as many images of three
 or four digits of MNIST-train, drawn live with each preset and the spacing that it is meant for, and reads
 strings of MNIST-test: clean, touching, slanted, noisy, and all of these at once. Printed are the share of
-strings with an error and the character error rate (edits per digit). With several seeds, the mean follows.
+strings with an error and the character error rate (edits per digit). With several seeds, their mean is
+printed after them.
 """
 
 import argparse

@@ -366,7 +366,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         (
             "generate 35 --source builtin:x",
             2,
-            "error: --source: expected a style seed, as in builtin:7 or builtin:copperplate:7,",
+            "error: --source: expected builtin, builtin:STYLE, builtin:SEED or builtin:STYLE:SEED, got",
         ),
         (
             "generate 35 --source mnist --style-seed 1",

@@ -48,7 +48,7 @@ class Allograph:
 
 @cache
 def text(style: str) -> str:
-    """Return the text of the file with the allographs of a style."""
+    """Return the text of a style's allograph file."""
     return Path(__file__).with_name(f"{style}.txt").read_text("ascii")
 
 

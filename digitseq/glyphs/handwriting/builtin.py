@@ -65,7 +65,7 @@ class BuiltinGlyphs(GlyphSet):
         self._drawn = np.zeros(rows, np.bool_)
 
     def __reduce__(self) -> Any:
-        """Pickle the style, its seed and the split; the other process draws its own glyphs."""
+        """Pickle only the style, its seed and the split; the other process draws its own glyphs."""
         return _split, (self._style_seed, self._style.name, self.split)
 
     def prepare(self, rows: IntArray) -> None:
@@ -86,14 +86,14 @@ def builtin(style_seed: int = 0, style: str = MODERN.name) -> GlyphSet:
 
     Args:
         style_seed: selects the handwriting; each integer gives 60,000 different glyphs.
-        style: "modern", or "copperplate" for the slanted handwriting of the 19th century.
+        style: "modern", or "copperplate" for slanted 19th-century handwriting.
 
     Returns:
         The set, with the split "all". If it is cached, the glyphs are memory-mapped; otherwise each glyph is
         drawn when it is first needed.
 
     Raises:
-        ArgumentError: style_seed is not an integer, or has more than 256 bits; or there is no such style.
+        ArgumentError: style_seed is not an integer or has more than 256 bits, or there is no such style.
 
     >>> builtin().counts.tolist()[:3], builtin(7).name, builtin(7, "copperplate").name
     ([6000, 6000, 6000], 'builtin:7', 'builtin:copperplate:7')
@@ -124,7 +124,7 @@ def _drawn(style_seed: int, style: Style) -> BuiltinGlyphs:
 
 
 def redrawn(name: str) -> GlyphSet:
-    """Return the set with this name; no glyph is drawn yet."""
+    """Return a fresh set with this name, in which no glyph is drawn yet."""
     seed, style = style_of(name) or (0, MODERN.name)
     return BuiltinGlyphs(seed, style_named(style))
 
@@ -142,7 +142,7 @@ def source_name(style_seed: int, style: str = MODERN.name) -> str:
 
 def style_of(source: str) -> tuple[int, str] | None:
     """
-    Return the style seed and the style in the name of a source; None if it is not builtin.
+    Parse the name of a source into (style seed, style); return None if it is not builtin.
 
     >>> style_of("builtin:-3"), style_of("builtin:copperplate"), style_of("mnist")
     ((-3, 'modern'), (0, 'copperplate'), None)
@@ -155,6 +155,6 @@ def style_of(source: str) -> tuple[int, str] | None:
         (seed,) = rest or ["0"]
         return int(seed), style
     except ValueError:
-        problem = f"expected a style seed, as in {NAME}:7 or {NAME}:copperplate:7, got {source!r}"
-        hint = f"the styles are {' and '.join(STYLES)}"
+        problem = f"expected {NAME}, {NAME}:STYLE, {NAME}:SEED or {NAME}:STYLE:SEED, got {source!r}"
+        hint = f"styles: {', '.join(STYLES)}; seeds are integers, as in {NAME}:copperplate:7"
         raise ArgumentError("source", problem, hint=hint) from None

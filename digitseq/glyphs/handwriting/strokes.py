@@ -205,7 +205,7 @@ def _pen(
     askew = (right * right - down * down) * pressure[7] + 2 * right * down * pressure[8]
     length = right * right + down * down + 1
     askew //= length
-    # A pointed nib spreads under pressure, which writers apply on the way down.
+    # A pointed nib spreads under pressure, which writers apply in downstrokes.
     swell = flex * (down * np.abs(down)) // length
     radius = _times(core, ONE + _smooth(pressure[:7]) * 12 // 100 + askew * 8 // 100 + swell)
     return x, y, radius.clip(pen.PX // 2, pen.PX * 38 // 10), core

@@ -1,4 +1,4 @@
-"""Styles of the built-in digits: which allographs, and the average slant and pen of the writers."""
+"""Styles of the built-in digits: the allographs, and the average slant and pen of the writers."""
 
 from typing import NamedTuple
 
@@ -7,14 +7,14 @@ from digitseq.errors import ArgumentError
 
 class Style(NamedTuple):
     """
-    One style.
+    A style of handwriting.
 
     Attributes:
-        name: its name in a source, such as "builtin:copperplate", and of the file with its allographs.
-        slant: average slant to the right, percent (the tangent of the angle).
-        slant_spread: standard deviation of the slant, in thousandths.
-        pen: typical radius of the pen, 1/100 px.
-        flex: how much the radius grows on the way down and shrinks on the way up, percent.
+        name: the name in a source, such as "builtin:copperplate", and of the allograph file.
+        slant: average slant to the right, as the tangent of the angle from the vertical, percent.
+        slant_spread: standard deviation of that tangent, thousandths.
+        pen: median radius of the pen, 1/100 px.
+        flex: how much the radius grows in downstrokes and shrinks in upstrokes, percent.
     """
 
     name: str
@@ -38,7 +38,7 @@ MODERN = STYLES["modern"]
 
 def style_named(name: str) -> Style:
     """
-    Return a style.
+    Return the style with this name.
 
     Raises:
         ArgumentError: there is no such style.
