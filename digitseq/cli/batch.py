@@ -57,7 +57,7 @@ def batch(
         else:
             base, digest = api.read_recipe(files.recipe_file)
             form, more = _layout(files)
-            asked = drawing.source_name()
+            asked = drawing.source_name(base.source)
             given |= drawing.for_recipe(effects, base) | ({"source": asked} if asked else {})
             recipe = base.changed(**given)
             if asked is None:

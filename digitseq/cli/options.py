@@ -94,7 +94,9 @@ class Drawing:
     ] = None
     style_seed: Annotated[
         int | None,
-        typer.Option(help="Handwriting seed of the built-in digits; implies --source builtin (default: 0)."),
+        typer.Option(
+            help="Handwriting seed of the built-in digits (default: 0). Without --source, implies builtin."
+        ),
     ] = None
     split: Annotated[
         Split | None,
@@ -147,9 +149,9 @@ class Drawing:
         ),
     ] = None
 
-    def source_name(self) -> str | None:
+    def source_name(self, recipe_source: str = "") -> str | None:
         """Return the requested source, or None."""
-        return values.source_name(self.source, self.style_seed)
+        return values.source_name(self.source, self.style_seed, recipe_source)
 
     def for_recipe(self, effects: "Effects", base: Recipe | None = None) -> dict[str, Any]:
         """

@@ -10,6 +10,7 @@ import typer
 
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, SourceError, system_errors
+from digitseq.glyphs.handwriting.styles import STYLES
 from digitseq.interrupts import interruptible
 from digitseq.sequence import MAX_DIGITS, sequence_text
 from digitseq.storage.inputs import open_input
@@ -18,19 +19,29 @@ _LONGEST_LINE = MAX_DIGITS + 1_000  # bytes
 _MOST_SEQUENCES = 1 << 25  # bytes that dataset.json can hold
 
 
-def source_name(sources: list[str] | None, style_seed: int | None = None) -> str | None:
-    """Return the source that --source and --style-seed name, or None if neither is given."""
+def source_name(
+    sources: list[str] | None, style_seed: int | None = None, recipe_source: str = ""
+) -> str | None:
+    """
+    Return the source that --source and --style-seed name, or None if neither is given.
+
+    Without --source, --style-seed keeps the style of a recipe from the built-in digits.
+    """
     if len(sources or []) > 1 and (joined := [name for name in sources or [] if "+" in name]):
         problem = f"--source {joined[0]}: a name or path in a mixture cannot contain +"
         raise typer.BadParameter(f"{problem}; rename it, or use a link")
     source = "+".join(sources or []) or None
     if style_seed is None:
         return source
-    if source not in (None, "builtin", "builtin:modern", "builtin:copperplate"):
+    styles = [f"builtin:{style}" for style in STYLES]
+    if source is None:
+        kept = recipe_source.rpartition(":")[0] if recipe_source.count(":") == 2 else recipe_source
+        source = kept if kept in styles else "builtin"
+    if source not in ("builtin", *styles):
         raise typer.BadParameter(
             "--style-seed is for the built-in digits; omit --source, or use builtin or builtin:copperplate"
         )
-    return f"{source or 'builtin'}:{style_seed}"
+    return f"{source}:{style_seed}"
 
 
 def spacing(minimum: int | None, maximum: int | None, usual: tuple[int, int]) -> tuple[int, int]:

@@ -32,9 +32,9 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     Open the glyphs of a source, all splits. Each source is opened once per process.
 
     Args:
-        source: "mnist" (fetched if not cached), "builtin" or "builtin:STYLE_SEED", "auto" (MNIST if it is
-            cached or can be fetched now, else builtin with a SourceWarning), the path of the user's own
-            glyphs, or several of these with weights, such as "mnist=2+builtin:3".
+        source: "mnist" (fetched if not cached), "builtin" (or "builtin:7", "builtin:copperplate"), "auto"
+            (MNIST if it is cached or can be fetched now, else builtin with a SourceWarning), the path of the
+            user's own glyphs, or several of these with weights, such as "mnist=2+builtin:3".
         progress: called as bytes arrive, if MNIST is fetched.
 
     Raises:
@@ -186,7 +186,7 @@ def _mnist(name: str, progress: Progress | None) -> GlyphSet:
 def _builtin(name: str, progress: Progress | None = None) -> GlyphSet:
     from digitseq.glyphs.handwriting.builtin import builtin, style_of  # imported only when used
 
-    return builtin(*(style_of(name) or ()))
+    return builtin(*style_of(name))
 
 
 def _redrawn(glyphs: GlyphSet) -> GlyphSet:

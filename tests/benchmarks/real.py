@@ -1,7 +1,7 @@
 """
 Does a network that has seen only digitseq's images read real handwriting?
 
-    python tests/benchmarks/real.py FOLDER [--mnist MNIST_FOLDER] [--source builtin] [--preset heavy] …
+    python tests/benchmarks/real.py FOLDER [--mnist MNIST_FOLDER] [--source builtin] [--preset paper] …
 
 FOLDER contains folders 0 to 9 with crops of single digits, of any size and colour mode. A crop may show
 parts of neighbouring digits. Without FOLDER, scikit-learn's `load_digits` is used. Needs torch (and scikit-
@@ -128,12 +128,12 @@ def sheet(images: UInt8Array, labels: IntArray, found: IntArray, path: Path) -> 
 
 
 def main() -> None:
-    """Train with each seed, and print how well it reads."""
+    """Run the benchmark with the options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--mnist", type=Path, help="folder of the four original files, for the source mnist")
     parser.add_argument("--source", default="builtin", help="such as mnist+builtin (default: builtin)")
-    parser.add_argument("--preset", default="heavy", help="a preset, or effects as JSON")
+    parser.add_argument("--preset", default="paper", help="a preset, or effects as JSON")
     parser.add_argument(
         "--count", type=int, default=480_000, help="number of training images (default: 480,000)"
     )
@@ -143,9 +143,15 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="PNG file for images that were read wrongly")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.mnist:
-        os.environ["DIGITSEQ_CACHE_DIR"] = tempfile.mkdtemp()
-        fetch_mnist(from_dir=options.mnist)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DIGITSEQ_CACHE_DIR"] = folder
+        if options.mnist:
+            fetch_mnist(from_dir=options.mnist)
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Train with each seed, and print how well the network reads the crops."""
     images, labels = (
         crops(options.folder, options.half) if options.folder else digits_of_scikit_learn(options.half)
     )

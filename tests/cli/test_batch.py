@@ -61,6 +61,7 @@ _MEDIUM = PRESETS["medium"].to_dict() | {"noise": (0, 3)}
         ("--recipe own.json --max 4", _OWN | {"spacing_range": (0, 4)}),
         ("--sequence 7 --style-seed 3", _BASE | {"sequences": ("7",), "source": "builtin:3"}),
         ("--recipe own.json --style-seed 3", _OWN | {"source": "builtin:3"}),
+        ("--recipe old.json --style-seed 3", _OWN | {"source": "builtin:copperplate:3"}),
         ("--sequence 7 --augment medium --noise 3", _BASE | {"sequences": ("7",), "augment": _MEDIUM}),
         ("--recipe own.json --rotate 3 --writer same", _OWN | {"augment": {"rotate": 3}, "writer": "same"}),
         (
@@ -78,13 +79,14 @@ def test_options_become_exactly_this_recipe(
         seen.append(recipe)
         raise KeyboardInterrupt
 
-    Path("own.json").write_text(
-        json.dumps(
-            {"format": "folder", "version": 1, "recipe": Recipe(**_OWN).to_dict()}
-            | {"splits": [{"folder": "", "split": "train", "images": 2}]}
-            | {"source": {"name": "builtin", "digest": api.load_glyphs("builtin").digest}}
+    for file, source in (("own.json", "builtin"), ("old.json", "builtin:copperplate:1")):
+        Path(file).write_text(
+            json.dumps(
+                {"format": "folder", "version": 1, "recipe": Recipe(**_OWN | {"source": source}).to_dict()}
+                | {"splits": [{"folder": "", "split": "train", "images": 2}]}
+                | {"source": {"name": source, "digest": api.load_glyphs(source).digest}}
+            )
         )
-    )
     monkeypatch.setattr(api, "write_dataset", stop)
     monkeypatch.setattr("digitseq.cli.values.sequence_lines", lambda *_: iter(["12", "007"]))
     words = argv.split() + ([] if "--recipe" in argv else ["--seed", "1", "--source", "builtin"])

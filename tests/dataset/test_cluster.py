@@ -338,6 +338,7 @@ def test_glyphs_say_what_another_machine_opens(tmp_path: Path, solid: GlyphSet, 
         ("mnist", "mnist"),
         ("builtin", "builtin"),
         ("builtin:7", "builtin:7"),
+        ("builtin:copperplate:7", "builtin:copperplate:7"),
         (tmp_path / "own.npz", str(tmp_path / "own.npz")),
     ):
         glyphs = open_source(source)

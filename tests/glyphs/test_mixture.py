@@ -107,6 +107,7 @@ def test_a_line_in_one_hand_uses_one_source_chosen_by_weight() -> None:
         ("mnist+builtin", (Weighted("mnist"), Weighted("builtin"))),
         ("mnist=2+builtin:3", (Weighted("mnist", 2), Weighted("builtin:3"))),
         ("builtin:-3=10+a/b.npz", (Weighted("builtin:-3", 10), Weighted("a/b.npz"))),
+        ("builtin:copperplate:7=3+mnist", (Weighted("builtin:copperplate:7", 3), Weighted("mnist"))),
         ("mnist", ()),
         ("builtin:3", ()),
         ("here+there", ()),  # a file of this name

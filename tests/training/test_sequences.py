@@ -183,7 +183,7 @@ def test_some_images_at_once_are_the_images_one_by_one(
         live.__getitems__([0, len(live)])
 
 
-@pytest.mark.parametrize("source", ["builtin", "builtin:5", "mnist"])
+@pytest.mark.parametrize("source", ["builtin", "builtin:copperplate:5", "mnist"])
 def test_a_dataset_travels_light_and_draws_the_same_elsewhere(source: str, with_mnist: Path) -> None:
     live = DigitSequences(_recipe(source=source, split="test", spacing_range=(0, 5)))
     live[0]  # so that some built-in digits are drawn

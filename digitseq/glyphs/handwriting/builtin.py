@@ -125,8 +125,8 @@ def _drawn(style_seed: int, style: Style) -> BuiltinGlyphs:
 
 def redrawn(name: str) -> GlyphSet:
     """Return a fresh set with this name, in which no glyph is drawn yet."""
-    seed, style = style_of(name) or (0, MODERN.name)
-    return BuiltinGlyphs(seed, style_named(style))
+    seed, style = style_of(name)
+    return BuiltinGlyphs(seed, STYLES[style])
 
 
 def source_name(style_seed: int, style: str = MODERN.name) -> str:
@@ -140,16 +140,17 @@ def source_name(style_seed: int, style: str = MODERN.name) -> str:
     return ":".join(parts)
 
 
-def style_of(source: str) -> tuple[int, str] | None:
+def style_of(source: str) -> tuple[int, str]:
     """
-    Parse the name of a source into (style seed, style); return None if it is not builtin.
+    Parse the name of a source that begins with "builtin" into (style seed, style).
 
-    >>> style_of("builtin:-3"), style_of("builtin:copperplate"), style_of("mnist")
-    ((-3, 'modern'), (0, 'copperplate'), None)
+    Raises:
+        ArgumentError: the rest is neither a style nor a style seed.
+
+    >>> style_of("builtin:-3"), style_of("builtin:copperplate")
+    ((-3, 'modern'), (0, 'copperplate'))
     """
-    name, *rest = source.split(":")
-    if name != NAME:
-        return None
+    _, *rest = source.split(":")
     style = rest.pop(0) if rest and rest[0] in STYLES else MODERN.name
     try:
         (seed,) = rest or ["0"]

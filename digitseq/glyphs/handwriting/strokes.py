@@ -1,7 +1,7 @@
 """
 Handwriting: a digit and its number → the path and width of a pen → `pen` → pixels.
 
-Glyph k of digit d is a pure function of (style seed, d, k); its writer is k // PER_HAND. A writer has
+Glyph k of digit d is a pure function of (style, style seed, d, k); its writer is k // PER_HAND. A writer has
 preferred allographs, a slant, a width, a pen and a neatness. Each glyph adds a smaller variation, in the
 proportions in which people vary (docs/builtin.md). All arithmetic is on integers, so the pixels are the same
 on every platform.

@@ -43,6 +43,6 @@ def style_named(name: str) -> Style:
     Raises:
         ArgumentError: there is no such style.
     """
-    if name not in STYLES:
+    if not isinstance(name, str) or name not in STYLES:
         raise ArgumentError("style", f"expected one of {', '.join(STYLES)}, got {name!r}")
     return STYLES[name]

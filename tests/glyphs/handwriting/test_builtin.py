@@ -3,6 +3,7 @@
 import pickle
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ def test_a_style_is_part_of_the_sources_name() -> None:
     assert load_glyphs("builtin:copperplate:0").name == "builtin:copperplate"
     assert named.digest not in {builtin(7).digest, builtin(0, "copperplate").digest}
     copy = pickle.loads(pickle.dumps(builtin(7, "copperplate").choose("test")))
-    assert (copy.name, copy.split) == ("builtin:copperplate:7", "test")
+    assert (copy.name, copy.split, copy.digest) == ("builtin:copperplate:7", "test", named.digest)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +94,10 @@ def test_a_style_seed_that_is_no_integer_is_told(source: str) -> None:
         load_glyphs(source)
 
 
-def test_an_unknown_style_is_told() -> None:
-    with pytest.raises(ArgumentError, match="style: expected one of modern, copperplate, got 'gothic'"):
-        builtin(style="gothic")
+@pytest.mark.parametrize("style", ["gothic", "", ["copperplate"], None, 7])
+def test_an_unknown_style_is_told(style: Any) -> None:
+    with pytest.raises(ArgumentError, match="style: expected one of modern, copperplate, got"):
+        builtin(style=style)
 
 
 @pytest.mark.parametrize("seed", ["1", 1.0, True, None])
