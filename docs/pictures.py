@@ -81,8 +81,8 @@ def gallery(folder: Path) -> None:
         )
     strips(
         [
-            {"augment": "paper", "spacing_from": "contour", "invert": True, "writer": "same"}
-            | {"source": "builtin:copperplate", "seed": seed}
+            {"augment": "paper", "spacing_from": "contour", "spacing_range": (-2, 8), "invert": True}
+            | {"writer": "same", "source": "builtin:copperplate", "seed": seed}
             for seed in (11, 12, 13)
         ]
     ).save(folder / "old-documents.png", optimize=True)
