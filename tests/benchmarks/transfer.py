@@ -118,6 +118,7 @@ def main() -> None:
     images, labels = images_of(drawn, "train")
     kept = np.concatenate([np.flatnonzero(labels == d)[: _TRAINED // 10] for d in range(10)])
     unseen = images_of(drawn, "validation", "test")
+    old = images_of(builtin(style="copperplate"), "validation", "test")
     transfer, counted, legibility = [], [], []
     for seed in [int(word) for word in sys.argv[2:]] or [0]:
         start = time.monotonic()
@@ -130,6 +131,8 @@ def main() -> None:
         report(f"seed {seed}: learned MNIST-train, reads MNIST-test", test[1], read(net, test[0]))
         title = f"seed {seed}: learned MNIST-train, reads built-in digits"
         legibility.append(report(title, unseen[1], read(net, unseen[0])))
+        title = f"seed {seed}: learned MNIST-train, reads built-in digits in the style copperplate"
+        report(title, old[1], read(net, old[0]))
         print(f"  ({time.monotonic() - start:.0f} s)")
     print(
         f"means: MNIST-test {np.mean(transfer):.2f} %, last 40,000 of MNIST-train {np.mean(counted):.2f} %,",
