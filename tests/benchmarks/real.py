@@ -5,7 +5,7 @@ Does a network that has seen only digitseq's images read real handwriting?
 
 FOLDER contains folders 0 to 9 with crops of single digits, of any size and colour mode. A crop may show
 parts of neighbouring digits. Without FOLDER, scikit-learn's `load_digits` is used. Needs torch (and scikit-
-learn without FOLDER); takes about six minutes on one core for each seed.
+learn without FOLDER); takes about eight minutes on one core for each seed.
 
 The network of `transfer.py` is trained on the middle digits of images of three digits. Each is cropped like
 the real ones, to its box with margins of 2 to 6 px, which may show parts of its neighbours, and scaled to
