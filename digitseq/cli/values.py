@@ -25,7 +25,7 @@ def source_name(
     """
     Return the source that --source and --style-seed name, or None if neither is given.
 
-    Without --source, --style-seed keeps the style of a recipe from the built-in digits.
+    Without --source, --style-seed replaces the style seed of the recipe's source, and keeps its style.
     """
     if len(sources or []) > 1 and (joined := [name for name in sources or [] if "+" in name]):
         problem = f"--source {joined[0]}: a name or path in a mixture cannot contain +"
@@ -33,13 +33,13 @@ def source_name(
     source = "+".join(sources or []) or None
     if style_seed is None:
         return source
-    styles = [f"builtin:{style}" for style in STYLES]
+    named = ("builtin", *(f"builtin:{style}" for style in STYLES))
     if source is None:
-        kept = recipe_source.rpartition(":")[0] if recipe_source.count(":") == 2 else recipe_source
-        source = kept if kept in styles else "builtin"
-    if source not in ("builtin", *styles):
+        source = recipe_source or "builtin"
+        source = source if source in named else source.rpartition(":")[0]
+    if source not in named:
         raise typer.BadParameter(
-            "--style-seed is for the built-in digits; omit --source, or use builtin or builtin:copperplate"
+            "--style-seed is for the built-in digits; use it with --source builtin or builtin:copperplate"
         )
     return f"{source}:{style_seed}"
 

@@ -97,6 +97,23 @@ def test_options_become_exactly_this_recipe(
     assert seen == [Recipe(**expected)]
 
 
+@pytest.mark.parametrize("source", ["mnist", "mnist+builtin:copperplate:7", "builtin=2+builtin:copperplate"])
+def test_a_style_seed_does_not_replace_the_other_glyphs_of_a_recipe(in_folder: Path, source: str) -> None:
+    recipe = Recipe(**_OWN | {"source": source}).to_dict()
+    told = {
+        "format": "folder",
+        "version": 1,
+        "recipe": recipe,
+        "source": {"name": source, "digest": "0" * 64},
+    }
+    splits = [{"folder": "", "split": "train", "images": 2}]
+    Path("own.json").write_text(json.dumps(told | {"splits": splits}))
+    done = run("batch", "out", "--recipe", "own.json", "--style-seed", "3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--style-seed is for the built-in digits; use it with --source builtin" in done.stderr
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [

@@ -57,11 +57,8 @@ def test_points_lie_evenly_along_the_path() -> None:
         way = allograph(style, digit, index)
         path = way.controls.mean(0) @ way.basis.T / ONE  # (2, POINTS)
         steps = np.hypot(*np.diff(path))[np.diff(way.first) == 0]
-        assert steps.max() < 0.12 * ONE, (
-            style,
-            digit,
-            way.name,
-        )  # 0.12 of 10 px: no gaps between the dots of a pen
+        # 0.12 of 10 px: no gaps between the dots of a pen
+        assert steps.max() < 0.12 * ONE, f"{style} {digit} {way.name}"
 
 
 def test_a_corner_parts_a_stroke_and_a_named_point_joins_two() -> None:
