@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -85,28 +85,30 @@ def standard_output() -> Iterator[None]:
         with interruptible():
             yield
     except OSError as error:
+        drop_output()
         # Windows reports a closed pipe as an invalid argument.
         if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
-            drop_output()
             return
         raise OutputError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
-def drop_output() -> None:
+def drop_output(stream: IO[str] | None = None) -> None:
     """Discard all output from now on, and what is not written yet; Python would try to write it at exit."""
-    with suppress(OSError, ValueError):  # stdout has no file descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):  # the stream has no file descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 def say(kind: str, text: str, colour: str | None = None) -> None:
     """Write one line to standard error, such as `note: …` or `error: …`."""
     text = printable(text)
-    with suppress(OSError):  # an error here cannot be reported anywhere
+    try:
         if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
             sys.stderr.write(f"{kind}: {text}\n")
             sys.stderr.flush()
         else:
             typer.echo(f"{typer.style(kind, fg=colour, bold=True)}: {text}", err=True)
+    except OSError:  # it cannot be reported anywhere
+        drop_output(sys.stderr)
 
 
 # Hints are written for Python: pass force=True. On the command line, the same is: pass --force.
