@@ -78,6 +78,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in _CLEAN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(folder))
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # users have buffered output
     monkeypatch.setenv("DIGITSEQ_KERNELS", "0")  # or each test would compile them
     monkeypatch.setenv("DIGITSEQ_OFFLINE", "1")
     monkeypatch.setattr(sources, "_opened", {})
