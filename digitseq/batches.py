@@ -33,6 +33,7 @@ class Sample(NamedTuple):
         boxes: x, y, w, h of each digit's ink in px.
         glyphs: index of each glyph in the original order of its source.
         writer: id of the writer of all digits; None if writers are mixed.
+        sources: name of the source of each glyph; None if there is only one source.
         mask: uint8 (28, width), 0 for no ink, k where the k-th digit's ink is strongest; None if
             masks were not asked for.
     """
@@ -43,6 +44,7 @@ class Sample(NamedTuple):
     boxes: list[list[int]]
     glyphs: list[int]
     writer: int | None
+    sources: list[str] | None = None
     mask: UInt8Array | None = None
 
 
@@ -59,6 +61,7 @@ class Batch:
         boxes: int (images, digits, 4), x, y, w, h in px.
         origins: int (images, digits), index of each glyph in the original order of its source.
         writers: int (images,), writer of each line; None if writers are mixed.
+        sources: (images, digits), name of the source of each glyph; None if there is only one source.
         masks: uint8 (28, width) each; None if they were not asked for.
 
     Values beyond the end of a shorter label are undefined.
@@ -71,6 +74,7 @@ class Batch:
     boxes: IntArray
     origins: IntArray
     writers: IntArray | None
+    sources: list[list[str]] | None = None
     masks: list[UInt8Array] | None = None
 
     def samples(self, first: int = 0) -> Iterator[Sample]:
@@ -87,6 +91,7 @@ class Batch:
                 boxes=boxes[row][:size],
                 glyphs=glyphs[row][:size],
                 writer=writers[row],
+                sources=None if self.sources is None else self.sources[row][:size],
                 mask=masks[row],
             )
 
@@ -115,14 +120,16 @@ def draw_batches(
         if recipe.invert:
             np.subtract(255, drawn, out=drawn)
         widths = list(enumerate(plan.widths_px.tolist()))
+        origins = glyphs.origin[plan.rows]
         yield Batch(
             start,
             label_texts(plan.digits),
             [drawn[row, :, :width] for row, width in widths],
             plan.gaps_px,
             plan.boxes(),
-            glyphs.origin[plan.rows],
+            origins,
             plan.writers,
+            glyphs.sources_of(origins) if glyphs.parts else None,
             None if mask is None else [mask[row, :, :width] for row, width in widths],
         )
 

@@ -27,6 +27,7 @@ from digitseq import (
     ExtraError,
     FormatError,
     OutputError,
+    draw,
     inspect_dataset,
     outline,
     read_dataset,
@@ -36,8 +37,11 @@ from digitseq import (
 from digitseq.batches import Sample
 from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.dataset.formats.base import FileShards
+from digitseq.dataset.formats.stored_image import facts_from
 from digitseq.dataset.label_names import LABEL_FILES
 from digitseq.dataset.shards import Place
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.mixture import mix
 from digitseq.storage.local import LocalStorage
 from tests import program
 from tests.dataset.libraries import library
@@ -118,6 +122,28 @@ def test_what_is_written_is_read_back(tmp_path: Path, name: str, fields: dict[st
     assert list(verify_dataset(tmp_path / "out")) == []
     seen = outline(recipe, format=name)
     assert (seen["format"], seen["files"]) == (name, len(_tree(tmp_path / "out")) + len(CARD))
+
+
+@_ALL
+def test_the_source_of_each_digit_is_stored(tmp_path: Path, name: str, solid: GlyphSet) -> None:
+    parts = []
+    for number, source in enumerate(("ä\U00020000 name that is not short" * 3, "b")):  # 15 characters in JSON
+        images = np.roll(solid.images, number, axis=1)  # same shapes, other pixels
+        parts.append(GlyphSet.from_arrays(images, solid.labels, name=source))
+    glyphs = mix(parts, [1, 2])
+    recipe = _recipe(count=120, length=(3, 6), image_width=None, source="mix")
+    write_dataset(recipe, tmp_path / "out", source=glyphs, format=name, workers=1)
+    read = read_dataset(tmp_path / "out").splits["train"]
+    found: list[str] = []
+    for number, picture in enumerate(draw(recipe, glyphs)):
+        if (facts := read.found(number).facts) is None:
+            facts = facts_from(json.loads((tmp_path / "out/metadata.jsonl").read_text().splitlines()[number]))
+        assert facts is not None
+        assert facts.sources == picture.facts()["sources"] == glyphs.sources_of(picture.origins)
+        found += facts.sources
+    assert 0.5 < found.count("b") / len(found) < 0.8
+    assert list(verify_dataset(tmp_path / "out", source=glyphs)) == []
+    assert inspect_dataset(tmp_path / "out", source=glyphs).findings == ()
 
 
 def test_every_format_has_the_same_images(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ class Npz(FileShards):
         """
         Return the contents of a shard's file, compressed from level 1 on.
 
-        Images and masks are padded with 0 on the right, to the width of the widest; boxes and glyphs with −1.
+        Images and masks are padded with 0 on the right, to the width of the widest; boxes and glyphs with −1;
+        sources with "".
         """
         drawn = list(samples)
         lengths = np.array([len(s.label) for s in drawn], np.int32)
@@ -60,6 +61,7 @@ class Npz(FileShards):
             boxes[row, : lengths[row]] = sample.boxes
             glyphs[row, : lengths[row]] = sample.glyphs
         writers = [_NOBODY if s.writer is None else s.writer for s in drawn]
+        sources = [(s.sources or []) + [""] * (int(lengths.max()) - len(s.label)) for s in drawn]
         arrays: dict[str, AnyArray] = {
             "images": images,
             "labels": np.array([s.label for s in drawn], np.str_),
@@ -68,6 +70,7 @@ class Npz(FileShards):
             "boxes": boxes,
             "glyphs": glyphs,
             "writers": np.array(writers, np.int32),
+            **({"sources": np.array(sources, np.str_)} if place.mixed else {}),
             **({} if masks is None else {"masks": masks}),
         }
         out = io.BytesIO()
@@ -83,7 +86,7 @@ class Npz(FileShards):
         return out.getvalue()
 
     def one_reader(self, file: IO[bytes], place: Place, shard: int) -> ReadOne | None:
-        names = ("images", *_COLUMNS, *(("masks",) if place.masks else ()))
+        names = ("images", *_columns(place), *(("masks",) if place.masks else ()))
         with zipfile.ZipFile(file) as archive:
             stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
             if not stored or sorted(archive.namelist()) != sorted(f"{name}.npy" for name in names):
@@ -103,7 +106,7 @@ class Npz(FileShards):
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             check_members(file)
             names = [info.filename for info in file.infolist()]
-            wanted = ("images", *_COLUMNS, *(("masks",) if place.masks else ()))
+            wanted = ("images", *_columns(place), *(("masks",) if place.masks else ()))
             if sorted(names) != sorted(f"{name}.npy" for name in wanted):
                 shown = ", ".join(map(short, names[:10]))
                 raise FormatError(f"expected the arrays {', '.join(wanted)}, found {shown}")
@@ -113,13 +116,30 @@ class Npz(FileShards):
                     for name in ("images", *(("masks",) if place.masks else ()))
                 ]
                 images, masks = stacks[0], stacks[1] if place.masks else repeat(None, size)
-                columns = {name: _column(file, name, place, size).tolist() for name in _COLUMNS}
+                columns = {name: _column(file, name, place, size).tolist() for name in _columns(place)}
                 for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
                     yield _found(columns, row, first + row, image, mask)
 
 
 _DIGITS = frozenset("0123456789")
-_COLUMNS = ("labels", "lengths", "widths", "boxes", "glyphs", "writers")
+_MOST_NAME = 256  # characters of the name of a source
+
+
+def _columns(place: Place) -> dict[str, tuple[int, ...]]:
+    """Return the arrays other than images and masks: name → maximum shape of a row."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "labels": (),
+        "lengths": (),
+        "widths": (),
+        "boxes": (place.longest, 4),
+    }
+    shapes |= {"glyphs": (place.longest,), "writers": ()}
+    return shapes | ({"sources": (place.longest,)} if place.mixed else {})
+
+
+def _kind(name: str, place: Place) -> tuple[str, int]:
+    """Return numpy's letter for the dtype of such an array, and the maximum size of an entry in bytes."""
+    return {"labels": ("U", 4 * place.longest), "sources": ("U", 4 * _MOST_NAME)}.get(name, ("i", 4))
 
 
 class _Rows(NamedTuple):
@@ -152,8 +172,8 @@ def _rows_of(file: IO[bytes], archive: zipfile.ZipFile, name: str, place: Place,
             shape: tuple[int, ...] = (size, *_image_shape(member, name, place, size))
             dtype: np.dtype[Any] = np.dtype(np.uint8)
         else:
-            kind = "U" if name == "labels" else "i"
-            most = {"boxes": (size, place.longest, 4), "glyphs": (size, place.longest)}.get(name, (size,))
+            kind, _ = _kind(name, place)
+            most = (size, *_columns(place)[name])
             shape, dtype, _ = read_header(member, kind, most, info.file_size)
             if shape[0] != size or shape[2:] != most[2:] or (kind == "i" and dtype.itemsize != 4):
                 raise ValueError(f"an array of shape {shape} and dtype {dtype}")
@@ -166,8 +186,8 @@ def _rows_of(file: IO[bytes], archive: zipfile.ZipFile, name: str, place: Place,
 
 def _column(file: zipfile.ZipFile, name: str, place: Place, size: int) -> AnyArray:
     """Read one of the arrays other than the images."""
-    shape = [size, *{"boxes": (place.longest, 4), "glyphs": (place.longest,)}.get(name, ())]
-    kind, width = ("U", 4 * place.longest) if name == "labels" else ("i", 4)
+    shape = (size, *_columns(place)[name])
+    kind, width = _kind(name, place)
     try:
         with file.open(f"{name}.npy") as member:
             array = read_array(member, kind, shape, width * int(np.prod(shape, dtype=np.int64)))
@@ -210,7 +230,8 @@ def _found(
     label, length, width, writer = (columns[name][row] for name in ("labels", "lengths", "widths", "writers"))
     digits = [int(digit) for digit in label if digit in _DIGITS]
     boxes, glyphs = columns["boxes"][row][:length], columns["glyphs"][row][:length]
-    facts = Facts(label, boxes, digits, glyphs, None if writer == _NOBODY else writer)
+    sources = columns["sources"][row][:length] if "sources" in columns else None
+    facts = Facts(label, boxes, digits, glyphs, None if writer == _NOBODY else writer, sources)
     problem = ""
     if length != len(label):
         problem = f"length: expected {len(label)}, found {length}"

@@ -53,6 +53,8 @@ class Parquet(FileShards):
             columns["objects"].append({"bbox": sample.boxes, "categories": list(map(int, sample.label))})
             columns["glyphs"].append(sample.glyphs)
             columns["writer"].append(sample.writer)
+            if sample.sources is not None:
+                columns["sources"].append(sample.sources)
         out = io.BytesIO()
         # Not compressed: the images already are, and the rest is a tenth of their size.
         pq.write_table(pa.table(columns, _schema(place)), out, compression="none", use_dictionary=False)
@@ -120,6 +122,7 @@ _FEATURES = {
     },
     "glyphs": {"feature": {"dtype": "int32", "_type": "Value"}, "_type": "Sequence"},
     "writer": {"dtype": "int32", "_type": "Value"},
+    "sources": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"},
     "mask": {"_type": "Image"},
 }
 """As Hugging Face's datasets library writes them; versions from 2 on read "Sequence"."""
@@ -137,6 +140,7 @@ def _fields(place: Place) -> "dict[str, pyarrow.DataType]":
         "objects": pa.struct({"bbox": pa.list_(pa.list_(pa.int32(), 4)), "categories": integers}),
         "glyphs": integers,
         "writer": pa.int32(),
+        **({"sources": pa.list_(pa.string())} if place.mixed else {}),
         **({"mask": picture} if place.masks else {}),
     }
 

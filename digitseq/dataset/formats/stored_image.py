@@ -23,6 +23,7 @@ class Facts(NamedTuple):
     categories: Any
     glyphs: Any
     writer: Any
+    sources: Any
 
 
 class Found(NamedTuple):
@@ -92,7 +93,7 @@ def _difference(kind: str, found: UInt8Array | None, wanted: UInt8Array) -> str:
 def facts_of(sample: Sample) -> Facts:
     """Return the metadata that a dataset should have for an image."""
     categories = list(map(int, sample.label))
-    return Facts(sample.label, sample.boxes, categories, sample.glyphs, sample.writer)
+    return Facts(sample.label, sample.boxes, categories, sample.glyphs, sample.writer, sample.sources)
 
 
 def _shown(value: Any) -> str:
@@ -114,7 +115,10 @@ def facts_json(sample: Sample, name: str = "") -> str:
     file_name = f'"file_name": "{name}", ' if name else ""
     objects = f'{{"bbox": {sample.boxes}, "categories": {list(map(int, sample.label))}}}'
     hand = "" if sample.writer is None else f', "writer": {sample.writer}'
-    return f'{{{file_name}"label": "{sample.label}", "objects": {objects}, "glyphs": {sample.glyphs}{hand}}}'
+    glyphs = f'"glyphs": {sample.glyphs}' + (
+        "" if sample.sources is None else f', "sources": {json.dumps(sample.sources)}'
+    )
+    return f'{{{file_name}"label": "{sample.label}", "objects": {objects}, {glyphs}{hand}}}'
 
 
 def facts_in(data: bytes) -> Facts | None:
@@ -135,6 +139,7 @@ def facts_from(found: Any) -> Facts | None:
             objects["categories"],
             found.get("glyphs", []),
             found.get("writer"),
+            found.get("sources"),
         )
     except (KeyError, TypeError, AttributeError):
         return None
