@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
+from os.path import lexists
 from typing import IO
 
 import typer
@@ -27,9 +28,10 @@ def source_name(
 
     Without --source, --style-seed replaces the style seed of the recipe's source, and keeps its style.
     """
-    if len(sources or []) > 1 and (joined := [name for name in sources or [] if "+" in name]):
-        problem = f"--source {joined[0]}: a name or path in a mixture cannot contain +"
-        raise typer.BadParameter(f"{problem}; rename it, or use a link")
+    for name in sources or []:
+        if "+" in name and len(sources or []) > 1 and lexists(home_path(name)):
+            problem = f"a path in a mixture cannot contain +, got {name!r}"
+            raise ArgumentError("source", problem, hint="rename it, or use a link to it")
     source = "+".join(sources or []) or None
     if style_seed is None:
         return source

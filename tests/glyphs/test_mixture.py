@@ -188,10 +188,12 @@ def test_a_source_without_the_split_is_a_warning() -> None:
     [
         (("mnist:2", "builtin"), "expected mnist, got 'mnist:2'\nhint: a weight is written mnist=2"),
         (("builtin=2",), "a weight needs a second source, got 'builtin=2'"),
-        (("c++/a.npz", "builtin"), "a name or path in a mixture cannot contain +; rename it, or use a link"),
+        (("c++", "builtin"), "--source: a path in a mixture cannot contain +, got 'c++'\nhint: rename it"),
+        (("builtin+mnist=", "builtin:3"), "weights from 1 to 1,000, got 'builtin+mnist=+builtin:3'"),
     ],
 )
 def test_misspelt_mixtures_are_explained(in_folder: Path, options: tuple[str, ...], told: str) -> None:
+    Path("c++").mkdir()
     given = [word for option in options for word in ("--source", option)]
     done = run("generate", "3", *given)
     assert done.returncode == 2
