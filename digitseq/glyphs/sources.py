@@ -141,7 +141,7 @@ def at_hand(source: str) -> GlyphSet:
     row = _row(source)
     if row is None or row.at_hand is None:
         return open_source(source)
-    if (glyphs := row.at_hand()) is None:
+    if (glyphs := row.at_hand(source)) is None:
         raise SourceError(f"{source} is not cached")
     return glyphs
 
@@ -170,11 +170,15 @@ def _auto(progress: Progress | None) -> GlyphSet:
     return _opened[key]
 
 
-def _mnist(name: str, progress: Progress | None) -> GlyphSet:
+def _mnist_at_hand(name: str) -> GlyphSet | None:
     if name != MNIST:
         raise ArgumentError("source", f"expected mnist, got {name!r}", hint="a weight is written mnist=2")
+    return _cached_mnist()
+
+
+def _mnist(name: str, progress: Progress | None) -> GlyphSet:
     try:
-        if (glyphs := _cached_mnist()) is not None:
+        if (glyphs := _mnist_at_hand(name)) is not None:
             return glyphs
     except CacheError:
         with suppress(FetchError, CacheError):  # the original error is more helpful
@@ -201,17 +205,18 @@ class Source(NamedTuple):
 
     Attributes:
         open: opens the glyphs, given the full name (such as "builtin:7") and a `Progress`.
-        at_hand: returns the glyphs without the network, or None; omitted for a source that never needs it.
+        at_hand: returns the glyphs without the network, given the full name, or None; omitted for a source
+            that never needs it.
         redraw: draws the same glyphs again, for a source whose glyphs are drawn and so cannot be damaged.
     """
 
     open: Callable[[str, Progress | None], GlyphSet]
-    at_hand: Callable[[], GlyphSet | None] | None = None
+    at_hand: Callable[[str], GlyphSet | None] | None = None
     redraw: Callable[[GlyphSet], GlyphSet] | None = None
 
 
 SOURCES: dict[str, Source] = {
-    MNIST: Source(_mnist, at_hand=_cached_mnist),
+    MNIST: Source(_mnist, at_hand=_mnist_at_hand),
     BUILTIN: Source(_builtin, redraw=_redrawn),
 }
 

@@ -4,6 +4,7 @@ import json
 import pickle
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,15 @@ def test_misspelt_mixtures_are_explained(in_folder: Path, options: tuple[str, ..
     done = run("generate", "3", *given)
     assert done.returncode == 2
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("opened", [sources.open_source, sources.at_hand])
+def test_a_style_seed_of_mnist_is_refused_by_everything_that_opens_sources(
+    opened: Callable[[str], GlyphSet], with_mnist: Path
+) -> None:
+    for source in ("mnist:2", "mnist:2+builtin"):
+        with pytest.raises(ArgumentError, match="expected mnist, got 'mnist:2'"):
+            opened(source)
 
 
 def test_a_folder_does_not_hide_a_mixture_of_known_sources(in_folder: Path) -> None:
