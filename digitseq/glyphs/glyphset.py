@@ -198,17 +198,8 @@ class GlyphSet(Tiles):
         return pick(self.parts, self._bounds, self._selected, digits, words)
 
     def sources_of(self, origins: IntArray) -> Any:
-        """
-        Return the name of the source of each glyph of a mixture.
-
-        Args:
-            origins: int, any shape, positions of the glyphs in `origin`.
-
-        Returns:
-            Text in nested lists of the same shape.
-        """
-        names = np.array([part.name for part in self.parts], object)
-        return names[part_of(self.parts, origins)].tolist()
+        """Return the name of the source of each glyph of a mixture, in lists of the shape of its `origin`."""
+        return np.array([p.name for p in self.parts], object)[part_of(self.parts, origins)].tolist()
 
     def __len__(self) -> int:
         """Number of rows, all splits together."""
