@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
@@ -33,10 +34,12 @@ def _room(module: str) -> str:
     return module.split(".")[1]
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        parts = path.relative_to(_ROOT).with_suffix("").parts
-        yield ".".join(parts), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _modules() -> list[tuple[str, ast.Module]]:
+    return [
+        (".".join(path.relative_to(_ROOT).with_suffix("").parts), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(_PACKAGE.rglob("*.py"))
+    ]
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:

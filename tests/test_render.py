@@ -18,7 +18,7 @@ def _slow(plan: Plan, row: int, digits: int, glyphs: GlyphSet) -> UInt8Array:
     width = int(plan.widths_px[row])
     image = np.zeros((28, width), np.uint8)
     for j in range(digits):
-        glyph = glyphs.images[plan.rows[row, j]]
+        glyph = glyphs.arrays()[0][plan.rows[row, j], :28]  # `images` would draw all built-in digits
         corner = int(plan.left_px[row, j] - glyphs.ink_left[plan.rows[row, j]])
         for y, x in zip(*np.nonzero(glyph), strict=True):
             image[y, corner + x] = max(image[y, corner + x], glyph[y, x])

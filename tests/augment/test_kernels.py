@@ -254,6 +254,7 @@ print(bool(kernels._state.loops), kernels.in_use())
 """
 
 
+@pytest.mark.once
 def test_they_are_compiled_once_for_all_processes(library: Any, own: Path) -> None:
     small, large = _DRAWN.format(count=100), "kernels.worked(50_000)\n" + _DRAWN.format(count=500)
     assert _run(small).stdout.startswith("False to be compiled by the first large job, with ")
@@ -269,6 +270,7 @@ def test_they_are_compiled_once_for_all_processes(library: Any, own: Path) -> No
     assert _run(small, DIGITSEQ_KERNELS="1").stdout == "True compiled\n"
 
 
+@pytest.mark.once
 def test_a_large_batch_compiles_them_while_it_writes(library: Any, own: Path) -> None:
     trees = []
     for setting, told in (("0", ""), ("", "note: compiling loops for augmentation (a few seconds, once)\n")):
@@ -287,6 +289,7 @@ main()
     assert trees[0] == trees[1]
 
 
+@pytest.mark.once
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
 def test_a_library_that_others_could_have_written_is_not_loaded(library: Any, in_folder: Path) -> None:
     code = "kernels.prepare(compiling={}); print(bool(kernels._state.loops))"
@@ -329,6 +332,7 @@ def test_a_compiler_that_fails_gives_one_warning(monkeypatch: pytest.MonkeyPatch
     assert kernels.in_use().startswith("numpy (")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("command", ["no-such-compiler", "cc 'open"])
 def test_a_job_goes_on_without_a_working_compiler(
     own: Path, monkeypatch: pytest.MonkeyPatch, command: str
@@ -345,6 +349,7 @@ def test_a_job_goes_on_without_a_working_compiler(
     )
 
 
+@pytest.mark.once
 def test_a_job_that_ends_stops_the_compiler(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "sh -c 'sleep 600'")
     monkeypatch.delenv(kernels.VARIABLE)
@@ -357,6 +362,7 @@ def test_a_job_that_ends_stops_the_compiler(own: Path, monkeypatch: pytest.Monke
     assert kernels.kernel("warp") is None
 
 
+@pytest.mark.once
 def test_another_process_that_is_compiling_is_not_waited_for(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +376,7 @@ def test_another_process_that_is_compiling_is_not_waited_for(
     assert kernels.in_use().startswith("to be compiled")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("wrong", ["a file", "a link"])
 def test_without_a_cache_folder_they_are_compiled_for_one_process(
     library: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrong: str
@@ -388,6 +395,7 @@ def test_without_a_cache_folder_they_are_compiled_for_one_process(
     assert not any((tmp_path / "elsewhere").iterdir())
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="always the case on this system")
 @pytest.mark.skipif(_RUNS_NOTHING, reason="no library can be loaded from the folder of temporary files")
 def test_without_anonymous_files_a_private_folder_is_used(

@@ -265,6 +265,7 @@ def test_a_byte_order_mark_is_no_digit(in_folder: Path) -> None:
     assert done.stdout == "12.png\n"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_crash(in_folder: Path, closed: str) -> None:
     for sequence in ("12", "-"):
@@ -441,6 +442,7 @@ def test_a_full_disk_is_told(in_folder: Path) -> None:
     )
 
 
+@pytest.mark.once
 def test_a_closed_pipe_is_no_error_and_all_images_are_saved(in_folder: Path) -> None:
     lines = "\n".join(["12345"] * 400)
     command = f"'{sys.executable}' -m digitseq generate - --source builtin --seed 1 --json | head -n 1"
@@ -516,6 +518,7 @@ def _modules_after(code: str, *, among: set[str]) -> set[str]:
     return set(done.stderr.split())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "code",
     [
@@ -611,6 +614,7 @@ def test_png_bytes_are_not_written_to_a_terminal(in_folder: Path) -> None:
     assert "redirect it to a file or a pipe" in shown
 
 
+@pytest.mark.once
 def test_fetching_shows_progress_on_a_terminal_and_only_there(
     mnist_files: Path, cache: Path, in_folder: Path
 ) -> None:
@@ -633,6 +637,7 @@ def test_fetch_mnist_imports_from_a_folder(mnist_files: Path, cache: Path, in_fo
     assert json.loads(run("generate", "3", "--json", "--seed", "1").stdout)["source"] == "mnist"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("target", ["file", "folder", "lost", "null"])
 def test_no_output_is_written_through_a_link_of_somebody_else(in_folder: Path, target: str) -> None:
     """Every file that a command writes under a name that people can foresee, or that they give."""

@@ -52,6 +52,7 @@ def _links(source: Path, target: Path, *names: str) -> Path:
     return target
 
 
+@pytest.mark.once
 def test_plain_files_under_either_name_are_imported(tmp_path: Path, mnist_files: Path, cache: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
@@ -79,6 +80,7 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path, mnist_files: Path, 
     assert not (cache / "mnist-v1").exists()
 
 
+@pytest.mark.once
 def test_a_damaged_cache_is_told_and_renewed(
     mnist_files: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +114,7 @@ def test_an_unusable_cache_folder_is_named_with_its_variable(
     assert "DIGITSEQ_CACHE_DIR" in str(caught.value)
 
 
+@pytest.mark.once
 def test_another_format_of_the_cache_is_as_no_cache(
     mnist_files: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_broken_npz_is_a_format_error(tmp_path: Path, data: bytes) -> None:
         load(tmp_path / "a.npz")
 
 
+@pytest.mark.once
 def test_mutated_archives_give_only_our_error(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=_images(3), labels=np.arange(3))
     whole, chance, broken = (tmp_path / "a.npz").read_bytes(), random.Random(1), 0
@@ -674,6 +675,7 @@ def test_mnist_is_imported_from_a_folder_above_its_files(
     assert len(fetch(from_dir=tmp_path / "root")) == 70_000
 
 
+@pytest.mark.once
 def test_mnist_is_imported_from_keras(mnist_files: Path, tmp_path: Path, cache: Path) -> None:
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     arrays = [read_idx(mnist_files / f"{name}-ubyte.gz") for name in names]
