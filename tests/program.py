@@ -3,8 +3,8 @@ The program, run in a copy of a process that has already imported it.
 
 Starting Python and importing numpy and Typer takes longer than most commands. So the first command starts a
 server (``python -m tests.program``), which forks for every command. Each copy gets the arguments, variables,
-folder and streams of a new process. What depends on how Python starts needs a process of its own: encodings,
-closed streams, signals, what is imported.
+folder and streams of a new process, in the encoding that PYTHONIOENCODING names. What depends on how Python
+starts needs a process of its own: closed streams, signals, what is imported.
 """
 
 import atexit
@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 
 _TIMEOUT_S = 120
 _AT_START = (
-    *("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS", "PYTHONPATH", "PYTHONOPTIMIZE"),
+    *("PYTHONUTF8", "PYTHONWARNINGS", "PYTHONPATH", "PYTHONOPTIMIZE"),
     *("LANG", "LC_ALL", "LC_CTYPE", "GITHUB_ACTIONS", "FORCE_COLOR", "TERMINAL_WIDTH"),
 )
 """Variables that are read when Python starts or when Typer is imported."""
@@ -151,9 +151,10 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(source, number)
         os.close(source)
     # Descriptors, for the life of the process.
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", closefd=False, errors="backslashreplace", buffering=1)  # noqa: SIM115
+    encoding = os.environ.get("PYTHONIOENCODING")
+    sys.stdin = open(0, encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding, "backslashreplace", closefd=False)  # noqa: SIM115
     sys.argv = ["digitseq", *request["arguments"]]
     runpy.run_module("digitseq", run_name="__main__", alter_sys=True)
 

@@ -74,8 +74,9 @@ def test_everything_can_be_printed_in_every_encoding(name: str, folder: Path) ->
         assert "UnicodeEncodeError" not in done.stderr, encoding
 
 
-def test_what_an_encoding_lacks_is_written_in_other_words(folder: Path) -> None:
-    done = _run("generate", "３x", cwd=folder, environment={"PYTHONIOENCODING": "ascii"})
+@pytest.mark.parametrize("more", [{}, {"PYTHONUTF8": "0"}], ids=["copy", "new process"])
+def test_what_an_encoding_lacks_is_written_in_other_words(folder: Path, more: dict[str, str]) -> None:
+    done = _run("generate", "３x", cwd=folder, environment={"PYTHONIOENCODING": "ascii", **more})
     assert "expected digits 0-9, got '\\uff13'" in done.stderr
 
 
