@@ -177,7 +177,7 @@ def generate_numbers_sequence(
         image_width: width of the image in px, 1 to 1,000,000; None for the natural width of the line.
         seed: any integer; the same seed gives the same pixels on any machine. None for a random seed.
         source: "auto" (MNIST if it is cached or can be downloaded, else the built-in digits with a
-            SourceWarning), "mnist", "builtin" (or "builtin:7", "builtin:copperplate", see `builtin`), a path
+            SourceWarning), "mnist", "builtin" (or "builtin:7", "builtin:casual", see `builtin`), a path
             to your own glyphs, several of these by weight ("mnist=2+builtin"), or a GlyphSet.
         split: "train", "validation", "test" or "all". None means the split of a GlyphSet, or "train".
         spacing_from: "ink" measures the spacing between inked columns, "tile" between 28 px tiles, "contour"

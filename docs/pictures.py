@@ -18,6 +18,7 @@ from digitseq.augment.effects import EFFECTS, PRESETS, SPACING
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import pen
 from digitseq.glyphs.handwriting.allographs import allograph, weights
+from digitseq.glyphs.handwriting.styles import MODERN
 
 DOCS = Path(__file__).parent
 
@@ -39,7 +40,7 @@ def ways() -> UInt8Array:
             x, y = way.controls.sum(0) // len(way.controls) @ way.basis.T
             core = np.array([pen.PX * 11 // 10])
             x, y = pen.scale(x[:, None], y[:, None], 20 * pen.PX - 2 * core)
-            drawn[digit, index] = pen.write(x, y, np.repeat(core[None], len(x), 0), core)[0]
+            drawn[digit, index] = pen.write(x, y, np.repeat(core[None], len(x), 0), core, MODERN.edge)[0]
     return drawn.reshape(-1, 28, 28)
 
 
@@ -103,7 +104,7 @@ def main() -> None:
     for digit in range(10):  # 120 hands, one glyph of each
         grid(glyphs.images[glyphs.rows(digit)[:4800:40]], 24).save(folder / f"{digit}.png", optimize=True)
     hands = [glyphs.rows(digit)[hand * 10 + k] for hand in range(8) for k in range(2) for digit in range(10)]
-    for name, style in {"hands": "modern", "copperplate": "copperplate"}.items():
+    for name, style in {"hands": "modern", "casual": "casual", "copperplate": "copperplate"}.items():
         grid(builtin(style=style).images[hands], 20).save(folder / f"{name}.png", optimize=True)
     columns = len(ways()) // 10
     grid(ways(), columns).save(folder / "ways.png", optimize=True)

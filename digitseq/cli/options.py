@@ -87,9 +87,10 @@ class Drawing:
     source: Annotated[
         list[str] | None,
         typer.Option(
-            help="mnist, builtin, builtin:copperplate (slanted 19th-century handwriting), a path to your own "
-            "glyphs, or auto: mnist if available, else builtin (default: auto). Repeat it to mix several; "
-            "mnist=2 doubles the weight of mnist."
+            help="mnist, builtin, builtin:casual (hurried handwriting, closest to MNIST), "
+            "builtin:copperplate (slanted 19th-century handwriting), a path to your own glyphs, or auto: "
+            "mnist if available, else builtin (default: auto). Repeat it to mix several; mnist=2 doubles the "
+            "weight of mnist."
         ),
     ] = None
     style_seed: Annotated[

@@ -41,7 +41,7 @@ def source_name(
         source = source if source in named else source.rpartition(":")[0]
     if source not in named:
         raise typer.BadParameter(
-            "--style-seed is for the built-in digits; use it with --source builtin or builtin:copperplate"
+            "--style-seed is for the built-in digits; use it with --source builtin or builtin:STYLE"
         )
     return f"{source}:{style_seed}"
 

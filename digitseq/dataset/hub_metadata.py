@@ -6,6 +6,7 @@ Format: huggingface.co/docs/hub/datasets-manual-configuration.
 
 from digitseq.dataset.formats.base import ARROW, JSON_LINES, PNG, TAR
 from digitseq.dataset.manifest import Manifest
+from digitseq.dataset.shards import Place
 
 _READ = {JSON_LINES, PNG, TAR, ARROW}
 
@@ -24,10 +25,10 @@ def hub_metadata(manifest: Manifest) -> list[str]:
         patterns = manifest.form.patterns(place)
         lines += [f"  - split: {place.stem}", "    path:"]
         lines += [f'    - "{pattern}"' for pattern in patterns.values()]
-    return lines + (_features(masks=place.masks) if ARROW in patterns else [])
+    return lines + (_features(place) if ARROW in patterns else [])
 
 
-def _features(*, masks: bool) -> list[str]:
+def _features(place: Place) -> list[str]:
     """Return the YAML lines that describe the columns of an image, its label, its boxes and its glyphs."""
     return [
         "dataset_info:",
@@ -48,5 +49,6 @@ def _features(*, masks: bool) -> list[str]:
         "    list: int32",
         "  - name: writer",
         "    dtype: int32",
-        *(["  - name: mask", "    dtype: image"] if masks else []),
+        *(["  - name: sources", "    list: string"] if place.mixed else []),
+        *(["  - name: mask", "    dtype: image"] if place.masks else []),
     ]

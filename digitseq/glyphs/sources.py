@@ -32,7 +32,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     Open the glyphs of a source, all splits. Each source is opened once per process.
 
     Args:
-        source: "mnist" (fetched if not cached), "builtin" (or "builtin:7", "builtin:copperplate"), "auto"
+        source: "mnist" (fetched if not cached), "builtin" (or "builtin:7", "builtin:casual"), "auto"
             (MNIST if it is cached or can be fetched now, else builtin with a SourceWarning), the path of the
             user's own glyphs, or several of these with weights, such as "mnist=2+builtin:3".
         progress: called as bytes arrive, if MNIST is fetched.

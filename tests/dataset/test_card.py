@@ -9,6 +9,8 @@ from PIL import Image
 
 from digitseq import DigitSequences, make_recipe, read_dataset, verify_dataset, write_dataset
 from digitseq.dataset.formats import FORMATS, find_format
+from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.mixture import mix
 from digitseq.recipe import Recipe
 from tests import program
 from tests.dataset.libraries import library
@@ -27,14 +29,19 @@ def _card(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("name", list(FORMATS))
 @pytest.mark.parametrize("splits", [False, True])
 def test_hugging_face_reads_images_labels_and_splits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, splits: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, splits: bool, solid: GlyphSet
 ) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     if find_format(name).library:
         library(find_format(name).library)
     fields: dict[str, Any] = {"count": None, "splits": {"train": 20, "test": 5}} if splits else {}
     labels = ["yolo", "coco", "masks", "kraken", "easyocr"] if name in ("folder", "flat") else ["masks"]
-    write_dataset(_recipe(**fields), tmp_path / "out", format=name, labels=labels, workers=1)
+    source = (
+        None
+        if splits
+        else mix([solid, GlyphSet.from_arrays(solid.images, solid.labels, name="other")], [1, 1])
+    )  # `solid` has no split but train
+    write_dataset(_recipe(**fields), tmp_path / "out", source=source, format=name, labels=labels, workers=1)
     if name in ("npz", "lmdb"):
         assert "configs:" not in (tmp_path / "out/README.md").read_text()  # its library reads neither
         return
@@ -46,6 +53,10 @@ def test_hugging_face_reads_images_labels_and_splits(
             row, (pixels, text) = data[split][number], stored[number]
             assert (np.asarray(row[image]) == pixels).all()
             assert row[label] == text
+            if source is not None:
+                sources = (row["json"] if name == "webdataset" else row)["sources"]
+                assert len(sources) == len(text)
+                assert set(sources) <= {"solid", "other"}
 
 
 @pytest.mark.parametrize("name", list(FORMATS))

@@ -1,5 +1,5 @@
 """
-Allographs (ways to write a digit): `modern.txt` or `copperplate.txt` → splines.
+Allographs (ways to write a digit): `modern.txt`, `casual.txt` or `copperplate.txt` → splines.
 
 `modern.txt` describes the format. This module converts its paths to control points and the weights of a
 Catmull–Rom spline (Catmull, Rom: "A class of local interpolating splines", 1974), all in integers.
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from digitseq.arrays import IntArray, repeat
+from digitseq.glyphs.handwriting.styles import MODERN
 
 ONE = 1 << 12
 """Fixed-point 1: half the height of a digit, before it is scaled to its box."""
@@ -48,13 +49,14 @@ class Allograph:
 
 @cache
 def text(style: str) -> str:
-    """Return the text of a style's allograph file."""
-    return Path(__file__).with_name(f"{style}.txt").read_text("ascii")
+    """Return all text that defines the shapes of a style: its allograph file and the one it refers to."""
+    whole = Path(__file__).with_name(f"{style}.txt").read_text("ascii")
+    return whole + text(MODERN.name) if any("\n" not in block for block in _blocks(whole)) else whole
 
 
 def weights(style: str, digit: int) -> IntArray:
     """Return the weights of the allographs of a digit: int (allographs,)."""
-    return np.array([int(head[1]) for head, _ in _entries(style)[digit]], np.int64)
+    return np.array([int(head[1]) for head, _ in entries(style)[digit]], np.int64)
 
 
 @cache
@@ -65,7 +67,7 @@ def allograph(style: str, digit: int, index: int) -> Allograph:
     >>> allograph("modern", 7, 0).name, allograph("modern", 7, 0).basis.shape
     ('plain', (96, 5))
     """
-    (_, weight, trim, name), variants = _entries(style)[digit][index]
+    (_, weight, trim, name), variants = entries(style)[digit][index]
     parsed = [parse(variant) for variant in variants]
     strokes = parsed[0][1]
     # (variants, control points, 2), 0 to 100
@@ -89,14 +91,21 @@ def allograph(style: str, digit: int, index: int) -> Allograph:
 
 
 @cache
-def _entries(style: str) -> list[list[tuple[list[str], list[str]]]]:
+def entries(style: str) -> list[list[tuple[list[str], list[str]]]]:
     """Return the allographs of each digit: the fields of the first line, and the variants."""
-    entries: list[list[tuple[list[str], list[str]]]] = [[] for _ in range(10)]
-    for block in text(style).split("\n\n")[1:]:
-        head, *variants = block.strip().splitlines()
+    found: list[list[tuple[list[str], list[str]]]] = [[] for _ in range(10)]
+    for block in _blocks(Path(__file__).with_name(f"{style}.txt").read_text("ascii")):
+        head, *variants = block.splitlines()
         fields = [field.strip() for field in head.split("|")]
-        entries[int(fields[0])].append((fields, variants))
-    return entries
+        digit = int(fields[0])
+        if not variants:
+            (variants,) = (paths for known, paths in entries(MODERN.name)[digit] if known[3] == fields[3])
+        found[digit].append((fields, variants))
+    return found
+
+
+def _blocks(whole: str) -> list[str]:
+    return [block.strip() for block in whole.split("\n\n")[1:]]
 
 
 def parse(path: str) -> tuple[list[tuple[int, int]], list[list[list[int]]]]:

@@ -49,7 +49,7 @@ class BuiltinGlyphs(GlyphSet):
         of_digit = np.arange(0, rows, sum(PER_DIGIT), dtype=np.int64)
         identity = f"digitseq strokes {_VERSION} {style_seed} {PER_DIGIT} {strokes.PER_HAND}"
         if style != MODERN:
-            identity += str(tuple(style))
+            identity += style.identity
         super().__init__(
             np.zeros((rows, SIDE + 1, SIDE), np.uint8),  # memory is used only where glyphs are drawn
             np.zeros((4, rows), np.uint8),
@@ -86,7 +86,8 @@ def builtin(style_seed: int = 0, style: str = MODERN.name) -> GlyphSet:
 
     Args:
         style_seed: selects the handwriting; each integer gives 60,000 different glyphs.
-        style: "modern", or "copperplate" for slanted 19th-century handwriting.
+        style: "modern", "casual" for hurried handwriting, which is closest to MNIST, or "copperplate" for
+            slanted 19th-century handwriting.
 
     Returns:
         The set, with the split "all". If it is cached, the glyphs are memory-mapped; otherwise each glyph is

@@ -21,7 +21,7 @@ _FINE = 16  # units per px for squared distances, so that the squares fit in 16 
 _REACH = 7 * _FINE  # a pixel farther from the pen than this along one axis has no ink
 
 
-def write(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8Array:
+def write(x: IntArray, y: IntArray, radius: IntArray, core: IntArray, edge: int) -> UInt8Array:
     """
     Return glyphs written along paths with a round pen.
 
@@ -30,11 +30,12 @@ def write(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8Ar
         y: int (points, n), down, the same unit.
         radius: int (points, n), radius of the pen at each point, 1/256 px, up to 4 px.
         core: int (n,), a typical radius of each glyph.
+        edge: how fast the ink fades across the edges of strokes, sixtieths of its full strength per px.
 
     Returns:
         uint8 (n, 28, 28), from 0 (no ink) to 255: longest side 20 px, centre of mass in the middle.
     """
-    return _set_down(_cover(*_fit(x, y, radius, core)))
+    return _set_down(_cover(*_fit(x, y, radius, core), edge=edge))
 
 
 def scale(x: IntArray, y: IntArray, room: IntArray) -> tuple[IntArray, IntArray]:
@@ -64,7 +65,7 @@ def _fit(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> tuple[In
     return x, y, radius * box // longer, core * box // longer
 
 
-def _cover(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8Array:
+def _cover(x: IntArray, y: IntArray, radius: IntArray, core: IntArray, *, edge: int) -> UInt8Array:
     """
     Return the coverage of each pixel of the box by the pen: uint8 (20, 20, n).
 
@@ -86,7 +87,7 @@ def _cover(x: IntArray, y: IntArray, radius: IntArray, core: IntArray) -> UInt8A
         np.minimum(nearest, power, out=nearest)
     square = np.maximum(nearest + (core // step) ** 2, 0)
     outside = _roots()[square] - core // step * step  # distance from the edge of the stroke, 1/256 px
-    coverage = (PX // 2 - outside * 5 // 6).clip(0, PX)  # edges as soft as in a scan
+    coverage = (PX // 2 - outside * edge // 60).clip(0, PX)  # edges as soft as in a scan
     ink: UInt8Array = (coverage * 255 // coverage.max((0, 1))).astype(np.uint8)  # 255 at the darkest pixel
     return ink
 

@@ -43,16 +43,28 @@ def draw(style: Style, style_seed: int, digits: IntArray, numbers: IntArray) -> 
     >>> draw(MODERN, 0, np.array([3, 5]), np.array([0, 4_000_000_000])).shape
     (2, 28, 28)
     """
-    digits, numbers = digits.astype(np.int64), numbers.astype(np.int64)  # a caller may pass 32-bit integers
+    digits = digits.astype(np.int64)  # a caller may pass 32-bit integers
+    own, hand = _starts(style, style_seed, digits, numbers.astype(np.int64))
+    shape, liking = _bell(own, _SHAPE, 12), _bell(hand, _LIKING, 4)
+    x, y = _bend(style, digits, *_paths(style, digits, own, hand), shape, liking)
+    flex = (ONE + _bell(hand, _NIB, 1)[0] // 2).clip(0) * style.flex // 100
+    return pen.write(*_pen(style, digits, x, y, own, flex, shape, liking), style.edge)
+
+
+def allographs_of(style: Style, style_seed: int, digits: IntArray, numbers: IntArray) -> IntArray:
+    """Return the allograph of each glyph, int (n,), as its position in the file; arguments as in `draw`."""
+    return _ways(style, digits, *_words(*_starts(style, style_seed, digits, numbers)))
+
+
+def _starts(
+    style: Style, style_seed: int, digits: IntArray, numbers: IntArray
+) -> tuple[UInt64Array, UInt64Array]:
+    """Return where the random words of each glyph and of its writer start."""
     stream = "digitseq/strokes/2" if style == MODERN else f"digitseq/strokes/2/{style.name}"
     glyphs = streams.seed_start(style_seed, stream)
     hands = streams.seed_start(style_seed, stream + "/hands")
     own = streams.image_starts(glyphs, digits << _NUMBERS | numbers)
-    hand = streams.image_starts(hands, numbers // PER_HAND)
-    shape, liking = _bell(own, _SHAPE, 12), _bell(hand, _LIKING, 4)
-    x, y = _bend(style, digits, *_paths(style, digits, own, hand), shape, liking)
-    flex = (ONE + _bell(hand, _NIB, 1)[0] // 2).clip(0) * style.flex // 100
-    return pen.write(*_pen(style, digits, x, y, own, flex, shape, liking))
+    return own, streams.image_starts(hands, numbers // PER_HAND)
 
 
 # --- Random numbers -------------------------------------------------------------------------------------
@@ -90,17 +102,11 @@ def _smooth(knots: IntArray) -> IntArray:
 def _paths(style: Style, digits: IntArray, own: UInt64Array, hand: UInt64Array) -> tuple[IntArray, IntArray]:
     """Return the path of every glyph, x and y, int (POINTS, n); ONE is half the height of a digit."""
     x, y = np.empty((2, POINTS, len(digits)), np.int64)
-    choice = streams.words(own, streams.addresses(_CHOICE, 7)).T  # (7, n)
-    taste = streams.words(hand, streams.addresses(_TASTE, 20)).T  # (20, n), two words per digit
-    every = np.arange(len(digits), dtype=np.int64)
-    # Four out of five glyphs use the writer's preferred allograph.
-    word = np.where(_below(choice[0], 5) > 0, taste[2 * digits, every], choice[1])
+    choice, taste = _words(own, hand)
+    ways = _ways(style, digits, choice, taste)
     for digit in np.unique(digits).tolist():
-        of_digit = np.flatnonzero(digits == digit).astype(np.int64)
-        edges = _edges(style.name, digit)
-        way = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right").astype(np.int64)
-        for index in np.unique(way).tolist():
-            chosen = of_digit[way == index]
+        for index in np.unique(ways[digits == digit]).tolist():
+            chosen = np.flatnonzero((digits == digit) & (ways == index)).astype(np.int64)
             x[:, chosen], y[:, chosen] = _path(
                 allograph(style.name, digit, index),
                 taste[2 * digit + 1, chosen],
@@ -109,6 +115,24 @@ def _paths(style: Style, digits: IntArray, own: UInt64Array, hand: UInt64Array) 
                 hand[chosen],
             )
     return x, y
+
+
+def _words(own: UInt64Array, hand: UInt64Array) -> tuple[UInt64Array, UInt64Array]:
+    """Return the words that choose: uint64 (7, n) of each glyph and (20, n) of its writer, two per digit."""
+    choice = streams.words(own, streams.addresses(_CHOICE, 7)).T
+    return choice, streams.words(hand, streams.addresses(_TASTE, 20)).T
+
+
+def _ways(style: Style, digits: IntArray, choice: UInt64Array, taste: UInt64Array) -> IntArray:
+    """Return the allograph of each glyph: int (n,)."""
+    every = np.arange(len(digits), dtype=np.int64)
+    # Four out of five glyphs use the writer's preferred allograph.
+    word = np.where(_below(choice[0], 5) > 0, taste[2 * digits, every], choice[1])
+    ways = np.zeros(len(digits), np.int64)
+    for digit in np.unique(digits).tolist():
+        edges, of_digit = _edges(style.name, digit), digits == digit
+        ways[of_digit] = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right")
+    return ways
 
 
 @cache
@@ -191,10 +215,11 @@ def _pen(
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return the arguments of `pen.write`: the writer's pen with uneven pressure, tilt and tremor."""
     spread = _varied(320, liking[3], shape[10]) + np.where(digits == 1, shape[11] * 22 // 100, 0)
-    core = _times(_exp(spread), pen.PX * style.pen // 100).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
+    usual = pen.PX * style.pen // 100 * np.array(style.pens, np.int64)[digits] // 100
+    core = _times(_exp(spread), usual).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
     x, y = pen.scale(x, y, 20 * pen.PX - 2 * core)
     # Limit the width of the pen so that it does not fill the loops.
-    narrow = np.minimum(x.max(0), y.max(0)) * 22 // 100
+    narrow = np.minimum(x.max(0), y.max(0)) * style.loop // 100
     core = np.where(digits == 1, core, np.minimum(core, np.maximum(narrow, pen.PX * 7 // 10)))
     tremor = _bell(own, _TREMOR, 2 * 12) * pen.PX * 16 // (100 * ONE)
     x, y = x + _smooth(tremor[:12]), y + _smooth(tremor[12:])

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from digitseq.glyphs.handwriting.allographs import ONE, POINTS, Allograph, allograph, parse, text, weights
+from digitseq.glyphs.handwriting.allographs import (
+    ONE,
+    POINTS,
+    Allograph,
+    allograph,
+    entries,
+    parse,
+    text,
+    weights,
+)
 from digitseq.glyphs.handwriting.styles import STYLES
 
 EVERY = [
@@ -15,8 +24,8 @@ EVERY = [
 
 
 def _variants(style: str) -> list[tuple[str, list[str]]]:
-    blocks = [block.strip().splitlines() for block in text(style).split("\n\n")[1:]]
-    return [(head, [variant.strip() for variant in variants]) for head, *variants in blocks]
+    every = [entry for of_digit in entries(style) for entry in of_digit]
+    return [(" ".join(head), [variant.strip() for variant in variants]) for head, variants in every]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -26,7 +35,7 @@ def test_the_variants_of_an_allograph_have_the_same_strokes_and_corners(style: s
         assert len(shapes) == 1, head
 
 
-@pytest.mark.parametrize(("style", "least"), [("modern", 297), ("copperplate", 224)])
+@pytest.mark.parametrize(("style", "least"), [("modern", 297), ("copperplate", 224), ("casual", 378)])
 def test_no_variant_is_there_twice_and_each_digit_has_several_ways_to_write_it(
     style: str, least: int
 ) -> None:
@@ -34,6 +43,19 @@ def test_no_variant_is_there_twice_and_each_digit_has_several_ways_to_write_it(
     assert len(paths) == len(set(paths))
     assert len(paths) >= least
     assert [digit for digit in range(10) if len(weights(style, digit)) < 4] == []
+
+
+def test_an_allograph_without_paths_is_that_of_modern_with_another_weight() -> None:
+    for digit in range(10):
+        known = [allograph("modern", digit, index) for index in range(len(weights("modern", digit)))]
+        ways = [allograph("casual", digit, index) for index in range(len(weights("casual", digit)))]
+        assert [way.name for way in ways[: len(known)]] == [way.name for way in known]
+        assert len(ways) > len(known)
+        for way, original in zip(ways, known, strict=False):
+            assert (way.controls == original.controls).all()
+        assert 98 <= sum(way.weight for way in ways) <= 102
+    assert text("modern") in text("casual")  # so a change to its paths changes the digest
+    assert text("modern") not in text("copperplate")
 
 
 @pytest.mark.parametrize(("style", "digit", "index"), EVERY)

@@ -5,6 +5,7 @@ import pytest
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
 from digitseq.glyphs.handwriting import pen
+from digitseq.glyphs.handwriting.styles import MODERN
 
 
 def _path(points: int, *ends: tuple[int, ...]) -> tuple[IntArray, IntArray]:
@@ -24,7 +25,7 @@ def _slow(x: AnyArray, y: AnyArray, radius: float) -> AnyArray:
 
 def _write(x: IntArray, y: IntArray, radius_px: float) -> UInt8Array:
     radius = np.full(x.shape, int(radius_px * pen.PX))
-    glyph: UInt8Array = pen.write(x, y, radius, radius[0])[0]
+    glyph: UInt8Array = pen.write(x, y, radius, radius[0], MODERN.edge)[0]
     return glyph
 
 
@@ -68,7 +69,9 @@ def test_a_glyph_does_not_depend_on_its_neighbours_in_the_batch() -> None:
     x, y = chance.integers(0, 4000, (2, 30, 7))
     radius = chance.integers(150, 700, (30, 7))
     core = np.full(7, 400)
-    together = pen.write(x, y, radius, core)
+    together = pen.write(x, y, radius, core, MODERN.edge)
     for k in range(7):
         one = slice(k, k + 1)
-        assert (pen.write(x[:, one], y[:, one], radius[:, one], core[one])[0] == together[k]).all()
+        assert (
+            pen.write(x[:, one], y[:, one], radius[:, one], core[one], MODERN.edge)[0] == together[k]
+        ).all()
