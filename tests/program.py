@@ -3,8 +3,8 @@ The program, run in a copy of a process that has already imported it.
 
 Starting Python and importing numpy and Typer takes longer than most commands. So the first command starts a
 server (``python -m tests.program``), which forks for every command. Each copy gets the arguments, variables,
-folder and streams of a new process, in the encoding that PYTHONIOENCODING names. What depends on how Python
-starts needs a process of its own: closed streams, signals, what is imported.
+folder and streams of a new process, in the encoding set by PYTHONIOENCODING. Tests that depend on how Python
+starts need a new process: closed streams, signals, imports.
 """
 
 import atexit

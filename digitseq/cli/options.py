@@ -89,8 +89,8 @@ class Drawing:
         typer.Option(
             help="mnist, builtin, builtin:casual (hurried handwriting, closest to MNIST), "
             "builtin:copperplate (slanted 19th-century handwriting), a path to your own glyphs, or auto: "
-            "mnist if available, else builtin (default: auto). Repeat it to mix several; mnist=2 doubles the "
-            "weight of mnist."
+            "mnist if available, else builtin (default: auto). Repeat the option to mix sources; mnist=2 "
+            "doubles the weight of mnist."
         ),
     ] = None
     style_seed: Annotated[

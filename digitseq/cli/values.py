@@ -31,7 +31,7 @@ def source_name(
     for name in sources or []:
         if "+" in name and len(sources or []) > 1 and lexists(home_path(name)):
             problem = f"a path in a mixture cannot contain +, got {name!r}"
-            raise ArgumentError("source", problem, hint="rename it, or use a link to it")
+            raise ArgumentError("source", problem, hint="rename it, or use a symbolic link to it")
     source = "+".join(sources or []) or None
     if style_seed is None:
         return source
@@ -41,7 +41,7 @@ def source_name(
         source = source if source in named else source.rpartition(":")[0]
     if source not in named:
         raise typer.BadParameter(
-            "--style-seed is for the built-in digits; use it with --source builtin or builtin:STYLE"
+            "--style-seed only applies to the built-in digits; use it with --source builtin or builtin:STYLE"
         )
     return f"{source}:{style_seed}"
 

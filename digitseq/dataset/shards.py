@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SHARD = 1_000
 """Images per shard."""
 _MOST_EXTRA = 1 << 16  # bytes for headers and other overhead
-_MOST_A_DIGIT, _MOST_A_LINE = 1 << 10, 1 << 11  # bytes of metadata per digit and per image, in any file
+_MOST_A_DIGIT, _MOST_A_LINE = 1 << 10, 1 << 11  # maximum bytes of metadata per digit and per image
 _MOST_A_MASK = 1 << 10  # bytes of run lengths per digit
 
 
@@ -45,7 +45,7 @@ class Place:
         labels: extra labels, from `label_names.LABEL_FILES`.
         widest_px: upper limit on the width of its images.
         flat: whether its images are in one folder, instead of 1,000 per folder.
-        mixed: whether its glyphs have several sources, which are stored.
+        mixed: whether its glyphs come from several sources; if so, the metadata names the source of each.
     """
 
     split: str

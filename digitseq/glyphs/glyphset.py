@@ -198,7 +198,7 @@ class GlyphSet(Tiles):
         return pick(self.parts, self._bounds, self._selected, digits, words)
 
     def sources_of(self, origins: IntArray) -> Any:
-        """Return the name of the source of each glyph of a mixture, in lists of the shape of its `origin`."""
+        """Return the source name of each glyph in a mixture, as nested lists of the shape of ``origins``."""
         return np.array([p.name for p in self.parts], object)[part_of(self.parts, origins)].tolist()
 
     def __len__(self) -> int:

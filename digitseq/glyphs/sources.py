@@ -205,8 +205,8 @@ class Source(NamedTuple):
 
     Attributes:
         open: opens the glyphs, given the full name (such as "builtin:7") and a `Progress`.
-        at_hand: returns the glyphs without the network, given the full name, or None; omitted for a source
-            that never needs it.
+        at_hand: like `open`, but without using the network; returns None if the glyphs are not available.
+            Omitted for a source that never needs the network.
         redraw: draws the same glyphs again, for a source whose glyphs are drawn and so cannot be damaged.
     """
 

@@ -6,11 +6,12 @@ How often does each allograph of a style occur in MNIST?
 MNIST_FOLDER holds the four original files; STYLE is "casual" if omitted. Needs torch; takes about three
 minutes on one core.
 
-The network of `transfer.py` learns to tell the allographs of built-in digits apart, from the same number of
-glyphs of each. It then looks at the first 20,000 images of MNIST-train. The frequencies are estimated from
-its probabilities with the EM algorithm of Saerens, Latinne and Decaestecker ("Adjusting the outputs of a
-classifier to new a priori probabilities", 2002). Similar allographs are hard to tell apart, so the result is
-only a hint: EM exaggerates the most frequent allographs, and the means of the probabilities even them out.
+The network of `transfer.py` is trained to tell the allographs of built-in digits apart, with about the same
+number of glyphs of each. It then classifies the first 20,000 images of MNIST-train. The frequencies are
+estimated from its probabilities with the EM algorithm of Saerens, Latinne and Decaestecker ("Adjusting the
+outputs of a classifier to new a priori probabilities", 2002). Similar allographs are hard to tell apart, so
+the result is only a rough guide. EM overstates the most frequent allographs; the means of the probabilities
+understate them.
 """
 
 import os
@@ -29,13 +30,13 @@ from digitseq.glyphs.handwriting.allographs import entries
 from digitseq.glyphs.handwriting.styles import STYLES, Style
 
 _OF_EACH = 1_000
-_FROM = 100_000  # glyphs of each digit to choose from
+_FROM = 100_000  # number of glyphs per digit to choose from
 _PASSES, _STEPS = 3, 200
 _LOOKED_AT = 20_000
 
 
 def examples(style: Style, starts: IntArray) -> tuple[UInt8Array, IntArray]:
-    """Digits with about as many of each allograph: uint8 (n, 28, 28), and the class of each, int (n,)."""
+    """About the same number of digits of each allograph, uint8 (n, 28, 28), and their classes, int (n,)."""
     images, classes = [], []
     numbers = np.arange(_FROM, dtype=np.int64)
     for digit in range(10):
@@ -49,7 +50,7 @@ def examples(style: Style, starts: IntArray) -> tuple[UInt8Array, IntArray]:
 
 
 def probabilities(net: nn.Module, images: UInt8Array, digits: IntArray, starts: IntArray) -> AnyArray:
-    """The probabilities of the classes of each image's own digit: float (n, classes)."""
+    """For each image, the probabilities of the allographs of its digit: float (n, classes)."""
     with torch.no_grad():
         parts = torch.from_numpy(images.copy()).split(500)
         found = torch.cat([net(part[:, None].float() / 255).softmax(1) for part in parts]).double().numpy()
@@ -61,7 +62,7 @@ def probabilities(net: nn.Module, images: UInt8Array, digits: IntArray, starts: 
 
 
 def estimate(found: AnyArray) -> AnyArray:
-    """Frequencies by EM, from the probabilities of the images of one digit: float (allographs,)."""
+    """Estimate frequencies with EM, from the probabilities for images of one digit: float (allographs,)."""
     shares: AnyArray = np.full(found.shape[1], 1 / found.shape[1])
     for _ in range(_STEPS):
         weighted = found * shares

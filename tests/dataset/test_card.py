@@ -40,7 +40,7 @@ def test_hugging_face_reads_images_labels_and_splits(
         None
         if splits
         else mix([solid, GlyphSet.from_arrays(solid.images, solid.labels, name="other")], [1, 1])
-    )  # `solid` has no split but train
+    )  # `solid` only has the split train
     write_dataset(_recipe(**fields), tmp_path / "out", source=source, format=name, labels=labels, workers=1)
     if name in ("npz", "lmdb"):
         assert "configs:" not in (tmp_path / "out/README.md").read_text()  # its library reads neither

@@ -44,8 +44,8 @@ class Npz(FileShards):
         """
         Return the contents of a shard's file, compressed from level 1 on.
 
-        Images and masks are padded with 0 on the right, to the width of the widest; boxes and glyphs with −1;
-        sources with "".
+        Images and masks are padded on the right with 0, to the width of the widest image. Boxes and glyphs
+        are padded with −1, and sources with "", to the length of the longest label.
         """
         drawn = list(samples)
         lengths = np.array([len(s.label) for s in drawn], np.int32)
@@ -122,11 +122,11 @@ class Npz(FileShards):
 
 
 _DIGITS = frozenset("0123456789")
-_MOST_NAME = 256  # characters of the name of a source
+_MOST_NAME = 256  # maximum number of characters in a source name
 
 
 def _columns(place: Place) -> dict[str, tuple[int, ...]]:
-    """Return the arrays other than images and masks: name → maximum shape of a row."""
+    """Return the maximum shape of a row in each array other than images and masks, by name."""
     shapes: dict[str, tuple[int, ...]] = {
         "labels": (),
         "lengths": (),
@@ -138,7 +138,7 @@ def _columns(place: Place) -> dict[str, tuple[int, ...]]:
 
 
 def _kind(name: str, place: Place) -> tuple[str, int]:
-    """Return numpy's letter for the dtype of such an array, and the maximum size of an entry in bytes."""
+    """Return the kind of an array's dtype (as in `dtype.kind`) and the maximum size of an entry in bytes."""
     return {"labels": ("U", 4 * place.longest), "sources": ("U", 4 * _MOST_NAME)}.get(name, ("i", 4))
 
 

@@ -1,5 +1,5 @@
 """
-Allographs (ways to write a digit): `modern.txt`, `casual.txt` or `copperplate.txt` → splines.
+Read allographs (ways to write a digit) from `modern.txt`, `casual.txt` or `copperplate.txt`.
 
 `modern.txt` describes the format. This module converts its paths to control points and the weights of a
 Catmull–Rom spline (Catmull, Rom: "A class of local interpolating splines", 1974), all in integers.
@@ -49,7 +49,7 @@ class Allograph:
 
 @cache
 def text(style: str) -> str:
-    """Return all text that defines the shapes of a style: its allograph file and the one it refers to."""
+    """Return all text that defines the shapes of a style: its file, and the file it refers to, if any."""
     whole = Path(__file__).with_name(f"{style}.txt").read_text("ascii")
     return whole + text(MODERN.name) if any("\n" not in block for block in _blocks(whole)) else whole
 

@@ -30,7 +30,7 @@ def write(x: IntArray, y: IntArray, radius: IntArray, core: IntArray, edge: int)
         y: int (points, n), down, the same unit.
         radius: int (points, n), radius of the pen at each point, 1/256 px, up to 4 px.
         core: int (n,), a typical radius of each glyph.
-        edge: how fast the ink fades across the edges of strokes, sixtieths of its full strength per px.
+        edge: how fast the ink fades at the edges of strokes, in sixtieths of full strength per px.
 
     Returns:
         uint8 (n, 28, 28), from 0 (no ink) to 255: longest side 20 px, centre of mass in the middle.

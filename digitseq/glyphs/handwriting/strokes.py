@@ -52,14 +52,14 @@ def draw(style: Style, style_seed: int, digits: IntArray, numbers: IntArray) -> 
 
 
 def allographs_of(style: Style, style_seed: int, digits: IntArray, numbers: IntArray) -> IntArray:
-    """Return the allograph of each glyph, int (n,), as its position in the file; arguments as in `draw`."""
+    """Return the allograph of each glyph as a position in the file, int (n,); arguments as in `draw`."""
     return _ways(style, digits, *_words(*_starts(style, style_seed, digits, numbers)))
 
 
 def _starts(
     style: Style, style_seed: int, digits: IntArray, numbers: IntArray
 ) -> tuple[UInt64Array, UInt64Array]:
-    """Return where the random words of each glyph and of its writer start."""
+    """Return where the random numbers of each glyph, and those of its writer, start in their streams."""
     stream = "digitseq/strokes/2" if style == MODERN else f"digitseq/strokes/2/{style.name}"
     glyphs = streams.seed_start(style_seed, stream)
     hands = streams.seed_start(style_seed, stream + "/hands")
@@ -118,7 +118,7 @@ def _paths(style: Style, digits: IntArray, own: UInt64Array, hand: UInt64Array) 
 
 
 def _words(own: UInt64Array, hand: UInt64Array) -> tuple[UInt64Array, UInt64Array]:
-    """Return the words that choose: uint64 (7, n) of each glyph and (20, n) of its writer, two per digit."""
+    """Return the random numbers for choices: uint64 (7, n) by glyph, and (20, n) by writer, two a digit."""
     choice = streams.words(own, streams.addresses(_CHOICE, 7)).T
     return choice, streams.words(hand, streams.addresses(_TASTE, 20)).T
 

@@ -15,9 +15,9 @@ class Style(NamedTuple):
         slant_spread: standard deviation of that tangent, thousandths.
         pen: median radius of the pen, 1/100 px.
         flex: how much the radius grows in downstrokes and shrinks in upstrokes, percent.
-        pens: median radius of the pen for each digit, percent of `pen`.
-        loop: maximum radius, percent of the shorter side of the digit, to keep the loops of digits open.
-        edge: how fast the ink fades across the edges of strokes, sixtieths of its full strength per px.
+        pens: median pen radius for each digit, percent of `pen`.
+        loop: maximum pen radius, which keeps loops open, percent of the shorter side of the digit.
+        edge: how fast the ink fades at the edges of strokes, in sixtieths of full strength per px.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Style(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """The text that enters digests. It leaves out defaults at the end, so new fields change no digest."""
+        """The text that is hashed. Defaults at the end are left out, so new fields change no digest."""
         values: list[object] = list(self)
         for name in reversed(self._field_defaults):
             if values[-1] != self._field_defaults[name]:
@@ -44,8 +44,8 @@ STYLES = {
     style.name: style
     for style in (
         Style("modern", 16, 270, 120, 0),
-        Style("copperplate", 50, 160, 95, 22),
         Style("casual", 16, 270, 120, 0, (122, 106, 108, 106, 97, 97, 104, 104, 101, 96), 26, 57),
+        Style("copperplate", 50, 160, 95, 22),
     )
 }
 """Styles by name; the first one is the default."""

@@ -52,7 +52,7 @@ def test_another_style_seed_is_another_world() -> None:
 @pytest.mark.parametrize("style", STYLES.values(), ids=list(STYLES))
 def test_allographs_are_as_frequent_as_their_weights_say(style: Style) -> None:
     hands = 20_000
-    numbers = np.arange(hands) * PER_HAND  # one glyph of each writer, so that they are independent
+    numbers = np.arange(hands) * PER_HAND  # one glyph per writer, so the samples are independent
     for digit in range(10):
         found = strokes.allographs_of(style, 3, np.full(hands, digit), numbers)
         share = weights(style.name, digit) / weights(style.name, digit).sum()
