@@ -110,7 +110,7 @@ def test_a_style_seed_does_not_replace_the_other_glyphs_of_a_recipe(in_folder: P
     Path("own.json").write_text(json.dumps(told | {"splits": splits}))
     done = run("batch", "out", "--recipe", "own.json", "--style-seed", "3")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--style-seed is for the built-in digits; use it with --source builtin" in done.stderr
+    assert "--style-seed only applies to the built-in digits; use it with --source builtin" in done.stderr
     assert not Path("out").exists()
 
 
