@@ -1,6 +1,6 @@
 """Render a recipe of one split, with labels and metadata, in batches of bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,7 +61,6 @@ class Batch:
         boxes: int (images, digits, 4), x, y, w, h in px.
         origins: int (images, digits), index of each glyph in the original order of its source.
         writers: int (images,), writer of each line; None if writers are mixed.
-        sources: (images, digits), name of the source of each glyph; None if there is only one source.
         masks: uint8 (28, width) each; None if they were not asked for.
 
     Values beyond the end of a shorter label are undefined.
@@ -74,14 +73,21 @@ class Batch:
     boxes: IntArray
     origins: IntArray
     writers: IntArray | None
-    sources: list[list[str]] | None = None
     masks: list[UInt8Array] | None = None
 
-    def samples(self, first: int = 0) -> Iterator[Sample]:
-        """Yield the images one by one; the first image rendered has number ``first``."""
+    def samples(self, first: int = 0, parts: Sequence[tuple[str, int]] = ()) -> Iterator[Sample]:
+        """
+        Yield the images one by one.
+
+        Args:
+            first: number of the first image rendered.
+            parts: if the glyphs have several sources, the name of each and where its positions begin.
+        """
         boxes, glyphs = self.boxes.tolist(), self.origins.tolist()
         writers = [None] * len(self.labels) if self.writers is None else self.writers.tolist()
         masks = [None] * len(self.labels) if self.masks is None else self.masks
+        starts = np.array([start for _, start in parts], np.int64)
+        part = (np.searchsorted(starts, self.origins, side="right") - 1).tolist()
         for row, (label, image) in enumerate(zip(self.labels, self.images, strict=True)):
             size = len(label)
             yield Sample(
@@ -91,7 +97,7 @@ class Batch:
                 boxes=boxes[row][:size],
                 glyphs=glyphs[row][:size],
                 writer=writers[row],
-                sources=None if self.sources is None else self.sources[row][:size],
+                sources=[parts[number][0] for number in part[row][:size]] if parts else None,
                 mask=masks[row],
             )
 
@@ -120,16 +126,14 @@ def draw_batches(
         if recipe.invert:
             np.subtract(255, drawn, out=drawn)
         widths = list(enumerate(plan.widths_px.tolist()))
-        origins = glyphs.origin[plan.rows]
         yield Batch(
             start,
             label_texts(plan.digits),
             [drawn[row, :, :width] for row, width in widths],
             plan.gaps_px,
             plan.boxes(),
-            origins,
+            glyphs.origin[plan.rows],
             plan.writers,
-            glyphs.sources_of(origins) if glyphs.parts else None,
             None if mask is None else [mask[row, :, :width] for row, width in widths],
         )
 

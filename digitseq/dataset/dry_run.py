@@ -65,7 +65,7 @@ def outline(
     for own, place in zip(recipes, places, strict=True):
         some = own.slice(0, min(len(own), _SAMPLE))
         batches = draw_batches(some, glyphs.choose(own.split), masks=place.masks)
-        samples = [sample for batch in batches for sample in batch.samples()]
+        samples = [sample for batch in batches for sample in batch.samples(parts=place.parts)]
         texts += [sample.label for sample in samples]
         size += form.estimate(samples, place, png_level) if samples else 0
         sampled += len(samples)

@@ -49,6 +49,6 @@ def _features(place: Place) -> list[str]:
         "    list: int32",
         "  - name: writer",
         "    dtype: int32",
-        *(["  - name: sources", "    list: string"] if place.mixed else []),
+        *(["  - name: sources", "    list: string"] if place.parts else []),
         *(["  - name: mask", "    dtype: image"] if place.masks else []),
     ]

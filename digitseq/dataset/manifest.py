@@ -97,7 +97,7 @@ class Manifest:
                 self.labels,
                 own.widest_px,
                 self.form.flat,
-                bool(self.parts),
+                self.parts,
             )
             for own, entry in zip(self.recipe.by_split(), self.splits, strict=True)
         ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SHARD = 1_000
 """Images per shard."""
 _MOST_EXTRA = 1 << 16  # bytes for headers and other overhead
-_MOST_A_DIGIT, _MOST_A_LINE = 1 << 10, 1 << 11  # maximum bytes of metadata per digit and per image
+_MOST_A_DIGIT, _MOST_A_LINE = 256, 1 << 11  # maximum bytes of metadata per digit and per image
 _MOST_A_MASK = 1 << 10  # bytes of run lengths per digit
 
 
@@ -45,7 +45,8 @@ class Place:
         labels: extra labels, from `label_names.LABEL_FILES`.
         widest_px: upper limit on the width of its images.
         flat: whether its images are in one folder, instead of 1,000 per folder.
-        mixed: whether its glyphs come from several sources; if so, the metadata names the source of each.
+        parts: if its glyphs come from several sources, the name of each source and the first position of its
+            glyphs; the metadata then names the source of each digit.
     """
 
     split: str
@@ -55,7 +56,7 @@ class Place:
     labels: tuple[str, ...] = ()
     widest_px: int = 0
     flat: bool = False
-    mixed: bool = False
+    parts: tuple[tuple[str, int], ...] = ()
 
     @property
     def stem(self) -> str:
@@ -94,7 +95,8 @@ class Place:
     @property
     def most_facts(self) -> int:
         """Maximum size of the metadata of one image in one file, bytes."""
-        return (_MOST_A_DIGIT + self.masks * _MOST_A_MASK) * self.longest + _MOST_A_LINE
+        longest_name = max((len(json.dumps(name)) + 2 for name, _ in self.parts), default=0)
+        return (_MOST_A_DIGIT + self.masks * _MOST_A_MASK + longest_name) * self.longest + _MOST_A_LINE
 
     @property
     def most_shard(self) -> int:
@@ -148,7 +150,7 @@ class Shard:
             glyphs = stored_split(glyphs, self.recipe.split)
         chosen = glyphs.choose(self.recipe.split)
         for batch in draw_batches(self.recipe, chosen, masks=self.place.masks):
-            for sample in batch.samples(self.number * SHARD):
+            for sample in batch.samples(self.number * SHARD, self.place.parts):
                 pixel_digest(state, sample.label, sample.image)
                 yield sample
 

@@ -140,7 +140,7 @@ def _check_shard(
     """Return the digest of the stored images, and the problems of the images and their metadata."""
     state, wrong = sha256(), list[str]()
     batches = draw_batches(recipe, glyphs.choose(recipe.split), masks=place.masks)
-    samples = (sample for batch in batches for sample in batch.samples(number * SHARD))
+    samples = (sample for batch in batches for sample in batch.samples(number * SHARD, place.parts))
     for sample, found in zip_longest(samples, _found(storage, form, place, number, wrong)):
         if found is not None and sample is not None:
             if problem := found.difference(sample):

@@ -197,9 +197,9 @@ class GlyphSet(Tiles):
             return self.starts[digits] + streams.below(words, self.counts[digits])
         return pick(self.parts, self._bounds, self._selected, digits, words)
 
-    def sources_of(self, origins: IntArray) -> Any:
-        """Return the source name of each glyph in a mixture, as nested lists of the shape of ``origins``."""
-        return np.array([p.name for p in self.parts], object)[part_of(self.parts, origins)].tolist()
+    def sources_of(self, origins: IntArray) -> list[str]:
+        """Return the name of the source of each glyph of a mixture, given its position in `origin`."""
+        return [self.parts[number].name for number in part_of(self.parts, origins).tolist()]
 
     def __len__(self) -> int:
         """Number of rows, all splits together."""

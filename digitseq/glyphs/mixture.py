@@ -80,7 +80,7 @@ def mixture_key(sources: Sequence[GlyphSet], weights: Sequence[int]) -> str:
     """Return a key for a mixture, computed from the digests of its sources."""
     state = sha256(b"digitseq mixture 1")
     for glyphs, weight in zip(sources, weights, strict=True):
-        state.update(f"\n{glyphs.name} {glyphs.digest} {weight} ".encode())
+        state.update(f"\n{glyphs.name} {glyphs.digest} {weight} ".encode(errors="surrogateescape"))
         state.update(glyphs.origin.astype("<i8").tobytes())  # the order of the files, which is in no digest
     return state.hexdigest()
 

@@ -1,6 +1,7 @@
 """Read the rows of a split whose format stores many images per file."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -84,7 +85,7 @@ class StoredSplit:
         return self._leftovers
 
     def _row(self, number: int, found: Found) -> Row:
-        label, boxes, glyphs, problems = checked(found.facts, found.where)
+        label, boxes, glyphs, problems = checked(found.facts, found.where, self.stored.place.parts)
         if found.problem:
             problems = [("metadata", f"{found.where}: {found.problem}")]
         image = found.image(self.stored.place.widest_px)
@@ -94,13 +95,16 @@ class StoredSplit:
         return Row(number, label, image, boxes, glyphs, problems)
 
 
-def checked(facts: Facts | None, where: str) -> tuple[str, list[list[int]], list[int], list[Problem]]:
+def checked(
+    facts: Facts | None, where: str, parts: Sequence[tuple[str, int]] = ()
+) -> tuple[str, list[list[int]], list[int], list[Problem]]:
     """
     Validate the metadata of an image.
 
     Args:
         facts: metadata with fields of any type; None if it could not be parsed.
         where: position of the metadata, for messages.
+        parts: if the glyphs have several sources, the name of each and where its positions begin.
 
     Returns:
         Label, boxes and glyphs, each empty if invalid; and the problems.
@@ -125,6 +129,12 @@ def checked(facts: Facts | None, where: str) -> tuple[str, list[list[int]], list
     if not fits:
         problems.append(("metadata", f"{where}: expected one glyph per digit, found {short(glyphs)}"))
         glyphs = []
+    starts = [start for _, start in parts]
+    if parts and glyphs:
+        sources = [parts[bisect_right(starts, glyph) - 1][0] for glyph in glyphs]
+        if facts.sources != sources:
+            told = f"expected the sources {short(sources)}, found {short(facts.sources)}"
+            problems.append(("metadata", f"{where}: {told}"))
     return label, boxes, glyphs, problems
 
 

@@ -34,6 +34,7 @@ class FolderSplit:
     count: int
     flat: bool = False
     masks: bool = False
+    parts: tuple[tuple[str, int], ...] = ()
     _leftovers: list[Problem] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -57,7 +58,9 @@ class FolderSplit:
         longest, widest_px = (
             (MAX_DIGITS, MAX_WIDTH_PX) if recipe is None else (recipe.longest, recipe.widest_px)
         )
-        place = Place(self.split, self.folder, self.count, longest, widest_px=widest_px, flat=self.flat)
+        place = Place(
+            self.split, self.folder, self.count, longest, (), widest_px, flat=self.flat, parts=self.parts
+        )
         return FolderListing(self.storage, self.folder, place)
 
     def rows(self, chosen: IntArray | None) -> Iterator[Row]:
@@ -83,7 +86,7 @@ class FolderSplit:
 
     def _row(self, listed: Listed, labels: dict[str, str] | None) -> Row:
         where, number, name = f"{METADATA} line {listed.line + 1}", listed.number, self.name(listed.number)
-        label, boxes, glyphs, problems = checked(listed.facts, where)
+        label, boxes, glyphs, problems = checked(listed.facts, where, self.parts)
         expected = image_name(self._listing.place, number)
         if listed.name and listed.name != expected:
             problems.append(("metadata", f"{where}: expected {expected}, found {listed.name[:80]}"))

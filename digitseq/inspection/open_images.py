@@ -94,7 +94,9 @@ def _open_dataset(storage: Storage, glyphs_at_hand: OpenGlyphs) -> Subject:
         elif storage.exists(place.folder + METADATA):
             splits.append(
                 FolderSplit(
-                    storage, place.folder, place.folder, own.split, own, len(own), place.flat, place.masks
+                    storage,
+                    *(place.folder, place.folder, own.split, own, len(own)),
+                    *(place.flat, place.masks, place.parts),
                 )
             )
         else:

@@ -7,9 +7,10 @@ MNIST_FOLDER holds the four original files. Needs torch. A training run takes ab
 each seed needs one run for MNIST and one for each style.
 
 *Transfer*: a small network trained only on built-in digits reads the 10,000 images of MNIST-test. It is
-trained on 40,000 digits for four passes or, with `--worlds N`, on all digits of N style seeds for one pass.
-*Legibility*: a network of the same architecture, trained on MNIST-train, reads 10,000 built-in digits of the
-splits validation and test. Results vary by about 0.1 percentage points between seeds, so compare means.
+trained on 40,000 digits for four passes or, with `--worlds N`, on the split train of N style seeds for one
+pass. *Legibility*: a network of the same architecture, trained on MNIST-train, reads 10,000 built-in digits
+of the splits validation and test. Results vary by about 0.1 percentage points between seeds, so compare
+means.
 
 While the digits were designed, the accuracy on MNIST-test was evaluated many times, and misread images among
 the first 20,000 of MNIST-train were looked at. Of the last 40,000 of MNIST-train, nobody looked at an image.
@@ -139,7 +140,10 @@ def main() -> None:
         rows = np.flatnonzero((mnist.origin >= 20_000) & (mnist.origin < 60_000))
         last = mnist.images[rows], mnist.labels[rows]
         learned, test = images_of(mnist, "train", "validation"), images_of(mnist, "test")
-    unseen = {style: images_of(builtin(style=style), "validation", "test") for style in STYLES}
+    unseen = {
+        f"built-in digits of style {style}": images_of(builtin(style=style), "validation", "test")
+        for style in STYLES
+    }
     rates: dict[str, list[float]] = {}
     for seed in options.seeds:
         start = time.monotonic()

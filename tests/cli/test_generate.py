@@ -518,7 +518,6 @@ def _modules_after(code: str, *, among: set[str]) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     "code",
     [

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from hypothesis import strategies as st
 from digitseq import (
     DigitSequences,
     draw,
+    inspect_dataset,
     load_glyphs,
     make_recipe,
     read_dataset,
     verify_dataset,
     write_dataset,
 )
+from digitseq.dataset.formats.stored_image import value_difference
 from digitseq.errors import ArgumentError, OutputError, SourceError, SourceWarning
 from digitseq.glyphs import sources
 from digitseq.glyphs.glyph_cache import damage, open_glyphs, save_glyphs
@@ -176,6 +179,44 @@ def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own:
         list(verify_dataset("out"))
 
 
+def test_a_renamed_source_has_the_same_glyphs_so_its_datasets_can_be_verified(own: str) -> None:
+    write_dataset(make_recipe(length=3, count=50, seed=1, source=own), "out", source=own, workers=1)
+    Path("a.npz").rename("renamed.npz")
+    sources._opened.clear()
+    assert list(verify_dataset("out", source="renamed.npz=2+b.npz")) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "wrong"),
+    [("webdataset", ""), *(("folder", wrong) for wrong in (None, 7, ["a.npz"], [1, 2, 3], {"a": 1}))],
+)
+def test_a_wrong_list_of_sources_is_found(own: str, form: str, wrong: Any) -> None:
+    write_dataset(
+        make_recipe(length=3, count=5, seed=1, source=own), "out", source=own, format=form, workers=1
+    )
+    (path,) = Path("out").glob("*.tar" if form == "webdataset" else "metadata.jsonl")
+    data = path.read_bytes()
+    right = re.search(rb'"sources": (\[[^]]*\])', data)
+    assert right is not None
+    assert json.loads(right[1]) != wrong
+    if form == "folder":
+        path.write_bytes(data.replace(right[1], json.dumps(wrong).encode(), 1))
+    else:  # of the same size, so that the archive stays whole
+        swapped = b"b" if right[1][2:3] == b"a" else b"a"
+        path.write_bytes(data.replace(right[1], right[1].replace(right[1][2:3], swapped, 1), 1))
+    assert "sources" in next(verify_dataset("out"))
+    report = inspect_dataset("out")
+    assert [finding.kind for finding in report.findings if finding.fault] == ["metadata"]
+
+
+def test_a_difference_at_the_end_of_long_lists_is_shown() -> None:
+    right = ["a name that is long enough"] * 5
+    told = value_difference("sources", [*right[:4], "b"], right)
+    assert told == 'sources[4]: expected "a name that is long enough", found "b"'
+    assert value_difference("sources", right[:4], right).startswith("sources[4]: expected")
+    assert value_difference("glyphs", [1, 3], [1, 2]) == "glyphs: expected [1, 2], found [1, 3]"
+
+
 def test_a_source_without_the_split_is_a_warning() -> None:
     mixed = mix([_set(1, [(0, 0)], ("train",)), _set(2, [(0, 0), (0, 2)])], [1, 1])
     with pytest.warns(SourceWarning, match=r"source 'source1' has no split 'test': no digit of these"):
@@ -190,6 +231,8 @@ def test_a_source_without_the_split_is_a_warning() -> None:
         (("mnist:2", "builtin"), "expected mnist, got 'mnist:2'\nhint: a weight is written mnist=2"),
         (("builtin=2",), "a weight needs a second source, got 'builtin=2'"),
         (("c++", "builtin"), "--source: a path in a mixture cannot contain +, got 'c++'\nhint: rename it"),
+        (("c++=2", "builtin"), "--source: a path in a mixture cannot contain +, got 'c++'\nhint: rename it"),
+        (("mnist+c++=2", "builtin"), "a path in a mixture cannot contain +, got 'c++'\nhint: rename it"),
         (("builtin+mnist=", "builtin:3"), "weights from 1 to 1,000, got 'builtin+mnist=+builtin:3'"),
     ],
 )

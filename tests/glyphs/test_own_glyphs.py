@@ -214,7 +214,6 @@ def test_a_broken_npz_is_a_format_error(tmp_path: Path, data: bytes) -> None:
         load(tmp_path / "a.npz")
 
 
-@pytest.mark.once
 def test_mutated_archives_give_only_our_error(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=_images(3), labels=np.arange(3))
     whole, chance, broken = (tmp_path / "a.npz").read_bytes(), random.Random(1), 0

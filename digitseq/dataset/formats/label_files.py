@@ -16,7 +16,7 @@ from digitseq.batches import Sample
 from digitseq.checks import counted
 from digitseq.dataset.formats.base import Checker
 from digitseq.dataset.formats.coco_rle import coco_rle
-from digitseq.dataset.formats.stored_image import facts_json
+from digitseq.dataset.formats.stored_image import facts_json, value_difference
 from digitseq.dataset.shards import Place
 from digitseq.glyphs.tiles import SIDE
 from digitseq.json_fields import parse_json
@@ -263,7 +263,7 @@ def _difference(found: str | None, expected: str) -> str:
     try:
         there, wanted = parse_json(found or ""), parse_json(expected)
         name = next(key for key in wanted if there.get(key) != wanted[key])
-        return f"{name}: expected {json.dumps(wanted[name])[:80]}, found {json.dumps(there.get(name))[:80]}"
+        return value_difference(name, there.get(name), wanted[name])
     except (ValueError, AttributeError, StopIteration):
         return f"expected {_shown(expected)}, found {_shown(found)}"
 

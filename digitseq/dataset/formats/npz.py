@@ -70,7 +70,7 @@ class Npz(FileShards):
             "boxes": boxes,
             "glyphs": glyphs,
             "writers": np.array(writers, np.int32),
-            **({"sources": np.array(sources, np.str_)} if place.mixed else {}),
+            **({"sources": np.array(sources, np.str_)} if place.parts else {}),
             **({} if masks is None else {"masks": masks}),
         }
         out = io.BytesIO()
@@ -122,7 +122,6 @@ class Npz(FileShards):
 
 
 _DIGITS = frozenset("0123456789")
-_MOST_NAME = 256  # maximum number of characters in a source name
 
 
 def _columns(place: Place) -> dict[str, tuple[int, ...]]:
@@ -134,12 +133,14 @@ def _columns(place: Place) -> dict[str, tuple[int, ...]]:
         "boxes": (place.longest, 4),
     }
     shapes |= {"glyphs": (place.longest,), "writers": ()}
-    return shapes | ({"sources": (place.longest,)} if place.mixed else {})
+    return shapes | ({"sources": (place.longest,)} if place.parts else {})
 
 
 def _kind(name: str, place: Place) -> tuple[str, int]:
     """Return the kind of an array's dtype (as in `dtype.kind`) and the maximum size of an entry in bytes."""
-    return {"labels": ("U", 4 * place.longest), "sources": ("U", 4 * _MOST_NAME)}.get(name, ("i", 4))
+    if name == "labels":
+        return "U", 4 * place.longest
+    return ("U", 4 * max(len(source) for source, _ in place.parts)) if name == "sources" else ("i", 4)
 
 
 class _Rows(NamedTuple):
@@ -172,11 +173,13 @@ def _rows_of(file: IO[bytes], archive: zipfile.ZipFile, name: str, place: Place,
             shape: tuple[int, ...] = (size, *_image_shape(member, name, place, size))
             dtype: np.dtype[Any] = np.dtype(np.uint8)
         else:
-            kind, _ = _kind(name, place)
+            kind, most_bytes = _kind(name, place)
             most = (size, *_columns(place)[name])
             shape, dtype, _ = read_header(member, kind, most, info.file_size)
             if shape[0] != size or shape[2:] != most[2:] or (kind == "i" and dtype.itemsize != 4):
                 raise ValueError(f"an array of shape {shape} and dtype {dtype}")
+            if dtype.itemsize > most_bytes:
+                raise ValueError(f"an array of dtype {dtype}")
         offset = member.tell()
     file.seek(info.header_offset)
     name_size, extra_size = struct.unpack_from("<HH", read_exactly(file, _LOCAL_HEADER), _LOCAL_HEADER - 4)

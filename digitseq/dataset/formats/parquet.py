@@ -140,7 +140,7 @@ def _fields(place: Place) -> "dict[str, pyarrow.DataType]":
         "objects": pa.struct({"bbox": pa.list_(pa.list_(pa.int32(), 4)), "categories": integers}),
         "glyphs": integers,
         "writer": pa.int32(),
-        **({"sources": pa.list_(pa.string())} if place.mixed else {}),
+        **({"sources": pa.list_(pa.string())} if place.parts else {}),
         **({"mask": picture} if place.masks else {}),
     }
 

@@ -1,6 +1,7 @@
 """An image as it is stored in a dataset, and how it differs from the expected one."""
 
 import json
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +60,7 @@ class Found(NamedTuple):
         if self.facts is not None and self.facts != facts_of(sample):
             for name, there, wanted in zip(Facts._fields, self.facts, facts_of(sample), strict=True):
                 if there != wanted or type(there) is not type(wanted):
-                    return f"{name}: expected {_shown(wanted)}, found {_shown(there)}"
+                    return value_difference(name, there, wanted)
         widest_px = 2 * sample.image.shape[1] + MORE_PX
         told = _difference("image", self.image(widest_px), sample.image)
         if not told and sample.mask is not None:
@@ -94,6 +95,15 @@ def facts_of(sample: Sample) -> Facts:
     """Return the metadata that a dataset should have for an image."""
     categories = list(map(int, sample.label))
     return Facts(sample.label, sample.boxes, categories, sample.glyphs, sample.writer, sample.sources)
+
+
+def value_difference(name: str, found: Any, wanted: Any) -> str:
+    """Describe how two values differ; in long lists that begin alike, name the first entry that differs."""
+    while _shown(found) == _shown(wanted) and isinstance(found, list) and isinstance(wanted, list):
+        pairs = zip_longest(found, wanted)
+        place, (found, wanted) = next(pair for pair in enumerate(pairs) if pair[1][0] != pair[1][1])
+        name = f"{name}[{place}]"
+    return f"{name}: expected {_shown(wanted)}, found {_shown(found)}"
 
 
 def _shown(value: Any) -> str:

@@ -53,6 +53,7 @@ def draw(style: Style, style_seed: int, digits: IntArray, numbers: IntArray) -> 
 
 def allographs_of(style: Style, style_seed: int, digits: IntArray, numbers: IntArray) -> IntArray:
     """Return the allograph of each glyph as a position in the file, int (n,); arguments as in `draw`."""
+    digits, numbers = digits.astype(np.int64), numbers.astype(np.int64)
     return _ways(style, digits, *_words(*_starts(style, style_seed, digits, numbers)))
 
 

@@ -55,6 +55,8 @@ def test_allographs_are_as_frequent_as_their_weights_say(style: Style) -> None:
     numbers = np.arange(hands) * PER_HAND  # one glyph per writer, so the samples are independent
     for digit in range(10):
         found = strokes.allographs_of(style, 3, np.full(hands, digit), numbers)
+        narrow = strokes.allographs_of(style, 3, np.full(99, digit, np.int32), numbers[:99].astype(np.int32))
+        assert (narrow == found[:99]).all()
         share = weights(style.name, digit) / weights(style.name, digit).sum()
         deviation = np.sqrt(share * (1 - share) / hands)
         assert (np.abs(np.bincount(found, minlength=len(share)) / hands - share) < 5 * deviation).all()
