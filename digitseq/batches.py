@@ -87,7 +87,7 @@ class Batch:
         writers = [None] * len(self.labels) if self.writers is None else self.writers.tolist()
         masks = [None] * len(self.labels) if self.masks is None else self.masks
         starts = np.array([start for _, start in parts], np.int64)
-        part = (np.searchsorted(starts, self.origins, side="right") - 1).tolist()
+        part = (np.searchsorted(starts, self.origins, side="right").astype(np.int64) - 1).tolist()
         for row, (label, image) in enumerate(zip(self.labels, self.images, strict=True)):
             size = len(label)
             yield Sample(

@@ -132,7 +132,8 @@ def _ways(style: Style, digits: IntArray, choice: UInt64Array, taste: UInt64Arra
     ways = np.zeros(len(digits), np.int64)
     for digit in np.unique(digits).tolist():
         edges, of_digit = _edges(style.name, digit), digits == digit
-        ways[of_digit] = np.searchsorted(edges, _below(word[of_digit], int(edges[-1])), side="right")
+        ticket = _below(word[of_digit], int(edges[-1]))
+        ways[of_digit] = np.searchsorted(edges, ticket, side="right").astype(np.int64)
     return ways
 
 
