@@ -10,7 +10,7 @@ from digitseq.glyphs.handwriting.allographs import weights
 from digitseq.glyphs.handwriting.strokes import PER_HAND
 from digitseq.glyphs.handwriting.styles import MODERN, STYLES, Style
 
-_MANY = {"modern": 60_000, "copperplate": 30_000, "casual": 30_000}
+_MANY = {"modern": 60_000, "copperplate": 12_000, "casual": 12_000}
 
 
 def draw(style_seed: int, digits: IntArray, numbers: IntArray, style: Style = MODERN) -> UInt8Array:
