@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
-from os.path import lexists
 from typing import IO
 
 import typer
@@ -28,9 +27,6 @@ def source_name(
 
     Without --source, --style-seed replaces the style seed of the recipe's source, and keeps its style.
     """
-    if len(sources or []) > 1:
-        for name in sources or []:
-            _refuse_path_with_plus(name)
     source = "+".join(sources or []) or None
     if style_seed is None:
         return source
@@ -43,23 +39,6 @@ def source_name(
             "--style-seed only applies to the built-in digits; use it with --source builtin or builtin:STYLE"
         )
     return f"{source}:{style_seed}"
-
-
-def _refuse_path_with_plus(name: str) -> None:
-    if "+" not in name:
-        return
-    from digitseq.glyphs.sources import AUTO, SOURCES  # imported only when used
-
-    pieces = name.split("+")
-    if all(piece.partition("=")[0].partition(":")[0] in (AUTO, *SOURCES) for piece in pieces):
-        return
-    for first in range(len(pieces)):
-        for end in range(first + 2, len(pieces) + 1):
-            path = "+".join(pieces[first:end])
-            for possible in (path, path.rpartition("=")[0]):
-                if "+" in possible and lexists(home_path(possible)):
-                    problem = f"a path in a mixture cannot contain +, got {possible!r}"
-                    raise ArgumentError("source", problem, hint="rename it, or copy it to another name")
 
 
 def spacing(minimum: int | None, maximum: int | None, usual: tuple[int, int]) -> tuple[int, int]:

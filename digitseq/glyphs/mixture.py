@@ -47,7 +47,7 @@ def parse_mixture(source: str, reserved: Collection[str]) -> tuple[Weighted, ...
         reserved: names of sources that are not paths.
 
     Raises:
-        ArgumentError: a source is missing, or a weight is not an integer from 1 to 1,000.
+        ArgumentError: a source is missing, a path contains +, or a weight is not an integer from 1 to 1,000.
 
     >>> parse_mixture("mnist=2+builtin:3", ("mnist", "builtin"))
     (Weighted(source='mnist', weight=2), Weighted(source='builtin:3', weight=1))
@@ -62,7 +62,19 @@ def parse_mixture(source: str, reserved: Collection[str]) -> tuple[Weighted, ...
         if "=" in source and names[0] in reserved:
             raise ArgumentError("source", f"a weight needs a second source, got {source!r}")
         return ()
+    _refuse_path_with_plus(texts, [name in reserved for name in names])
     return tuple(_weighted(text, source, name in reserved) for text, name in zip(texts, names, strict=True))
+
+
+def _refuse_path_with_plus(texts: list[str], are_reserved: list[bool]) -> None:
+    """Raise an error if some of the texts, joined by +, are the name of a file or folder."""
+    for first in range(len(texts)):
+        for end in range(first + 2, len(texts) + 1):
+            joined = "+".join(texts[first:end])
+            for path in (joined, joined.rpartition("=")[0]):
+                if "+" in path and not all(are_reserved[first:end]) and lexists(home_path(path)):
+                    problem = f"a path in a mixture cannot contain +, got {path!r}"
+                    raise ArgumentError("source", problem, hint="rename it, or copy it to another name")
 
 
 def _weighted(text: str, source: str, is_reserved: bool) -> Weighted:
@@ -71,8 +83,7 @@ def _weighted(text: str, source: str, is_reserved: bool) -> Weighted:
         name, weight = text, "1"
     if not name or not (weight.isascii() and weight.isdigit()) or not 1 <= int(weight[:9]) <= MOST_WEIGHT:
         expected = f"sources such as mnist=2+builtin, with integer weights from 1 to {MOST_WEIGHT:,}"
-        hint = "paths in a mixture cannot contain +; use a link to such a path" if not name else ""
-        raise ArgumentError("source", f"expected {expected}, got {source!r}", hint=hint)
+        raise ArgumentError("source", f"expected {expected}, got {source!r}")
     return Weighted(name, int(weight))
 
 

@@ -3,7 +3,7 @@ How often does each allograph of a style occur in MNIST?
 
     python tests/benchmarks/frequencies.py MNIST_FOLDER [STYLE]
 
-MNIST_FOLDER holds the four original files; STYLE is "casual" if omitted. Needs torch; takes about three
+MNIST_FOLDER holds the four original files; STYLE is "casual" if omitted. Needs torch; takes about five
 minutes on one core.
 
 The network of `transfer.py` is trained to tell the allographs of built-in digits apart, with about the same

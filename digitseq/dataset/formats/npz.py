@@ -126,13 +126,8 @@ _DIGITS = frozenset("0123456789")
 
 def _columns(place: Place) -> dict[str, tuple[int, ...]]:
     """Return the maximum shape of a row in each array other than images and masks, by name."""
-    shapes: dict[str, tuple[int, ...]] = {
-        "labels": (),
-        "lengths": (),
-        "widths": (),
-        "boxes": (place.longest, 4),
-    }
-    shapes |= {"glyphs": (place.longest,), "writers": ()}
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("labels", "lengths", "widths", "writers"), ())
+    shapes |= {"boxes": (place.longest, 4), "glyphs": (place.longest,)}
     return shapes | ({"sources": (place.longest,)} if place.parts else {})
 
 

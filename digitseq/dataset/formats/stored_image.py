@@ -125,10 +125,9 @@ def facts_json(sample: Sample, name: str = "") -> str:
     file_name = f'"file_name": "{name}", ' if name else ""
     objects = f'{{"bbox": {sample.boxes}, "categories": {list(map(int, sample.label))}}}'
     hand = "" if sample.writer is None else f', "writer": {sample.writer}'
-    glyphs = f'"glyphs": {sample.glyphs}' + (
-        "" if sample.sources is None else f', "sources": {json.dumps(sample.sources)}'
-    )
-    return f'{{{file_name}"label": "{sample.label}", "objects": {objects}, {glyphs}{hand}}}'
+    sources = "" if sample.sources is None else f', "sources": {json.dumps(sample.sources)}'
+    more = f'"glyphs": {sample.glyphs}{sources}{hand}'
+    return f'{{{file_name}"label": "{sample.label}", "objects": {objects}, {more}}}'
 
 
 def facts_in(data: bytes) -> Facts | None:

@@ -50,7 +50,7 @@ class Allograph:
 @cache
 def text(style: str) -> str:
     """Return all text that defines the shapes of a style: its file, and the file it refers to, if any."""
-    whole = Path(__file__).with_name(f"{style}.txt").read_text("ascii")
+    whole = _file(style)
     return whole + text(MODERN.name) if any("\n" not in block for block in _blocks(whole)) else whole
 
 
@@ -94,7 +94,7 @@ def allograph(style: str, digit: int, index: int) -> Allograph:
 def entries(style: str) -> list[list[tuple[list[str], list[str]]]]:
     """Return the allographs of each digit: the fields of the first line, and the variants."""
     found: list[list[tuple[list[str], list[str]]]] = [[] for _ in range(10)]
-    for block in _blocks(Path(__file__).with_name(f"{style}.txt").read_text("ascii")):
+    for block in _blocks(_file(style)):
         head, *variants = block.splitlines()
         fields = [field.strip() for field in head.split("|")]
         digit = int(fields[0])
@@ -102,6 +102,10 @@ def entries(style: str) -> list[list[tuple[list[str], list[str]]]]:
             (variants,) = (paths for known, paths in entries(MODERN.name)[digit] if known[3] == fields[3])
         found[digit].append((fields, variants))
     return found
+
+
+def _file(style: str) -> str:
+    return Path(__file__).with_name(f"{style}.txt").read_text("ascii")
 
 
 def _blocks(whole: str) -> list[str]:
