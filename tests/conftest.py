@@ -2,13 +2,18 @@
 
 import multiprocessing
 import os
+import pkgutil
 import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from digitseq import dataset, inspection
 from digitseq.glyphs import fetch, sources
 from digitseq.glyphs.glyph_cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
@@ -131,6 +136,18 @@ def with_bank(bank: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This test's cache folder is one that holds the built-in digits."""
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
     return bank
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard has 100 images instead of 1,000, in this process only."""
+    for package in (dataset, inspection):  # what is imported later would keep the small size
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            with suppress(ImportError):  # a library is not installed
+                import_module(module.name)
+    for name, loaded in list(sys.modules.items()):
+        if name.startswith("digitseq.") and hasattr(loaded, "SHARD"):
+            monkeypatch.setattr(loaded, "SHARD", 100)
 
 
 @pytest.fixture(scope="session")

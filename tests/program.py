@@ -3,8 +3,9 @@ The program, run in a copy of a process that has already imported it.
 
 Starting Python and importing numpy and Typer takes longer than most commands. So the first command starts a
 server (``python -m tests.program``), which forks for every command. Each copy gets the arguments, variables,
-folder and streams of a new process, in the encoding set by PYTHONIOENCODING. Tests that depend on how Python
-starts need a new process: closed streams, signals, imports.
+folder and streams of a new process, in the encoding set by PYTHONIOENCODING. `run` is for tests in Python,
+`install` for shell scripts. Tests of closed streams, signals and imports need a new process, as they depend
+on how Python starts.
 """
 
 import atexit
@@ -12,20 +13,25 @@ import io
 import json
 import os
 import select
+import shlex
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, NoReturn
 
-_TIMEOUT_S = 120
+from tests.client import TIMEOUT_S, ask
+
 _AT_START = (
     *("PYTHONUTF8", "PYTHONWARNINGS", "PYTHONPATH", "PYTHONOPTIMIZE"),
     *("LANG", "LC_ALL", "LC_CTYPE", "GITHUB_ACTIONS", "FORCE_COLOR", "TERMINAL_WIDTH"),
 )
 """Variables that are read when Python starts or when Typer is imported."""
-_server: "subprocess.Popen[bytes] | None" = None
+_sockets: list[str] = []
+"""The socket of the server, once it runs."""
 
 
 def run(
@@ -58,16 +64,28 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,
             check=False,
-            timeout=_TIMEOUT_S,
+            timeout=TIMEOUT_S,
         )
-    with tempfile.TemporaryDirectory(prefix="program-") as folder:
-        files = {name: Path(folder, name) for name in ("stdin", "stdout", "stderr")}
-        files["stdin"].write_bytes(stdin)
-        names = {name: str(files["stdout" if merged and name == "stderr" else name]) for name in files}
-        code = _ask({"arguments": arguments, "cwd": str(cwd or Path.cwd()), "variables": variables, **names})
-        output = files["stdout"].read_bytes()
-        errors = b"" if merged else files["stderr"].read_bytes()
-    return subprocess.CompletedProcess(["digitseq", *arguments], code, output, errors)
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+    ):
+        given.write(stdin)
+        given.seek(0)
+        streams = [file.fileno() for file in (given, output, output if merged else errors)]
+        code = ask(_address(), list(arguments), str(cwd or Path.cwd()), variables, streams)
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(["digitseq", *arguments], code, output.read(), errors.read())
+
+
+def install(program: Path) -> None:
+    """Make a program that does what ``digitseq`` does, in a copy of the server's process."""
+    client = Path(__file__).with_name("client.py")
+    command = shlex.join([sys.executable, "-IS", str(client), _address()])
+    program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    program.chmod(0o755)
 
 
 def as_text(
@@ -81,48 +99,72 @@ def as_text(
 # --- The server -------------------------------------------------------------------------------------------
 
 
-def _ask(request: dict[str, Any]) -> int:
-    """Have the server run a command; return its exit code."""
-    global _server
-    if _server is None:
-        command, root = [sys.executable, "-m", "tests.program"], Path(__file__).parents[1]
-        _server = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        atexit.register(_stop, _server)
-    commands, codes = cast("IO[bytes]", _server.stdin), cast("IO[bytes]", _server.stdout)
-    commands.write(json.dumps(request).encode() + b"\n")
-    commands.flush()
-    if not select.select([codes], [], [], _TIMEOUT_S)[0]:
-        _stop(_server)
-        _server = None
-        raise TimeoutError(f"digitseq {' '.join(request['arguments'])}: not done after {_TIMEOUT_S} s")
-    return int(codes.readline())
+def _address() -> str:
+    """Start the server if it does not run yet; return its socket."""
+    if not _sockets:
+        folder = tempfile.mkdtemp(prefix="program-")
+        address = str(Path(folder, "socket"))
+        command, root = [sys.executable, "-m", "tests.program", address], Path(__file__).parents[1]
+        server = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        atexit.register(_stop, server, folder)
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        _sockets.append(address)
+    return _sockets[0]
 
 
-def _stop(server: "subprocess.Popen[bytes]") -> None:
+def _stop(server: "subprocess.Popen[bytes]", folder: str) -> None:
     with server:
         server.kill()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _serve() -> None:
+def _serve(address: str) -> None:
     _import_everything()
-    for line in sys.stdin.buffer:
-        if child := os.fork():
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            sys.stdout.write(f"{code}\n")
-            sys.stdout.flush()
-            continue
-        code = 1
-        try:
-            _become(json.loads(line))
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-            os._exit(code)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:  # it ends with these tests
+            connection, _ = listener.accept()
+            with connection:
+                if not os.fork():
+                    listener.close()
+                    _keep(connection)
+            _bury()
+
+
+def _bury() -> None:
+    """Wait for the keepers that are done."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _keep(connection: socket.socket) -> NoReturn:
+    """Run a command in a process of its own, and send its exit code."""
+    request, streams, _, _ = socket.recv_fds(connection, 2**16, 3)
+    with connection.makefile("rb") as rest:
+        request += rest.readline()
+    if child := os.fork():
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with suppress(OSError):  # nobody waits for it any more
+            connection.sendall(f"{code}\n".encode())
+        os._exit(0)
+    connection.close()
+    code = 1
+    try:
+        _become(json.loads(request), streams)
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
 
 
 def _import_everything() -> None:
@@ -138,16 +180,14 @@ def _import_everything() -> None:
             main()
 
 
-def _become(request: dict[str, Any]) -> None:
+def _become(request: dict[str, Any], streams: list[int]) -> None:
     """Turn this process into the program."""
     import runpy
 
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["variables"])
-    write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    for number, (name, flags) in enumerate((("stdin", os.O_RDONLY), ("stdout", write), ("stderr", write))):
-        source = os.open(request[name], flags)
+    for number, source in enumerate(streams):
         os.dup2(source, number)
         os.close(source)
     # Descriptors, for the life of the process.
@@ -160,4 +200,4 @@ def _become(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1])

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from digitseq import api
+from tests import program
 
 _ROOT = Path(__file__).parents[1]
 _PAGES = [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]
@@ -67,9 +68,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which `digitseq` and `python` are those under test."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, arguments in (("digitseq", "-m digitseq"), ("python", "")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
-        (programs / name).chmod(0o755)
+    program.install(programs / "digitseq")
+    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (programs / "python").chmod(0o755)
     folder = tmp_path / "page"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")

@@ -256,9 +256,10 @@ def test_a_cache_that_lacks_a_file_is_no_reason_not_to_draw(own_mnist: Path) -> 
         assert load_glyphs("auto").name == "builtin"
 
 
-def test_the_built_in_digits_are_verified_as_they_are_drawn(cache: Path, tmp_path: Path) -> None:
+def test_the_built_in_digits_are_verified_as_they_are_drawn(cache: Path, bank: Path, tmp_path: Path) -> None:
     """Their digest tells how they are drawn, so nothing stored of them is believed."""
     write_dataset(RECIPE.changed(count=20), tmp_path / "out", workers=1)
+    shutil.copytree(bank, cache)
     builtin.__globals__["_opened"].cache_clear()
     folder = stored_folder(builtin())
     _spoil(folder / "glyphs.npy")
@@ -388,7 +389,9 @@ def _write_in_a_worker(out: str) -> str:
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_worker_of_a_pool_writes_datasets_in_one_process(tmp_path: Path, pixels: str) -> None:
+def test_a_worker_of_a_pool_writes_datasets_in_one_process(
+    tmp_path: Path, pixels: str, with_bank: Path
+) -> None:
     """Such a process is daemonic, and may not start others."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         told = pool.apply(_write_in_a_worker, (str(tmp_path / "out"),))
@@ -458,7 +461,7 @@ def test_the_quota_of_a_container_is_respected(
 
 
 @pytest.mark.usefixtures("processes")
-def test_scripts_need_no_main_guard(tmp_path: Path) -> None:
+def test_scripts_need_no_main_guard(tmp_path: Path, with_bank: Path) -> None:
     """Workers do not run the script again, which would write the dataset once more in each of them."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -473,7 +476,9 @@ def test_scripts_need_no_main_guard(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("processes")
-def test_in_a_process_that_still_imports_the_script_the_cause_is_named(tmp_path: Path) -> None:
+def test_in_a_process_that_still_imports_the_script_the_cause_is_named(
+    tmp_path: Path, with_bank: Path
+) -> None:
     """A process of the user's own, which runs the script again from its first line."""
     script = tmp_path / "script.py"
     script.write_text(

@@ -103,14 +103,16 @@ def test_png_levels_change_bytes_and_no_pixel(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The tree of a dataset of 5,340 images in two splits, by one process in one go."""
+def expected(tmp_path_factory: pytest.TempPathFactory, bank: Path) -> dict[str, bytes]:
+    """The tree of a dataset of 3,340 images in two splits, by one process in one go."""
     folder = tmp_path_factory.mktemp("expected")
-    write_dataset(_recipe(splits={"train": 4_240, "test": 1_100}), folder, workers=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
+        write_dataset(_recipe(splits={"train": 2_240, "test": 1_100}), folder, workers=1)
     return _tree(folder)
 
 
-_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 4240 --test 1100"
+_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 2240 --test 1100"
 
 
 def _start(out: Path, workers: int, *more: str) -> "subprocess.Popen[str]":
@@ -135,7 +137,7 @@ def _start(out: Path, workers: int, *more: str) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize("workers", [2, 5])
 def test_the_number_of_workers_changes_no_byte(
-    tmp_path: Path, workers: int, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, with_bank: Path
+    tmp_path: Path, workers: int, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = _start(tmp_path / "out", workers)
     output, errors = process.communicate(timeout=120)
@@ -143,13 +145,27 @@ def test_the_number_of_workers_changes_no_byte(
     assert _tree(tmp_path / "out") == expected
 
 
-_KILLS = 6
+def test_three_parts_started_together_give_the_same_tree_as_one(
+    tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """Real processes; whoever is last puts the parts together."""
+    for attempt in range(2):
+        out = tmp_path / f"out{attempt}"
+        running = [_start(out, 1, "--part", f"{part}/3", "--json") for part in (1, 2, 3)]
+        told = [process.communicate(timeout=120) for process in running]
+        assert [process.returncode for process in running] == [0, 0, 0], told
+        assert [json.loads(output)["images"] for output, _ in told] == [2_000, 1_100, 240]
+        assert min(json.loads(output)["missing"] for output, _ in told) == 0
+        assert _tree(out) == expected
+
+
+_KILLS = 4
 
 
 def test_killed_at_any_moment_and_run_again_it_is_the_same(
-    tmp_path: Path, expected: dict[str, bytes], with_bank: Path
+    tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
-    """SIGKILL of the whole group, when 0 to 5 of 7 shards are done; then the same command to its end."""
+    """SIGKILL of the whole group, when 0 to 3 of 5 shards are done; then the same command to its end."""
     chance = random.Random(1)
     cut_off = 0
     for kill in range(_KILLS):
@@ -243,7 +259,7 @@ def test_another_recipe_is_refused_and_replaced_only_by_force(tmp_path: Path) ->
     )
 
 
-def test_an_unfinished_dataset_of_another_recipe_is_refused_too(tmp_path: Path, with_bank: Path) -> None:
+def test_an_unfinished_dataset_of_another_recipe_is_refused_too(tmp_path: Path) -> None:
     process = _start(tmp_path / "out", 1)
     wait_until(lambda: (tmp_path / "out" / "train" / "images" / "000").exists())
     os.killpg(process.pid, signal.SIGKILL)
@@ -274,7 +290,7 @@ def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_is_told_and_the_rest_stays(tmp_path: Path, workers: int, with_bank: Path) -> None:
+def test_a_full_disk_is_told_and_the_rest_stays(tmp_path: Path, workers: int) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(
@@ -310,7 +326,7 @@ def test_arguments_are_checked_before_anything_is_written(tmp_path: Path, solid:
 # --- Many -----------------------------------------------------------------------------------------------
 
 
-def test_six_thousand_images(tmp_path: Path, with_bank: Path) -> None:
+def test_six_thousand_images(tmp_path: Path) -> None:
     recipe = _recipe(count=6_000, length=(4, 4))
     done: list[tuple[int, int]] = []
     summary = write_dataset(
@@ -325,7 +341,7 @@ def test_six_thousand_images(tmp_path: Path, with_bank: Path) -> None:
 
 
 @pytest.mark.usefixtures("processes")
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path, with_bank: Path) -> None:
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     process = _start(tmp_path / "out", 2)
     wait_until(lambda: (tmp_path / "out" / "train" / "images" / "000").exists())
     children = [

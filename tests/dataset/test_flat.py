@@ -13,13 +13,15 @@ from tests.dataset.made import recipe
 from tests.dataset.made import tree as _tree
 from tests.program import run
 
-_SPLITS = {"train": 1_005, "test": 3}
+pytestmark = pytest.mark.usefixtures("small_shards")
+
+_SPLITS = {"train": 105, "test": 3}
 
 
 def _nested(name: str) -> str:
     """Return the name that a file of ``flat`` has in ``folder``."""
     split, kind, file = name.split("/")
-    return f"{split}/{kind}/{int(file[:6]) // 1_000:03d}/{file}"
+    return f"{split}/{kind}/{int(file[:6]) // 100:03d}/{file}"
 
 
 def test_it_has_the_files_of_the_format_folder_and_no_folders_in_between(tmp_path: Path) -> None:
@@ -29,7 +31,7 @@ def test_it_has_the_files_of_the_format_folder_and_no_folders_in_between(tmp_pat
         write_dataset(wanted, tmp_path / name, format=name, labels=labels, workers=1)
     nested, flat = _tree(tmp_path / "folder"), _tree(tmp_path / "flat")
     images = {name for name in flat if name.count("/") == 2}
-    assert len(images) == 4 * 1_008  # the image, its mask, the boxes of YOLO and the text of kraken
+    assert len(images) == 4 * 108  # the image, its mask, the boxes of YOLO and the text of kraken
     assert {name: flat[name] for name in images} == {name: nested[_nested(name)] for name in images}
     lines = flat.keys() - images
     assert lines == {name for name in nested if name.count("/") < 2}
@@ -41,7 +43,7 @@ def test_it_has_the_files_of_the_format_folder_and_no_folders_in_between(tmp_pat
 
 
 def test_easyocr_gets_one_table_for_the_folder(tmp_path: Path) -> None:
-    write_dataset(recipe(count=1_005), tmp_path, format="flat", labels=["easyocr"], workers=1)
+    write_dataset(recipe(count=105), tmp_path, format="flat", labels=["easyocr"], workers=1)
     lines = (tmp_path / "images" / "labels.csv").read_text().splitlines()
     labels = read_dataset(tmp_path).splits["train"].labels
     assert lines == ["filename,words", *(f"{k:06d}.png,{label}" for k, label in enumerate(labels))]
@@ -72,7 +74,7 @@ def test_its_manifest_is_not_needed_to_inspect_it(tmp_path: Path) -> None:
     write_dataset(recipe(splits=_SPLITS), tmp_path, format="flat", workers=1)
     (tmp_path / "dataset.json").unlink()
     report = inspect_dataset(tmp_path)
-    assert report.images == 1_008
+    assert report.images == 108
     assert [finding.kind for finding in report.findings] == ["manifest"]
     metadata = tmp_path / "test/metadata.jsonl"
     metadata.write_text("".join(metadata.read_text().splitlines(True)[1:]))

@@ -50,6 +50,7 @@ from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
 from tests.server import wait_until
 
+_SMALL = pytest.mark.usefixtures("small_shards")
 _ALL = pytest.mark.parametrize("name", list(FORMATS), indirect=True)
 _SHARDED = pytest.mark.parametrize("name", [n for n in FORMATS if n not in ("folder", "flat")], indirect=True)
 
@@ -75,7 +76,7 @@ _FILES = {
     "npz": ["dataset.json", "test-000000.npz", "train-000000.npz", "train-000001.npz"],
     "lmdb": ["dataset.json", "test/data.mdb", "train/data.mdb"],
 }
-"""Format → its files for a dataset of 1,100 and 30 images."""
+"""Format → its files for a dataset of 110 and 30 images in shards of 100."""
 
 
 def test_the_table_and_the_formats_agree_on_their_names() -> None:
@@ -86,11 +87,12 @@ def test_the_table_and_the_formats_agree_on_their_names() -> None:
 # --- Round trip -----------------------------------------------------------------------------------------
 
 
+@_SMALL
 @_ALL
 @pytest.mark.parametrize(
     "fields",
     [
-        {"splits": {"train": 1_100, "test": 30}},
+        {"splits": {"train": 110, "test": 30}},
         {"count": 12, "image_width": None, "invert": True, "pattern": "0####", "length": None},
         {"count": 40, "writer": "same", "length": (1, 2)},
         {"count": 0},
@@ -169,8 +171,8 @@ def test_levels_change_no_pixel(tmp_path: Path, name: str) -> None:
 
 # --- The same bytes -------------------------------------------------------------------------------------
 
-_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 4240 --test 1100"
-_SPLITS = {"train": 4_240, "test": 1_100}
+_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 2240 --test 1100"
+_SPLITS = {"train": 2_240, "test": 1_100}
 
 
 def _start(bank: Path, out: Path, name: str, workers: int) -> "subprocess.Popen[str]":
@@ -217,11 +219,12 @@ def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
     assert _tree(out) == expected
 
 
+@_SMALL
 @_SHARDED
 def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(
     tmp_path: Path, name: str
 ) -> None:
-    recipe = _recipe(splits={"train": 2_100, "test": 30})
+    recipe = _recipe(splits={"train": 210, "test": 30})
     write_dataset(recipe, tmp_path, format=name, workers=1)
     expected = _tree(tmp_path)
 
@@ -247,7 +250,7 @@ def test_running_again_touches_nothing_and_mends_what_is_missing_or_damaged(
 
 
 def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-12_000])
+    path.write_bytes(path.read_bytes()[:-1_200])
 
 
 def _empty(path: Path) -> None:
@@ -257,20 +260,21 @@ def _empty(path: Path) -> None:
 # --- What is wrong --------------------------------------------------------------------------------------
 
 
+@_SMALL
 @pytest.mark.parametrize("name", ["webdataset", "parquet", "npz"], indirect=True)  # lmdb has one file for all
 def test_a_missing_shard_in_the_middle_is_named(tmp_path: Path, name: str) -> None:
-    write_dataset(_recipe(count=2_010), tmp_path, format=name, workers=1)
+    write_dataset(_recipe(count=210), tmp_path, format=name, workers=1)
     (shard,) = (path for path in tmp_path.rglob("train-*1*") if "00001" in path.name.split("-of-")[0])
     shard.unlink()
     assert next(verify_dataset(tmp_path)) == f"{shard}: missing"
     assert len(list(verify_dataset(tmp_path))) == 3  # and two digests
     read = read_dataset(tmp_path).splits["train"]
-    assert read[999][1]
-    for attempt in (lambda: read[1_000], lambda: read.labels):
+    assert read[99][1]
+    for attempt in (lambda: read[100], lambda: read.labels):
         with pytest.raises(FormatError, match=rf"{shard.name}: missing"):
             attempt()
     report = inspect_dataset(tmp_path)
-    assert report.faults >= 1_000
+    assert report.faults >= 100
     assert any(shard.name in text for finding in report.findings for text in finding.examples)
 
 
@@ -370,13 +374,14 @@ def test_columns_of_other_types_are_refused(tmp_path: Path) -> None:
         part.labels  # noqa: B018
 
 
+@_SMALL
 @_SHARDED
 def test_images_are_read_from_many_threads(tmp_path: Path, name: str) -> None:
-    recipe = _recipe(count=3_010)
+    recipe = _recipe(count=310)
     with ThreadPoolExecutor(4) as threads:
         write_dataset(recipe, tmp_path, format=name, workers=4, executor=threads)
         assert write_dataset(recipe, tmp_path, workers=4, executor=threads).written == 0
-        part, numbers = read_dataset(tmp_path).splits["train"], [0, 3_009, 5, 1_007, 2_011, 1_999, 999, -1]
+        part, numbers = read_dataset(tmp_path).splits["train"], [0, 309, 5, 107, 211, 199, 99, -1]
         found = list(threads.map(part.__getitem__, numbers))
     live = DigitSequences(recipe)
     for number, (image, label) in zip(numbers, found, strict=True):
@@ -395,10 +400,11 @@ def test_an_environment_that_the_program_has_open_is_read_all_the_same(tmp_path:
     assert _tree(tmp_path) == whole
 
 
+@_SMALL
 @pytest.mark.parametrize("damage", ["deleted", "cut off"])
 def test_an_environment_is_not_packed_from_incomplete_shards(tmp_path: Path, damage: str) -> None:
     library("lmdb")
-    recipe = _recipe(count=2_500)
+    recipe = _recipe(count=250)
     write_dataset(recipe, tmp_path, format="lmdb", workers=1, part=(1, 3))
     write_dataset(recipe, tmp_path, format="lmdb", workers=1, part=(2, 3))
     (tar,) = tmp_path.glob("train/.digitseq-shard-000001.tar")
@@ -426,12 +432,13 @@ def _swap(folder: Path, first: str, second: str) -> None:
     (folder / second).write_bytes(a)
 
 
+@_SMALL
 @pytest.mark.parametrize("name", ["webdataset", "parquet", "npz"], indirect=True)
 def test_shards_in_each_others_place_are_found(tmp_path: Path, name: str) -> None:
-    write_dataset(_recipe(count=2_000), tmp_path, format=name, workers=1)
+    write_dataset(_recipe(count=200), tmp_path, format=name, workers=1)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("train-*"))
     _swap(tmp_path, *files)
-    assert sum("label" in text or "expected the key" in text for text in verify_dataset(tmp_path)) > 1_900
+    assert sum("label" in text or "expected the key" in text for text in verify_dataset(tmp_path)) > 190
 
 
 _Rows = list[dict[str, Any]]
@@ -617,8 +624,8 @@ def test_files_of_the_users_own_are_never_replaced(
 
 
 def test_files_of_labels_that_a_kill_left_belong_to_the_dataset(tmp_path: Path, bank: Path) -> None:
-    recipe = _recipe(count=6_000)
-    write_dataset(recipe, tmp_path / "out", workers=2)
+    recipe = _recipe(count=3_000)
+    write_dataset(recipe, tmp_path / "out", workers=1)
     command = (
         sys.executable,
         "-m",
@@ -641,7 +648,7 @@ def test_files_of_labels_that_a_kill_left_belong_to_the_dataset(tmp_path: Path, 
     process.kill()
     process.communicate()
     shutil.copytree(tmp_path / "out", tmp_path / "other")
-    write_dataset(recipe, tmp_path / "out", workers=2)  # without naming them again
+    write_dataset(recipe, tmp_path / "out", workers=1)  # without naming them again
     assert read_dataset(tmp_path / "out").manifest["labels"] == ["coco", "yolo"]
     assert list(verify_dataset(tmp_path / "out")) == []
     write_dataset(_recipe(count=7), tmp_path / "other", format="npz", workers=1, force=True)
@@ -667,9 +674,10 @@ def test_a_dry_run_says_the_format_of_what_is_there(tmp_path: Path) -> None:
 # --- Looking at them ------------------------------------------------------------------------------------
 
 
+@_SMALL
 @_SHARDED
 def test_inspect_says_the_same_of_every_format(tmp_path: Path, name: str) -> None:
-    recipe = _recipe(splits={"train": 1_050, "test": 20})
+    recipe = _recipe(splits={"train": 105, "test": 20})
     write_dataset(recipe, tmp_path / "folder", workers=1)
     write_dataset(recipe, tmp_path / name, format=name, workers=1)
     one, other = (inspect_dataset(tmp_path / kind) for kind in ("folder", name))
@@ -699,8 +707,9 @@ def test_a_shard_alone_is_no_dataset_but_says_where_one_is(tmp_path: Path) -> No
 # --- Files of labels ------------------------------------------------------------------------------------
 
 
+@_SMALL
 def test_files_of_labels_are_checked_and_mended_like_all_others(tmp_path: Path) -> None:
-    recipe = _recipe(splits={"train": 1_020, "test": 30}, image_width=None)
+    recipe = _recipe(splits={"train": 120, "test": 30}, image_width=None)
     write_dataset(recipe, tmp_path, labels=LABEL_FILES, workers=1)
     expected = _tree(tmp_path)
     assert list(verify_dataset(tmp_path)) == []
@@ -711,7 +720,7 @@ def test_files_of_labels_are_checked_and_mended_like_all_others(tmp_path: Path) 
             "train/gt.txt": lambda text: text.replace("\t", "\t1", 1),
             "test/labels.json": lambda text: text.replace('": "', '": "1', 1),
             "train/coco.json": lambda text: text.replace('"bbox": [', '"bbox": [1', 1),
-            "train/labels/001/001004.txt": lambda text: "1" + text[1:],
+            "train/labels/001/000104.txt": lambda text: "1" + text[1:],
             "data.yaml": lambda text: text.replace("test", "train"),
         },
         {
@@ -798,8 +807,9 @@ def test_all_folders_that_files_of_a_shard_go_through_are_swept(name: str) -> No
 # --- Growing ----------------------------------------------------------------------------------------------
 
 
+@_SMALL
 @_ALL
-@pytest.mark.parametrize("sizes", [(20, 50), (950, 1_100), (1_000, 1_040)])
+@pytest.mark.parametrize("sizes", [(20, 50), (95, 110), (100, 104)])
 def test_a_flat_dataset_grows(tmp_path: Path, name: str, sizes: tuple[int, int]) -> None:
     few, many = (_recipe(count=size, unique=True) for size in sizes)
     labels = ["masks"] if name != "folder" else ["masks", "coco", "yolo"]
@@ -815,9 +825,10 @@ def test_a_flat_dataset_grows(tmp_path: Path, name: str, sizes: tuple[int, int])
         write_dataset(few, tmp_path / "out", workers=1)
 
 
+@_SMALL
 @_ALL
 def test_a_dataset_that_was_growing_when_it_was_killed_is_finished(tmp_path: Path, name: str) -> None:
-    few, many, out = _recipe(count=1_020), _recipe(count=2_100), tmp_path / "out"
+    few, many, out = _recipe(count=102), _recipe(count=210), tmp_path / "out"
     write_dataset(few, out, format=name, workers=1)
     with pytest.raises(RuntimeError, match="killed"):
         write_dataset(many, out, workers=1, progress=_killed)
@@ -830,12 +841,13 @@ def test_a_dataset_that_was_growing_when_it_was_killed_is_finished(tmp_path: Pat
 
 
 def _killed(stage: str, done: int, total: int, size: int) -> None:
-    if stage == "write" and done >= 1_000:
+    if stage == "write" and done >= 100:
         raise RuntimeError("killed")
 
 
+@_SMALL
 def test_parts_grow_a_dataset_too(tmp_path: Path) -> None:
-    few, many, out = _recipe(count=900), _recipe(count=2_500), tmp_path / "out"
+    few, many, out = _recipe(count=90), _recipe(count=250), tmp_path / "out"
     write_dataset(few, out, format="npz", workers=1)
     for part in (2, 1):
         write_dataset(many, out, part=(part, 2), workers=1)
@@ -862,25 +874,27 @@ def test_what_does_not_grow_is_told(tmp_path: Path) -> None:
 # --- Label files for other tools --------------------------------------------------------------------------
 
 
+@_SMALL
 def test_each_label_file_says_what_its_reader_expects(tmp_path: Path) -> None:
-    recipe = _recipe(count=1_003, image_width=None)
+    recipe = _recipe(count=103, image_width=None)
     write_dataset(recipe, tmp_path, labels=["paddle-width", "easyocr", "kraken"], workers=1)
     assert list(verify_dataset(tmp_path)) == []
     split = read_dataset(tmp_path).splits["train"]
     assert (tmp_path / "digits.txt").read_text().split() == list("0123456789")
     lines = [line.split("\t") for line in (tmp_path / "gt_width.txt").read_text().splitlines()]
-    for number in (0, 999, 1_002):
+    for number in (0, 99, 102):
         (image, label), (name, text, width, height) = split[number], lines[number]
-        assert (name, text) == (f"images/{number // 1000:03d}/{number:06d}.png", label)
+        assert (name, text) == (f"images/{number // 100:03d}/{number:06d}.png", label)
         assert (int(height), int(width)) == image.shape
         assert (tmp_path / name).with_suffix(".gt.txt").read_text() == label
-    for shard, size in ((0, 1_000), (1, 3)):
+    for shard, size in ((0, 100), (1, 3)):
         rows = (tmp_path / f"images/{shard:03d}/labels.csv").read_text().splitlines()
         assert rows[0] == "filename,words"
-        assert rows[1] == f"{1_000 * shard:06d}.png,{split.labels[1_000 * shard]}"
+        assert rows[1] == f"{100 * shard:06d}.png,{split.labels[100 * shard]}"
         assert len(rows) == size + 1
 
 
+@_SMALL
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -896,7 +910,7 @@ def test_each_label_file_says_what_its_reader_expects(tmp_path: Path) -> None:
 def test_damaged_label_files_are_named_and_mended(
     tmp_path: Path, name: str, change: Callable[[str], str] | None
 ) -> None:
-    recipe = _recipe(count=1_003)
+    recipe = _recipe(count=103)
     write_dataset(recipe, tmp_path, labels=["paddle-width", "easyocr", "kraken"], workers=1)
     before = _tree(tmp_path)
     if change is None:
@@ -989,9 +1003,10 @@ def test_another_margin_is_another_recipe(tmp_path: Path) -> None:
             write_dataset(_recipe(count=3, image_width=None, margin=second), folder, workers=1)
 
 
+@_SMALL
 @pytest.mark.parametrize("name", ["webdataset", "npz"])
 def test_masks_that_are_being_added_leave_no_dataset_that_looks_finished(tmp_path: Path, name: str) -> None:
-    recipe = _recipe(count=2_100)
+    recipe = _recipe(count=210)
     write_dataset(recipe, tmp_path / "out", format=name, workers=1)
     with pytest.raises(RuntimeError, match="killed"):
         write_dataset(recipe, tmp_path / "out", labels=["masks"], workers=1, progress=_killed)

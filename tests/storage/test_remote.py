@@ -32,6 +32,7 @@ from digitseq.dataset.formats import FORMATS, find_format
 from digitseq.dataset.formats.base import Format
 from digitseq.dataset.shards import Place
 from digitseq.storage.open_storage import open_storage
+from tests import program
 from tests.dataset.libraries import library
 from tests.dataset.made import CARD, recipe
 from tests.dataset.made import tree as _tree
@@ -82,11 +83,12 @@ def bucket(server: Server, request: pytest.FixtureRequest) -> str:
 # --- S3 -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path, name: str) -> None:
     if find_format(name).library:
         library(find_format(name).library)
-    count = 1_100 if name not in ("folder", "flat") else 110  # each image is a request, or two
+    count = 110 if name not in ("folder", "flat") else 30  # each image is a request, or two
     wanted = _recipe(splits={"train": count, "test": 20}, count=None)
     options: dict[str, Any] = {
         "format": name,
@@ -113,7 +115,7 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "waits"), [("folder", 400, (10, 200)), ("webdataset", 9_000, (12, 20))]
+    ("name", "count", "waits"), [("folder", 120, (10, 60)), ("webdataset", 6_000, (12, 15))]
 )
 def test_a_killed_run_is_finished_by_the_same_command(
     bucket: str, server: Server, tmp_path: Path, name: str, count: int, waits: tuple[int, ...]
@@ -159,27 +161,25 @@ def test_a_server_that_is_unwell_for_a_while_is_asked_again(
     assert list(verify_dataset(bucket)) == []
 
 
+@pytest.mark.usefixtures("small_shards")
 def test_a_server_that_stays_unwell_is_told_and_nothing_is_half_written(bucket: str, server: Server) -> None:
     server.well, server.unwell = 8, 10_000
     try:
         with pytest.raises(
             (OutputError, FormatError), match=rf"{bucket}.* cannot be (written|read): .*(503|reduce)"
         ):
-            write_dataset(_recipe(count=3_000), bucket, format="npz", workers=1)
+            write_dataset(_recipe(count=300), bucket, format="npz", workers=1)
     finally:
         server.well = server.unwell = 0
     assert "dataset.json" not in open_storage(bucket).files()
-    write_dataset(_recipe(count=3_000), bucket, format="npz", workers=1)
+    write_dataset(_recipe(count=300), bucket, format="npz", workers=1)
     assert list(verify_dataset(bucket)) == []
     assert sorted(_objects(bucket)) == ["dataset.json", *(f"train-00000{number}.npz" for number in range(3))]
 
 
 def test_a_missing_bucket_and_wrong_credentials_are_told(server: Server, tmp_path: Path) -> None:
     def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "digitseq", *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | environment
-        )
+        done = program.as_text(program.run(*arguments, cwd=tmp_path, env=os.environ | environment))
         return done.returncode, done.stdout, done.stderr
 
     write = ["-n", "5", "--length", "2", "--seed", "1", "--source", "builtin"]
@@ -204,8 +204,9 @@ def test_a_missing_bucket_and_wrong_credentials_are_told(server: Server, tmp_pat
     assert list(tmp_path.iterdir()) in ([], [tmp_path / "cache"])
 
 
+@pytest.mark.usefixtures("small_shards")
 def test_parts_are_put_together_in_a_bucket_and_in_memory(bucket: str, tmp_path: Path) -> None:
-    wanted = _recipe(count=3_000)
+    wanted = _recipe(count=300)
     for url, name in ((bucket, "webdataset"), (f"memory://{bucket[5:]}", "folder")):
         write_dataset(wanted, tmp_path / name, format=name, workers=1)
         for part in (3, 1, 2):
@@ -216,26 +217,10 @@ def test_parts_are_put_together_in_a_bucket_and_in_memory(bucket: str, tmp_path:
 def test_the_commands_verify_and_inspect_take_urls(bucket: str) -> None:
     write_dataset(_recipe(count=30), bucket, format="webdataset", workers=1)
     for command, told in (("verify", "30 images verified"), ("inspect", "2 to 8 px")):
-        done = subprocess.run(
-            [sys.executable, "-m", "digitseq", command, bucket], capture_output=True, text=True, check=False
-        )
+        done = program.as_text(program.run(command, bucket))
         assert done.returncode == 0, done.stderr
         assert told in done.stdout + done.stderr
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "digitseq",
-            "batch",
-            f"{bucket}-2",
-            "--recipe",
-            f"{bucket}/dataset.json",
-            "-q",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = program.as_text(program.run("batch", f"{bucket}-2", "--recipe", f"{bucket}/dataset.json", "-q"))
     assert done.returncode == 0, done.stderr
     assert _objects(f"{bucket}-2") == _objects(bucket)
 
@@ -243,10 +228,11 @@ def test_the_commands_verify_and_inspect_take_urls(bucket: str) -> None:
 # --- Other file systems ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("name", ["folder", "npz", "webdataset"])
 def test_memory_is_a_place_like_any_other(tmp_path: Path, name: str) -> None:
     library("fsspec")
-    wanted, url = _recipe(count=6_000), f"memory://{tmp_path.name}-{name}"
+    wanted, url = _recipe(count=600), f"memory://{tmp_path.name}-{name}"
     write_dataset(wanted, url, format=name, workers=2)  # in this process: no other sees it
     write_dataset(wanted, tmp_path / "local", format=name, workers=1)
     assert _objects(url) == _tree(tmp_path / "local")
@@ -311,13 +297,13 @@ def test_without_fsspec_urls_name_the_extra_and_paths_need_none(
 
 
 def test_a_rerun_on_s3_does_not_ask_for_what_the_listing_tells(bucket: str, server: Server) -> None:
-    write_dataset(_recipe(count=400), bucket, workers=1)
+    write_dataset(_recipe(count=120), bucket, workers=1)
     before = server.answered
-    assert write_dataset(_recipe(count=400), bucket, workers=1).written == 0
+    assert write_dataset(_recipe(count=120), bucket, workers=1).written == 0
     assert server.answered - before < 100
     open_storage(bucket).put("images/000/000007.png", b"damaged")
-    open_storage(bucket).remove("images/000/000390.png")
-    assert write_dataset(_recipe(count=400), bucket, workers=1).written == 2
+    open_storage(bucket).remove("images/000/000110.png")
+    assert write_dataset(_recipe(count=120), bucket, workers=1).written == 2
     assert list(verify_dataset(bucket)) == []
 
 
