@@ -330,14 +330,14 @@ def _root(path: Path) -> Path:
     return next(above for above in path.parents if any(above.glob("*dataset.json")))
 
 
-def _read_all(path: Path) -> None:
+def _read_all(path: Path, source: str | None = None) -> None:
     folder = _root(path)
     attempts: tuple[Callable[[], object], ...] = (
-        lambda: list(verify_dataset(folder)),
-        lambda: inspect_dataset(folder),
+        lambda: list(verify_dataset(folder, source=source)),
+        lambda: inspect_dataset(folder, source=source),
         lambda: [part[0] for part in read_dataset(folder).splits.values()],
         lambda: [part.labels for part in read_dataset(folder).splits.values()],
-        lambda: write_dataset(RECIPE, folder, workers=1),
+        lambda: write_dataset(RECIPE, folder, source=source, workers=1),
     )
     refusals = []
     for attempt in attempts:
@@ -347,6 +347,26 @@ def _read_all(path: Path) -> None:
             refusals.append(error)
     if refusals:
         raise refusals[0]
+
+
+def _mixture(folder: Path) -> str:
+    return f"{folder / 'a.npz'}=2+{folder / 'b.npz'}"
+
+
+def _of_a_mixture(form: str, file: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        for name, grey in (("a.npz", 90), ("b.npz", 200)):
+            images = np.zeros((30, 28, 28), np.uint8)
+            images[:, 5:20, 9:15] = grey + np.arange(30, dtype=np.uint8)[:, None, None]
+            np.savez(folder / name, images=images, labels=np.arange(30, dtype=np.uint8) % 10)
+        write_dataset(RECIPE, folder / "out", source=_mixture(folder), workers=1, format=form)
+        return next((folder / "out").glob(file))
+
+    return make
+
+
+def _read_mixture(path: Path) -> None:
+    _read_all(path, _mixture(_root(path).parent))
 
 
 def _make_note(folder: Path) -> Path:
@@ -441,6 +461,11 @@ TARGETS = (
     Target("manifest of npz", _dataset("npz", "dataset.json"), _read_all, change_json),
     Target("metadata", _dataset("folder", "metadata.jsonl"), _read_all, change_json_lines),
     Target("labels", _dataset("folder", "labels.csv"), _read_all, change_csv),
+    Target("manifest of a mixture", _of_a_mixture("folder", "dataset.json"), _read_mixture, change_json),
+    Target(
+        "metadata of a mixture", _of_a_mixture("folder", "metadata.jsonl"), _read_mixture, change_json_lines
+    ),
+    Target("tar of a mixture", _of_a_mixture("webdataset", "*.tar"), _read_mixture, change_tar),
     Target("coco", _dataset("folder", "coco.json", labels=["coco"]), _read_all, flip),
     Target("png", _dataset("folder", "images/000/000000.png"), _read_all, change_png),
     Target("webdataset", _dataset("webdataset", "*.tar"), _read_all, change_tar),

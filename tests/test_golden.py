@@ -48,6 +48,7 @@ RECIPES |= {
     f"strongest {name}": _ROUGH | {"augment": {name: (effect.low, effect.high)}}
     for name, effect in EFFECTS.items()
 }
+RECIPES["strongest ledger"] = _ROUGH | {"augment": {"background": 160, "backgrounds": "ledger"}}
 RECIPES["contour"] = _ROUGH | {"spacing_from": "contour"}
 RECIPES["one hand"] = _ROUGH | {"writer": "same"}
 
@@ -61,7 +62,7 @@ BUILTIN: dict[str, str] = {
     "preset medium": "11a531a601b49a6d9e5de36c14d38e87e0a1fc4927f736b7dd0fb9af5ea701f3",
     "preset heavy": "4520b8fc43884f842d7bf1f140508b37bb16c892cd8e2de4391ec327da22d61b",
     "preset touching": "6d13f0c85b30009e19cbf37605e86cf1263504cf6924a578eff2ffc79d15e463",
-    "preset paper": "3d8acd70619b07514f891f56d88c9ef1b9b8d367e25e030d1a3be20cbb30f5af",
+    "preset paper": "dcc9a24d14218f03b04ca24a3f03fec6802efe82a67f4f562187d6ade6be0283",
     "strongest rotate": "9ea48c9ba3c2a47745cee6ddeff135283e8aa4f1dd3a6ddb2e3196eb0c46183e",
     "strongest slant": "38a87c197cb1e8622217035642d943c5025a12d3d578b31f511ff13c4c19e613",
     "strongest scale": "03834cc870c256dae5780d229d0cb1ec1064fee60d78b748f3b0b17862d4940a",
@@ -77,6 +78,7 @@ BUILTIN: dict[str, str] = {
     "strongest occlude": "9e97a23c8e9e00218bab642ca098bfea8185848414a572e1dfc15735939270b2",
     "strongest specks": "e9faa7046c240dddb3bffa09f51552a59f683f77d59bf18493169f53eefebaaa",
     "strongest negative": "960846a6bd9c087bf319638a0dcaae3c5e9fbf800dc85a9b18f2bf00cdde0f1e",
+    "strongest ledger": "310fa50288266b9f2263ca7f0fc6de5b4c4218b0b7666ac13dd4c2878d639013",
     "contour": "89483134917fbb9ba1481f9b7b19f07ed7562f7f9785a1f5ce10385a7aac16d4",
     "one hand": "164e5d9371b6922dd64df76e58eae8328fc83bca983d15bfeff408250a168c80",
 }
@@ -91,7 +93,7 @@ MNIST: dict[str, str] = {
     "preset medium": "adc48879a8bcf68dec7b3c5747c2cf33a1fcf973a38314b7e01367e696cafbfa",
     "preset heavy": "e6a7b114db28704fc50aa63b1908abe5a4e8f5f4688336cb5c5e2fe9d1574e56",
     "preset touching": "4168b628b86cc858a0ccf7fea4307bd82a5122a487d3659efbfa0ae9ed7eecc1",
-    "preset paper": "cc2d4d434ae97aa70954d351858314f6b7342ba72474f45f72700f92f15ecbae",
+    "preset paper": "0ebce29ceed68a377d4ac3c6018d6e5bc92dd1423bb4a2f946cbcf220de9bc3d",
     "strongest rotate": "c304056e17657182ff05ff43a35d18a1154d179e3ee594c7218522fa5af89a75",
     "strongest slant": "0a44e92bbc580e5f23bf22ded741c8d351e134b29500cd3dc552e6dc3a714024",
     "strongest scale": "c888fcd2d9ebc1fe93956f09fa03b6282a006b6734337b83f746e77d428ca801",
@@ -107,6 +109,7 @@ MNIST: dict[str, str] = {
     "strongest occlude": "759911aceb5e96fd3d6501d37828c1994913e7779ff5f8bc78dc2363f89da02d",
     "strongest specks": "1f751449126fe319e7685cd21e606d2b9912682f0b5636adb682cba804f18551",
     "strongest negative": "fed8a86a4edcf0bd56f7d16e9ce48e69caa94bea192b69e38b6df54c7b52f220",
+    "strongest ledger": "e89b0c16c2e556047a11da9832c299fddbb979269a1b2f9277bac12417ad5488",
     "contour": "0cf3079476d01e765c3272debecfe30a7cca0cb9a473a98bade0c5f9adc5f757",
     "one hand": "80c6fe4812b810fab2ad9fa156ca9a64518b1347f757f9447233b0e580fc21f2",
 }

@@ -15,7 +15,9 @@ Range: TypeAlias = tuple[float, float]
 Strength: TypeAlias = float | Range
 """A range (low, high), or a single number that `Augment` turns into one."""
 
-BACKGROUNDS = ("plain", "gradient", "paper", "lines")
+BACKGROUNDS = ("plain", "gradient", "paper", "lines", "ledger")
+USUAL_BACKGROUNDS = BACKGROUNDS[:4]
+"""The kinds to choose from by default. They cannot change, as recipes rely on them."""
 ONE = 1 << 12
 """Fixed-point 1."""
 FINE = 1 << 16
@@ -168,7 +170,8 @@ class Augment:
         occlude: number of small boxes and strokes.
         specks: fraction of the pixels that become black or white.
         negative: probability that the image is black on white (with ``invert``, white on black).
-        backgrounds: one or several kinds to choose from: plain, gradient, paper, lines.
+        backgrounds: one or several kinds to choose from: plain, gradient, paper, lines (these four by
+            default) and ledger.
         chance: probability that an image is augmented; other images are unchanged.
 
     Raises:
@@ -190,7 +193,7 @@ class Augment:
         /,
         *,
         ranges: Iterable[tuple[str, Range]] = (),
-        backgrounds: tuple[str, ...] | str = BACKGROUNDS,
+        backgrounds: tuple[str, ...] | str = USUAL_BACKGROUNDS,
         chance: float = 1,
         **strengths: Strength,
     ) -> None:
@@ -251,7 +254,7 @@ class Augment:
     def _changed(self) -> Iterator[tuple[str, Any]]:
         """Yield the names and values that differ from ``Augment()``."""
         yield from self.ranges
-        if self.backgrounds != BACKGROUNDS:
+        if self.backgrounds != USUAL_BACKGROUNDS:
             yield "backgrounds", self.backgrounds
         if self.chance != 1:
             yield "chance", self.chance
@@ -325,7 +328,7 @@ PRESETS: dict[str, Augment] = {
     ),
     "paper": Augment(
         chance=0.8, rotate=10, slant=(-12, 36), scale=0.2, elastic=(0.4, 1.3), thickness=0.7, shift=2,
-        slope=2.5, wave=1.5, blur=0.9, contrast=0.45, background=70, noise=8,
+        slope=2.5, wave=1.5, blur=0.9, contrast=0.45, background=70, backgrounds="ledger", noise=3,
     ),
 }  # fmt: skip
 """Presets by name."""

@@ -2,6 +2,7 @@
 
 #define STRIDE (GAMMA << 20) /* from the words of one row of pixels to those of the next */
 #define GRAIN 4
+#define STAIN 8
 #define BLOCK 5
 #define LOCAL 256 /* px processed at a time */
 
@@ -55,25 +56,31 @@ INLINE void gradient(uint8_t *image, int64_t pitch, int64_t width, uint16_t leve
     }
 }
 
+/* For rows from y on: random bytes `cell` px apart, interpolated along x, above these rows and below them. */
+INLINE void clouds(uint64_t start, int cell, int64_t y, int64_t first, int16_t *above, int16_t *below)
+{
+    uint8_t corners[LOCAL / GRAIN + 8];
+    memcpy(above, below, LOCAL * sizeof *above);
+    for (int64_t edge = y ? y / cell + 1 : 0; edge <= y / cell + 1; edge++) {
+        if (edge == 1 && !y)
+            memcpy(above, below, LOCAL * sizeof *above);
+        random_bytes(start, edge, first / cell / 8, LOCAL / cell / 8 + 1, corners);
+        for (int j = 0; j < LOCAL / cell; j++)
+            for (int k = 0; k < cell; k++)
+                below[cell * j + k] = (int16_t)(corners[j] * (cell - k) + corners[j + 1] * k);
+    }
+}
+
 INLINE void paper(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, const uint64_t *words)
 {
     for (int64_t first = 0; first < width; first += LOCAL) {
         int64_t count = width - first < LOCAL ? width - first : LOCAL;
-        uint8_t coarse[LOCAL / GRAIN + 8], fine[LOCAL];
+        uint8_t fine[LOCAL];
         int16_t above[LOCAL], below[LOCAL];
         for (int64_t y = 0; y < SIDE; y++) {
             uint8_t *row = image + y * pitch + first;
-            if (y % GRAIN == 0) { /* the coarse grain above and below these rows, interpolated along x */
-                memcpy(above, below, sizeof above);
-                for (int64_t edge = y ? y / GRAIN + 1 : 0; edge <= y / GRAIN + 1; edge++) {
-                    if (edge == 1 && !y)
-                        memcpy(above, below, sizeof above);
-                    random_bytes(words[1], edge, first / GRAIN / 8, LOCAL / GRAIN / 8 + 1, coarse);
-                    for (int j = 0; j < LOCAL / GRAIN; j++)
-                        for (int k = 0; k < GRAIN; k++)
-                            below[GRAIN * j + k] = (int16_t)(coarse[j] * (GRAIN - k) + coarse[j + 1] * k);
-                }
-            }
+            if (y % GRAIN == 0)
+                clouds(words[1], GRAIN, y, first, above, below);
             int16_t down = (int16_t)(y % GRAIN);
             random_bytes(words[2], y, first / 8, (count + 7) / 8, fine);
             for (int64_t x = 0; x < count; x++) {
@@ -99,7 +106,39 @@ INLINE void lines(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, 
     }
 }
 
-/* kinds: 0 plain, 1 gradient, 2 paper, 3 lines, in the order of BACKGROUNDS. */
+INLINE void ledger(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, const uint64_t *words)
+{
+    int32_t place = byte(words[0], 8), row_of_dots = place < 192 ? 20 + place % 8 : place % SIDE;
+    int32_t apart = 3 + byte(words[0], 16) % 5, column = 24 + byte(words[0], 40) % 48;
+    for (int64_t first = 0; first < width; first += LOCAL) {
+        int64_t count = width - first < LOCAL ? width - first : LOCAL;
+        uint8_t fine[LOCAL];
+        int16_t above[LOCAL], below[LOCAL], higher[LOCAL], lower[LOCAL]; /* of the grain, of the stains */
+        for (int64_t y = 0; y < SIDE; y++) {
+            uint8_t *row = image + y * pitch + first;
+            if (y % GRAIN == 0)
+                clouds(words[2], GRAIN, y, first, above, below);
+            if (y % STAIN == 0)
+                clouds(words[1], STAIN, y, first, higher, lower);
+            random_bytes(words[3], y, first / 8, (count + 7) / 8, fine);
+            int dotted = byte(words[0], 0) < 90 && y == row_of_dots, ruled = byte(words[0], 32) < 64;
+            for (int64_t x = 0; x < count; x++) {
+                int32_t grain = above[x] * (int32_t)(GRAIN - y % GRAIN) + below[x] * (int32_t)(y % GRAIN);
+                int32_t stains = higher[x] * (int32_t)(STAIN - y % STAIN) + lower[x] * (int32_t)(y % STAIN);
+                uint16_t behind = shade(50 + (stains * 114 >> 14) + (grain * 76 >> 12) + (fine[x] >> 4), level);
+                int32_t at = (int32_t)(first + x);
+                if ((dotted && (at + byte(words[0], 24)) % apart < (apart + 1) / 2) ||
+                    (ruled && (at + byte(words[0], 48)) % column <= (byte(words[0], 56) & 1))) {
+                    behind = (uint16_t)(behind * (3 + (fine[x] >> 7)));
+                    behind = behind < 255 ? behind : 255;
+                }
+                row[x] = over(row[x], behind);
+            }
+        }
+    }
+}
+
+/* kinds: 0 plain, 1 gradient, 2 paper, 3 lines, 4 ledger, in the order of BACKGROUNDS. */
 KERNEL put_behind(int64_t n, const int64_t *kinds, const int64_t *levels, int64_t pitch, const uint64_t *words,
                   const int64_t *widths, uint8_t *images, int64_t images_step, int64_t images_pitch)
 {
@@ -113,8 +152,10 @@ KERNEL put_behind(int64_t n, const int64_t *kinds, const int64_t *levels, int64_
             gradient(image, images_pitch, widths[i], level, own);
         else if (kinds[i] == 2)
             paper(image, images_pitch, widths[i], level, own);
-        else
+        else if (kinds[i] == 3)
             lines(image, images_pitch, widths[i], level, own);
+        else
+            ledger(image, images_pitch, widths[i], level, own);
     }
 }
 

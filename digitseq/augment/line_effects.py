@@ -17,7 +17,8 @@ from digitseq.streams import GAMMA
 
 _CHUNK = 16  # images processed at once, so that they stay in the processor's cache
 _STRIDE = 1 << 20  # words from one row of pixels to the next: more than the widest image needs
-_GRAIN_PX = 4  # cell size of paper's coarse grain
+_GRAIN_PX = 4  # cell size of the coarse grain of paper and ledger
+_STAIN_PX = 8  # cell size of the stains of ledger
 # Width and height of a box: minimum, maximum, bit position of the random byte that decides.
 _BOX_PX = ((2, 4, 32), (2, 5, 40))
 _BLOCK = 5  # px: no box is larger
@@ -92,16 +93,20 @@ def _gradient(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: 
 
 def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
     """Return grain of a few px and of one px, around a medium brightness."""
-    coarse = _bytes(words[:, 1], -(-widest // _GRAIN_PX) + 1, SIDE // _GRAIN_PX + 1).astype(np.int32)
-    x, y = np.arange(widest, dtype=np.int64), np.arange(SIDE, dtype=np.int64)
-    across, down = (x % _GRAIN_PX).astype(np.int32), (y % _GRAIN_PX).astype(np.int32)[:, None]
-    a, b = coarse[:, y // _GRAIN_PX], coarse[:, y // _GRAIN_PX + 1]
-    rows = a * (_GRAIN_PX - down) + b * down
-    grain = rows[..., x // _GRAIN_PX] * (_GRAIN_PX - across) + rows[..., x // _GRAIN_PX + 1] * across
     fine = _bytes(words[:, 2], widest, SIDE)
-    # grain is 16 times a weighted mean: add half of the mean, and subtract a quarter of the fine grain.
-    light: IntArray = 128 + np.right_shift(grain, 5) - (fine >> 2)
+    # Add half of the coarse grain, and subtract a quarter of the fine grain.
+    light: IntArray = 128 + np.right_shift(_clouds(words[:, 1], _GRAIN_PX, widest), 5) - (fine >> 2)
     return _shade(light, level)
+
+
+def _clouds(starts: UInt64Array, cell_px: int, widest: int) -> AnyArray:
+    """Return random bytes a cell apart, interpolated: int32 (n, 28, widest), cell_px² times a brightness."""
+    corners = _bytes(starts, -(-widest // cell_px) + 1, -(-SIDE // cell_px) + 1).astype(np.int32)
+    x, y = np.arange(widest, dtype=np.int64), np.arange(SIDE, dtype=np.int64)
+    across, down = (x % cell_px).astype(np.int32), (y % cell_px).astype(np.int32)[:, None]
+    rows = corners[:, y // cell_px] * (cell_px - down) + corners[:, y // cell_px + 1] * down
+    clouds: AnyArray = rows[..., x // cell_px] * (cell_px - across) + rows[..., x // cell_px + 1] * across
+    return clouds
 
 
 def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
@@ -117,13 +122,30 @@ def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
     return np.where(drawn, ink, ink // 5)
 
 
+def _ledger(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
+    """Return stained paper; in some images with a dotted line to write on, in some with rules of columns."""
+    dotted, row, apart, first, ruled, column, place, wide = (_byte(words[:, 0], 8 * k) for k in range(8))
+    fine = _bytes(words[:, 3], widest, SIDE)
+    stains = _clouds(words[:, 1], _STAIN_PX, widest) * 114 >> 14
+    grain = _clouds(words[:, 2], _GRAIN_PX, widest) * 76 >> 12
+    paper: IntArray = _shade(50 + stains + grain + (fine >> 4), level)
+    x, y = np.arange(widest, dtype=np.int64), np.arange(SIDE, dtype=np.int64)
+    apart, column = 3 + apart[:, None] % 5, 24 + column[:, None] % 48
+    row = np.where(row < 192, 20 + row % 8, row % SIDE)  # mostly below the digits
+    dots = ((x + first[:, None]) % apart < (apart + 1) // 2) & (dotted < 90)[:, None]
+    rules = ((x + place[:, None]) % column <= (wide & 1)[:, None]) & (ruled < 64)[:, None]
+    drawn = (dots[:, None, :] & (y == row[:, None])[:, :, None]) | rules[:, None, :]
+    # Ink on rough paper: the strength changes from one px to the next.
+    return np.where(drawn, np.minimum(paper * (3 + (fine >> 7)).astype(np.uint16), 255), paper)
+
+
 def _shade(light: IntArray, level: IntArray) -> AnyArray:
     """Scale a brightness of 0 to 255 by a level of 0 to 255."""
     # Not in int32: numpy 1.24 on i386 gives wrong results when dividing int32 by a constant.
     return (light * level[:, None, None]).astype(np.uint16) // 255
 
 
-_KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lines}
+_KINDS = {"plain": _plain, "gradient": _gradient, "paper": _paper, "lines": _lines, "ledger": _ledger}
 
 
 # --- Occlusion ------------------------------------------------------------------------------------------

@@ -217,7 +217,10 @@ Effects.__annotations__ = {
         "Probability that an image is augmented, 0 to 1 (default: the preset's value, else 1).",
     ),
     "backgrounds": _option(
-        "backgrounds", "KINDS", f"Kinds of background, comma-separated (default: {','.join(BACKGROUNDS)})."
+        "backgrounds",
+        "KINDS",
+        f"Kinds of background, comma-separated: {', '.join(BACKGROUNDS)} "
+        "(default: those of the preset, or the first four).",
     ),
 }
 for _name in Effects.__annotations__:

@@ -85,7 +85,7 @@ def test_presets_grow_stronger() -> None:
         ({"elastic": -1}, "elastic", "from 0 to 4"),
         ({"scale": (0, 1)}, "scale", "from 0.5 to 1.5"),
         ({"occlude": 1.5}, "occlude", "whole numbers"),
-        ({"backgrounds": ("sky",)}, "backgrounds", "plain, gradient, paper, lines"),
+        ({"backgrounds": ("sky",)}, "backgrounds", "plain, gradient, paper, lines, ledger"),
         ({"backgrounds": ()}, "backgrounds", "one or more of"),
         ({"backgrounds": [["plain"]]}, "backgrounds", "one or more of"),
         ({"chance": 1.5}, "chance", "from 0 to 1"),

@@ -387,7 +387,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         (
             "generate 35 --backgrounds sky",
             2,
-            "error: --backgrounds: expected one or more of plain, gradient, paper, lines",
+            "error: --backgrounds: expected one or more of plain, gradient, paper, lines, ledger",
         ),
         ("generate 35 --rotat 5", 2, "--rotate"),
         ("generate 35 --writer one", 2, "'one' is not one of 'mixed', 'same'"),

@@ -38,7 +38,7 @@ from tests.dataset.made import CARD, recipe
 from tests.dataset.made import tree as _tree
 from tests.storage.s3 import Server, serving
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.usefixtures("with_bank")]
 
 
 def _recipe(**fields: Any) -> Recipe:
