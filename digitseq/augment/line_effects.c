@@ -127,9 +127,9 @@ INLINE void ledger(uint8_t *image, int64_t pitch, int64_t width, uint16_t level,
                 int32_t stains = higher[x] * (int32_t)(STAIN - y % STAIN) + lower[x] * (int32_t)(y % STAIN);
                 uint16_t behind = shade(50 + (stains * 114 >> 14) + (grain * 76 >> 12) + (fine[x] >> 4), level);
                 int32_t at = (int32_t)(first + x);
-                if ((dotted && (at + byte(words[0], 24)) % apart < (apart + 1) / 2) ||
-                    (ruled && (at + byte(words[0], 48)) % column <= (byte(words[0], 56) & 1))) {
-                    behind = (uint16_t)(behind * (3 + (fine[x] >> 7)));
+                int rule = ruled && (at + byte(words[0], 48)) % column <= (byte(words[0], 56) & 1);
+                if (rule || (dotted && (at + byte(words[0], 24)) % apart < (apart + 1) / 2)) {
+                    behind = (uint16_t)(behind * (2 + (fine[x] >> 7) + rule)); /* rough paper takes ink unevenly */
                     behind = behind < 255 ? behind : 255;
                 }
                 row[x] = over(row[x], behind);

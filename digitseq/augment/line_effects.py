@@ -135,8 +135,9 @@ def _ledger(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: in
     dots = ((x + first[:, None]) % apart < (apart + 1) // 2) & (dotted < 90)[:, None]
     rules = ((x + place[:, None]) % column <= (wide & 1)[:, None]) & (ruled < 64)[:, None]
     drawn = (dots[:, None, :] & (y == row[:, None])[:, :, None]) | rules[:, None, :]
-    # Ink on rough paper: the strength changes from one px to the next.
-    return np.where(drawn, np.minimum(paper * (3 + (fine >> 7)).astype(np.uint16), 255), paper)
+    # Ink on rough paper: the strength changes from one px to the next. Rules are stronger than dots.
+    strength = (2 + (fine >> 7) + rules[:, None, :]).astype(np.uint16)
+    return np.where(drawn, np.minimum(paper * strength, 255), paper)
 
 
 def _shade(light: IntArray, level: IntArray) -> AnyArray:
