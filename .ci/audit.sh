@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Known vulnerabilities in the oldest supported versions of our dependencies; skipped if offline.
 #
-# Usage: audit.sh PYTHON PIP_AUDIT: a Python that has these versions installed, and the program pip-audit.
+# Usage: audit.sh PYTHON PIP_AUDIT (a Python with these versions installed, and the path of pip-audit).
 set -euo pipefail
 python=$1 audit=$2
 work=$(mktemp -d)

@@ -1,7 +1,7 @@
 """
 Asks the server of tests/program.py to run a command: ``python client.py SOCKET [ARGUMENT …]``.
 
-As a program it starts in a fiftieth of a second, because it imports next to nothing.
+Run as a script, it starts quickly, because it imports almost nothing.
 """
 
 import json
@@ -20,13 +20,13 @@ def ask(
 
     Args:
         address: the server's socket.
-        arguments: those of the command.
+        arguments: the command's arguments.
         folder: the command's current folder.
-        variables: its whole environment.
-        streams: the descriptors that become its standard streams.
+        variables: the command's complete environment.
+        streams: the file descriptors to use as its stdin, stdout and stderr.
 
     Returns:
-        Its exit code; -N for one that signal N has killed.
+        The command's exit code, or -N if signal N killed it.
     """
     request = {"arguments": arguments, "cwd": folder, "variables": variables}
     with socket.socket(socket.AF_UNIX) as connection:

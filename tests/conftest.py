@@ -141,9 +141,9 @@ def with_bank(bank: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shard has 100 images instead of 1,000, in this process only."""
-    for package in (dataset, inspection):  # what is imported later would keep the small size
+    for package in (dataset, inspection):  # a later import would keep the small size
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            with suppress(ImportError):  # a library is not installed
+            with suppress(ImportError):  # an optional library is missing
                 import_module(module.name)
     for name, loaded in list(sys.modules.items()):
         if name.startswith("digitseq.") and hasattr(loaded, "SHARD"):

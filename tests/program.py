@@ -3,9 +3,9 @@ The program, run in a copy of a process that has already imported it.
 
 Starting Python and importing numpy and Typer takes longer than most commands. So the first command starts a
 server (``python -m tests.program``), which forks for every command. Each copy gets the arguments, variables,
-folder and streams of a new process, in the encoding set by PYTHONIOENCODING. `run` is for tests in Python,
-`install` for shell scripts. Tests of closed streams, signals and imports need a new process, as they depend
-on how Python starts.
+folder and streams of a new process, in the encoding set by PYTHONIOENCODING. Tests call `run`; shell scripts
+use the program that `install` writes. Tests of closed streams, signals and imports need a new process, as
+they depend on how Python starts.
 """
 
 import atexit
@@ -31,7 +31,7 @@ _AT_START = (
 )
 """Variables that are read when Python starts or when Typer is imported."""
 _sockets: list[str] = []
-"""The socket of the server, once it runs."""
+"""The path of the server's socket, once it runs."""
 
 
 def run(
@@ -81,7 +81,7 @@ def run(
 
 
 def install(program: Path) -> None:
-    """Make a program that does what ``digitseq`` does, in a copy of the server's process."""
+    """Write an executable that acts like ``digitseq`` but runs in a fork of the server."""
     client = Path(__file__).with_name("client.py")
     command = shlex.join([sys.executable, "-IS", str(client), _address()])
     program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
@@ -100,7 +100,7 @@ def as_text(
 
 
 def _address() -> str:
-    """Start the server if it does not run yet; return its socket."""
+    """Start the server if it is not running yet; return the path of its socket."""
     if not _sockets:
         folder = tempfile.mkdtemp(prefix="program-")
         address = str(Path(folder, "socket"))
@@ -126,7 +126,9 @@ def _serve(address: str) -> None:
         listener.listen()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:  # it ends with these tests
+        while (
+            sys.stdin not in select.select([listener, sys.stdin], [], [])[0]
+        ):  # stdin closes when the tests end
             connection, _ = listener.accept()
             with connection:
                 if not os.fork():
@@ -136,14 +138,14 @@ def _serve(address: str) -> None:
 
 
 def _bury() -> None:
-    """Wait for the keepers that are done."""
+    """Reap the finished processes of `_keep`."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
 def _keep(connection: socket.socket) -> NoReturn:
-    """Run a command in a process of its own, and send its exit code."""
+    """Fork once more to run the command, wait for it, and send its exit code."""
     request, streams, _, _ = socket.recv_fds(connection, 2**16, 3)
     with connection.makefile("rb") as rest:
         request += rest.readline()

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SIZE = "4000"  # images: several shards for each of two workers
+SIZE = "4000"  # images: two shards for each of two workers
 _BATCH = ("batch", "out", "-n", SIZE, "--length", "4", "--width", "160", "--seed", "5", "--source", "builtin")
 
 COMMANDS: dict[str, Sequence[str]] = {

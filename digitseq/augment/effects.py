@@ -16,8 +16,8 @@ Strength: TypeAlias = float | Range
 """A range (low, high), or a single number that `Augment` turns into one."""
 
 BACKGROUNDS = ("plain", "gradient", "paper", "lines", "ledger")
-USUAL_BACKGROUNDS = BACKGROUNDS[:4]
-"""The kinds to choose from by default. They cannot change, as recipes rely on them."""
+DEFAULT_BACKGROUNDS = BACKGROUNDS[:4]
+"""The default kinds. Do not change them: existing recipes rely on them."""
 ONE = 1 << 12
 """Fixed-point 1."""
 FINE = 1 << 16
@@ -170,8 +170,7 @@ class Augment:
         occlude: number of small boxes and strokes.
         specks: fraction of the pixels that become black or white.
         negative: probability that the image is black on white (with ``invert``, white on black).
-        backgrounds: one or several kinds to choose from: plain, gradient, paper, lines (these four by
-            default) and ledger.
+        backgrounds: one or several of plain, gradient, paper, lines and ledger (default: all but ledger).
         chance: probability that an image is augmented; other images are unchanged.
 
     Raises:
@@ -193,7 +192,7 @@ class Augment:
         /,
         *,
         ranges: Iterable[tuple[str, Range]] = (),
-        backgrounds: tuple[str, ...] | str = USUAL_BACKGROUNDS,
+        backgrounds: tuple[str, ...] | str = DEFAULT_BACKGROUNDS,
         chance: float = 1,
         **strengths: Strength,
     ) -> None:
@@ -254,7 +253,7 @@ class Augment:
     def _changed(self) -> Iterator[tuple[str, Any]]:
         """Yield the names and values that differ from ``Augment()``."""
         yield from self.ranges
-        if self.backgrounds != USUAL_BACKGROUNDS:
+        if self.backgrounds != DEFAULT_BACKGROUNDS:
             yield "backgrounds", self.backgrounds
         if self.chance != 1:
             yield "chance", self.chance

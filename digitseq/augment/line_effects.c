@@ -56,7 +56,8 @@ INLINE void gradient(uint8_t *image, int64_t pitch, int64_t width, uint16_t leve
     }
 }
 
-/* For rows from y on: random bytes `cell` px apart, interpolated along x, above these rows and below them. */
+/* For the `cell` rows from y on: the rows of random bytes above and below them, interpolated along x; the bytes
+   are `cell` px apart. */
 INLINE void clouds(uint64_t start, int cell, int64_t y, int64_t first, int16_t *above, int16_t *below)
 {
     uint8_t corners[LOCAL / GRAIN + 8];
@@ -113,7 +114,7 @@ INLINE void ledger(uint8_t *image, int64_t pitch, int64_t width, uint16_t level,
     for (int64_t first = 0; first < width; first += LOCAL) {
         int64_t count = width - first < LOCAL ? width - first : LOCAL;
         uint8_t fine[LOCAL];
-        int16_t above[LOCAL], below[LOCAL], higher[LOCAL], lower[LOCAL]; /* of the grain, of the stains */
+        int16_t above[LOCAL], below[LOCAL], higher[LOCAL], lower[LOCAL]; /* above, below: grain; higher, lower: stains */
         for (int64_t y = 0; y < SIDE; y++) {
             uint8_t *row = image + y * pitch + first;
             if (y % GRAIN == 0)

@@ -100,7 +100,11 @@ def _paper(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
 
 
 def _clouds(starts: UInt64Array, cell_px: int, widest: int) -> AnyArray:
-    """Return random bytes a cell apart, interpolated: int32 (n, 28, widest), cell_px² times a brightness."""
+    """
+    Return smooth noise, interpolated between random bytes `cell_px` apart.
+
+    It is int32 (n, 28, widest), a brightness of 0 to 255 times cell_px².
+    """
     corners = _bytes(starts, -(-widest // cell_px) + 1, -(-SIDE // cell_px) + 1).astype(np.int32)
     x, y = np.arange(widest, dtype=np.int64), np.arange(SIDE, dtype=np.int64)
     across, down = (x % cell_px).astype(np.int32), (y % cell_px).astype(np.int32)[:, None]
@@ -123,7 +127,7 @@ def _lines(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int
 
 
 def _ledger(level: IntArray, words: UInt64Array, widths_px: IntArray, widest: int) -> IntArray:
-    """Return stained paper; in some images with a dotted line to write on, in some with rules of columns."""
+    """Return stained paper. Some images also have a dotted writing line, vertical column rules, or both."""
     dotted, row, apart, first, ruled, column, place, wide = (_byte(words[:, 0], 8 * k) for k in range(8))
     fine = _bytes(words[:, 3], widest, SIDE)
     stains = _clouds(words[:, 1], _STAIN_PX, widest) * 114 >> 14

@@ -220,7 +220,7 @@ Effects.__annotations__ = {
         "backgrounds",
         "KINDS",
         f"Kinds of background, comma-separated: {', '.join(BACKGROUNDS)} "
-        "(default: those of the preset, or the first four).",
+        "(default: the preset's kinds, else all but ledger).",
     ),
 }
 for _name in Effects.__annotations__:

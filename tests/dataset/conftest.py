@@ -1,4 +1,4 @@
-"""Datasets of built-in digits that have been drawn before, which is much faster."""
+"""These tests take the built-in digits from a prepared cache, which is much faster than drawing them."""
 
 import pytest
 

@@ -104,7 +104,7 @@ def test_png_levels_change_bytes_and_no_pixel(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, bank: Path) -> dict[str, bytes]:
-    """The tree of a dataset of 3,340 images in two splits, by one process in one go."""
+    """The files of a dataset of 3,340 images in two splits, written by one process without interruption."""
     folder = tmp_path_factory.mktemp("expected")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
@@ -148,7 +148,7 @@ def test_the_number_of_workers_changes_no_byte(
 def test_three_parts_started_together_give_the_same_tree_as_one(
     tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
-    """Real processes; whoever is last puts the parts together."""
+    """Real processes; the last to finish assembles the parts."""
     for attempt in range(2):
         out = tmp_path / f"out{attempt}"
         running = [_start(out, 1, "--part", f"{part}/3", "--json") for part in (1, 2, 3)]
@@ -165,7 +165,7 @@ _KILLS = 4
 def test_killed_at_any_moment_and_run_again_it_is_the_same(
     tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
-    """SIGKILL of the whole group, when 0 to 3 of 5 shards are done; then the same command to its end."""
+    """Kill the process group when 0 to 3 of 5 shards are done; then let the same command run to its end."""
     chance = random.Random(1)
     cut_off = 0
     for kill in range(_KILLS):

@@ -76,7 +76,7 @@ _FILES = {
     "npz": ["dataset.json", "test-000000.npz", "train-000000.npz", "train-000001.npz"],
     "lmdb": ["dataset.json", "test/data.mdb", "train/data.mdb"],
 }
-"""Format → its files for a dataset of 110 and 30 images in shards of 100."""
+"""Format → its files, for splits of 110 and 30 images in shards of 100."""
 
 
 def test_the_table_and_the_formats_agree_on_their_names() -> None:

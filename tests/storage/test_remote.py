@@ -88,7 +88,7 @@ def bucket(server: Server, request: pytest.FixtureRequest) -> str:
 def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path, name: str) -> None:
     if find_format(name).library:
         library(find_format(name).library)
-    count = 110 if name not in ("folder", "flat") else 30  # each image is a request, or two
+    count = 110 if name not in ("folder", "flat") else 30  # each image takes one or two requests
     wanted = _recipe(splits={"train": count, "test": 20}, count=None)
     options: dict[str, Any] = {
         "format": name,
