@@ -110,30 +110,34 @@ INLINE void lines(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, 
 INLINE void ledger(uint8_t *image, int64_t pitch, int64_t width, uint16_t level, const uint64_t *words)
 {
     int32_t place = byte(words[0], 8), row_of_dots = place < 192 ? 20 + place % 8 : place % SIDE;
-    int32_t apart = 3 + byte(words[0], 16) % 5, column = 24 + byte(words[0], 40) % 48;
+    int32_t apart = 3 + byte(words[0], 16) % 5, column = 24 + byte(words[0], 40) % 48, wide = byte(words[0], 56) & 1;
+    int dotted = byte(words[0], 0) < 90, ruled = byte(words[0], 32) < 64;
     for (int64_t first = 0; first < width; first += LOCAL) {
         int64_t count = width - first < LOCAL ? width - first : LOCAL;
-        uint8_t fine[LOCAL];
-        int16_t above[LOCAL], below[LOCAL], higher[LOCAL], lower[LOCAL]; /* above, below: grain; higher, lower: stains */
+        uint8_t fine[LOCAL], dots[LOCAL], rules[LOCAL];
+        int16_t above[LOCAL], below[LOCAL];  /* of the grain */
+        int16_t higher[LOCAL], lower[LOCAL]; /* of the stains */
+        for (int64_t x = 0; x < count; x++) {
+            int32_t at = (int32_t)(first + x);
+            dots[x] = dotted && (at + byte(words[0], 24)) % apart < (apart + 1) / 2;
+            rules[x] = ruled && (at + byte(words[0], 48)) % column <= wide;
+        }
         for (int64_t y = 0; y < SIDE; y++) {
-            uint8_t *row = image + y * pitch + first;
-            if (y % GRAIN == 0)
+            uint8_t *row = image + y * pitch + first, here = y == row_of_dots;
+            int32_t fall = (int32_t)(y % GRAIN), drop = (int32_t)(y % STAIN);
+            if (!fall)
                 clouds(words[2], GRAIN, y, first, above, below);
-            if (y % STAIN == 0)
+            if (!drop)
                 clouds(words[1], STAIN, y, first, higher, lower);
             random_bytes(words[3], y, first / 8, (count + 7) / 8, fine);
-            int dotted = byte(words[0], 0) < 90 && y == row_of_dots, ruled = byte(words[0], 32) < 64;
             for (int64_t x = 0; x < count; x++) {
-                int32_t grain = above[x] * (int32_t)(GRAIN - y % GRAIN) + below[x] * (int32_t)(y % GRAIN);
-                int32_t stains = higher[x] * (int32_t)(STAIN - y % STAIN) + lower[x] * (int32_t)(y % STAIN);
-                uint16_t behind = shade(50 + (stains * 114 >> 14) + (grain * 76 >> 12) + (fine[x] >> 4), level);
-                int32_t at = (int32_t)(first + x);
-                int rule = ruled && (at + byte(words[0], 48)) % column <= (byte(words[0], 56) & 1);
-                if (rule || (dotted && (at + byte(words[0], 24)) % apart < (apart + 1) / 2)) {
-                    behind = (uint16_t)(behind * (2 + (fine[x] >> 7) + rule)); /* rough paper takes ink unevenly */
-                    behind = behind < 255 ? behind : 255;
-                }
-                row[x] = over(row[x], behind);
+                int32_t grain = above[x] * (GRAIN - fall) + below[x] * fall;
+                int32_t stains = higher[x] * (STAIN - drop) + lower[x] * drop;
+                uint16_t paper = shade(50 + (stains * 114 >> 14) + (grain * 76 >> 12) + (fine[x] >> 4), level);
+                /* Rough paper takes ink unevenly. */
+                uint16_t ink = (uint16_t)(paper * (2 + (fine[x] >> 7) + rules[x]));
+                ink = ink < 255 ? ink : 255;
+                row[x] = over(row[x], rules[x] | (dots[x] & here) ? ink : paper);
             }
         }
     }

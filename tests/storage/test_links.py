@@ -19,6 +19,7 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.errors import DigitSeqError, OutputError
+from digitseq.glyphs import mnist
 from digitseq.glyphs.glyph_cache import stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import forget_mnist
@@ -218,6 +219,8 @@ def test_no_link_in_the_cache_leads_out_of_it(
     home = _home(tmp_path)
     before = _tree(home)
     fetch_mnist()
+    parsed = load_glyphs("mnist", "all")
+    monkeypatch.setattr(mnist, "parse", lambda _: parsed)  # it takes seconds, and is done for every link
     stored_folder(solid)
     names = _cached_names(cache)
     assert {"downloads", "mnist.lock", "mnist-v1/glyphs.npy", "glyphs-v1"} < set(names)
