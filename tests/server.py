@@ -101,7 +101,7 @@ def serve(folder: Path, manner: str = "well") -> Iterator[Mirror]:
         thread.join()
 
 
-def wait_until(condition: object, seconds: float = 20) -> None:
+def wait_until(condition: object, seconds: float = 60) -> None:
     """Wait until a callable is true; fail if it does not come true."""
     end = time.monotonic() + seconds
     assert callable(condition)

@@ -79,7 +79,7 @@ def test_ctrl_c_is_heard_while_a_pipe_is_waited_for(command: list[str], tmp_path
     )
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=5)
+    _, errors = process.communicate(timeout=30)
     os.close(reading)
     os.close(writing)
     assert (process.returncode, errors) == (130, "stopped: nothing was done\n")

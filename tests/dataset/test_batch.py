@@ -350,7 +350,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     assert len(children) >= 2
     process.kill()
     process.communicate()
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), seconds=5)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), seconds=30)
 
 
 def test_a_run_that_was_killed_before_it_began_is_no_stranger(tmp_path: Path) -> None:
