@@ -422,7 +422,7 @@ def test_a_named_pipe_in_the_place_of_a_file_is_an_error_and_nobody_waits(
     ):
         thread = threading.Thread(target=attempt, args=(what,), daemon=True)
         thread.start()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive(), "somebody waits for the other end"
     assert any("a named pipe" in text for text in told), told
 

@@ -357,7 +357,7 @@ def test_a_job_that_ends_stops_the_compiler(own: Path, monkeypatch: pytest.Monke
     thread = threading.Thread(target=kernels.prepare, kwargs={"stop": stop})
     thread.start()
     stop.set()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert kernels.kernel("warp") is None
 

@@ -381,7 +381,7 @@ def test_ctrl_c_while_fetching_ends_with_130(mirror: Mirror, cache: Path, in_fol
     process = _start("fetch-mnist", mirror=mirror.url, cwd=in_folder)
     wait_until(lambda: any(path.stat().st_size for path in (cache / "downloads").glob(".partial-*")))
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (
         130,
         "",

@@ -481,7 +481,7 @@ def test_filters_and_sorting(driver: Any, page: Path) -> None:
     assert wanted
     started = time.monotonic()
     seen.run("return pattern('*1*1*1*1*1*1*1*1*9').test('1'.repeat(5000) + '2')")
-    assert time.monotonic() - started < 20  # a careless expression takes longer than the universe
+    assert time.monotonic() - started < 60  # a careless expression takes longer than the universe
     seen.choose("label", "")
     seen.choose("sort", "smallest spacing")
     rooms = seen.run("return [...document.querySelectorAll('.card')].map((box) => itemOf.get(box).room)")
