@@ -138,6 +138,10 @@ def with_bank(bank: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return bank
 
 
+SMALL = str(Path(__file__).with_name("small"))
+"""A folder for PYTHONPATH: shards of 100 images in a process that starts."""
+
+
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shard has 100 images instead of 1,000, in this process only."""
@@ -148,6 +152,12 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, loaded in list(sys.modules.items()):
         if name.startswith("digitseq.") and hasattr(loaded, "SHARD"):
             monkeypatch.setattr(loaded, "SHARD", 100)
+
+
+@pytest.fixture
+def small_shards_everywhere(small_shards: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard has 100 images, in processes that the test starts, too."""
+    monkeypatch.setenv("PYTHONPATH", SMALL, prepend=os.pathsep)
 
 
 @pytest.fixture(scope="session")

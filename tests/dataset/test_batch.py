@@ -20,6 +20,7 @@ from digitseq import DigitSequences, Recipe, read_dataset, verify_dataset, write
 from digitseq.errors import ArgumentError, FormatError, OutputError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.storage.open_folder import Folder
+from tests.conftest import SMALL
 from tests.dataset.made import CARD
 from tests.dataset.made import recipe as _recipe
 from tests.dataset.made import tree as _tree
@@ -104,15 +105,18 @@ def test_png_levels_change_bytes_and_no_pixel(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, bank: Path) -> dict[str, bytes]:
-    """The files of a dataset of 3,340 images in two splits, written by one process without interruption."""
-    folder = tmp_path_factory.mktemp("expected")
+    """The files of a dataset of 13 small shards in two splits, written by one process without interruption."""
+    folder = tmp_path_factory.mktemp("expected") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
-        write_dataset(_recipe(splits={"train": 2_240, "test": 1_100}), folder, workers=1)
+        patch.setenv("PYTHONPATH", SMALL)
+        _, errors = _start(folder, 1).communicate(timeout=120)
+    assert "1,150 images written" in errors
     return _tree(folder)
 
 
-_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 2240 --test 1100"
+_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 840 --test 310"
+_LONGER = ("--train", "4500")
 
 
 def _start(out: Path, workers: int, *more: str) -> "subprocess.Popen[str]":
@@ -135,6 +139,7 @@ def _start(out: Path, workers: int, *more: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.usefixtures("small_shards_everywhere")
 @pytest.mark.parametrize("workers", [2, 5])
 def test_the_number_of_workers_changes_no_byte(
     tmp_path: Path, workers: int, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
@@ -145,6 +150,7 @@ def test_the_number_of_workers_changes_no_byte(
     assert _tree(tmp_path / "out") == expected
 
 
+@pytest.mark.usefixtures("small_shards_everywhere")
 def test_three_parts_started_together_give_the_same_tree_as_one(
     tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
@@ -154,7 +160,7 @@ def test_three_parts_started_together_give_the_same_tree_as_one(
         running = [_start(out, 1, "--part", f"{part}/3", "--json") for part in (1, 2, 3)]
         told = [process.communicate(timeout=120) for process in running]
         assert [process.returncode for process in running] == [0, 0, 0], told
-        assert [json.loads(output)["images"] for output, _ in told] == [2_000, 1_100, 240]
+        assert [json.loads(output)["images"] for output, _ in told] == [410, 400, 340]
         assert min(json.loads(output)["missing"] for output, _ in told) == 0
         assert _tree(out) == expected
 
@@ -162,24 +168,25 @@ def test_three_parts_started_together_give_the_same_tree_as_one(
 _KILLS = 4
 
 
+@pytest.mark.usefixtures("small_shards_everywhere")
 def test_killed_at_any_moment_and_run_again_it_is_the_same(
     tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
-    """Kill the process group when 0 to 3 of 5 shards are done; then let the same command run to its end."""
+    """Kill the process group when 0 to 9 of 13 shards are done; then let the same command run to its end."""
     chance = random.Random(1)
     cut_off = 0
     for kill in range(_KILLS):
         out, workers = tmp_path / f"out{kill}", chance.choice([1, 2, 5])
         process = _start(out, workers)
-        wait_until(lambda made=out, least=kill: len(list(made.glob("*/images/[0-9]*"))) >= least, 60)
-        time.sleep(0.05 * chance.random() if kill else chance.random())
+        wait_until(lambda made=out, least=3 * kill: len(list(made.glob("*/images/[0-9]*"))) >= least, 60)
+        time.sleep(0.03 * chance.random() if kill else chance.random())
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         cut_off += not (out / "dataset.json").exists()
         again = _start(out, chance.choice([1, 2]))
         output, errors = again.communicate(timeout=120)
         assert (again.returncode, output) == (0, f"{out}\n"), errors
-        assert _tree(out) == expected, f"killed after {kill} shards"
+        assert _tree(out) == expected, f"killed after {3 * kill} shards"
         shutil.rmtree(out)
     assert cut_off >= _KILLS // 2, "the kills came too late to mean anything"
 
@@ -260,7 +267,7 @@ def test_another_recipe_is_refused_and_replaced_only_by_force(tmp_path: Path) ->
 
 
 def test_an_unfinished_dataset_of_another_recipe_is_refused_too(tmp_path: Path) -> None:
-    process = _start(tmp_path / "out", 1)
+    process = _start(tmp_path / "out", 1, *_LONGER)
     wait_until(lambda: (tmp_path / "out" / "train" / "images" / "000").exists())
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -298,7 +305,7 @@ def test_a_full_disk_is_told_and_the_rest_stays(tmp_path: Path, workers: int) ->
     ).returncode:
         pytest.skip("mounting a small file system is not allowed here")
     try:
-        process = _start(disk / "out", workers)
+        process = _start(disk / "out", workers, *_LONGER)
         output, errors = process.communicate(timeout=60)
         assert (process.returncode, output) == (1, ""), errors
         assert "cannot be written: No space left on device" in errors
@@ -342,7 +349,7 @@ def test_six_thousand_images(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("processes")
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    process = _start(tmp_path / "out", 2)
+    process = _start(tmp_path / "out", 2, *_LONGER)
     wait_until(lambda: (tmp_path / "out" / "train" / "images" / "000").exists())
     children = [
         int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
