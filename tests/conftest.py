@@ -142,16 +142,21 @@ SMALL = str(Path(__file__).with_name("small"))
 """A folder for PYTHONPATH: shards of 100 images in a process that starts."""
 
 
-@pytest.fixture
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shard has 100 images instead of 1,000, in this process only."""
+def shrink_shards(patch: pytest.MonkeyPatch) -> None:
+    """Give shards 100 images instead of 1,000, in this process only."""
     for package in (dataset, inspection):  # a later import would keep the small size
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             with suppress(ImportError):  # an optional library is missing
                 import_module(module.name)
     for name, loaded in list(sys.modules.items()):
         if name.startswith("digitseq.") and hasattr(loaded, "SHARD"):
-            monkeypatch.setattr(loaded, "SHARD", 100)
+            patch.setattr(loaded, "SHARD", 100)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard has 100 images instead of 1,000, in this process only."""
+    shrink_shards(monkeypatch)
 
 
 @pytest.fixture

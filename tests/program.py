@@ -30,6 +30,7 @@ _AT_START = (
     *("LANG", "LC_ALL", "LC_CTYPE", "GITHUB_ACTIONS", "FORCE_COLOR", "TERMINAL_WIDTH"),
 )
 """Variables that are read when Python starts or when Typer is imported."""
+_OF_SERVER = {name: os.environ[name] for name in _AT_START if name in os.environ}
 _sockets: list[str] = []
 """The path of the server's socket, once it runs."""
 
@@ -55,7 +56,7 @@ def run(
         Its exit code and what it wrote to both streams.
     """
     variables = dict(os.environ if env is None else env)
-    if any(variables.get(name) != os.environ.get(name) for name in _AT_START) or not hasattr(os, "fork"):
+    if any(variables.get(name) != _OF_SERVER.get(name) for name in _AT_START) or not hasattr(os, "fork"):
         return subprocess.run(
             [sys.executable, "-m", "digitseq", *arguments],
             cwd=cwd,
@@ -105,7 +106,10 @@ def _address() -> str:
         folder = tempfile.mkdtemp(prefix="program-")
         address = str(Path(folder, "socket"))
         command, root = [sys.executable, "-m", "tests.program", address], Path(__file__).parents[1]
-        server = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        variables = {name: value for name, value in os.environ.items() if name not in _AT_START} | _OF_SERVER
+        server = subprocess.Popen(
+            command, cwd=root, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         atexit.register(_stop, server, folder)
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"

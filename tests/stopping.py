@@ -17,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SIZE = "4000"  # images: two shards for each of two workers
+from tests.conftest import SMALL
+
+SIZE = "800"  # images: four small shards for each of two workers
 _BATCH = ("batch", "out", "-n", SIZE, "--length", "4", "--width", "160", "--seed", "5", "--source", "builtin")
 
 COMMANDS: dict[str, Sequence[str]] = {
@@ -60,6 +62,7 @@ class Stage:
         environment = os.environ | {
             "DIGITSEQ_CACHE_DIR": str(folder / "cache"),
             "DIGITSEQ_MNIST_MIRROR": f"file://{mnist.resolve()}",
+            "PYTHONPATH": SMALL,
             "PYTHONWARNINGS": "default",
             "TMPDIR": str(folder / "temporary"),
         }

@@ -39,14 +39,19 @@ from digitseq.glyphs.anywhere import GlyphsAnywhere
 from digitseq.glyphs.glyph_cache import damage, mnist_dir, open_glyphs, save_glyphs, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs, builtin
+from tests.conftest import shrink_shards
 
-RECIPE = make_recipe(length=2, count=5_000, image_width=60, seed=1, source="builtin")
+pytestmark = pytest.mark.usefixtures("small_shards_everywhere")
+
+# More than four shards, so that the built-in digits are rendered into the cache, and workers are started.
+RECIPE = make_recipe(length=2, count=500, image_width=60, seed=1, source="builtin")
 
 
 @pytest.fixture(scope="module")
 def pixels(tmp_path_factory: pytest.TempPathFactory, bank: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
+        shrink_shards(patch)
         return write_dataset(RECIPE, tmp_path_factory.mktemp("whole") / "out", format="npz", workers=1).pixels
 
 
@@ -86,7 +91,7 @@ def test_without_a_cache_datasets_are_written_all_the_same(
 
 
 def test_without_a_cache_glyphs_of_your_own_are_drawn_in_one_process(no_cache: Path, tmp_path: Path) -> None:
-    recipe = make_recipe(length=2, count=5_000, image_width=60, seed=1)
+    recipe = make_recipe(length=2, count=500, image_width=60, seed=1)
     with pytest.warns(DigitSeqWarning, match="working without a cache, in one process"):
         write_dataset(recipe, tmp_path / "out", source=_own(tmp_path), format="npz", workers=2)
     assert list(verify_dataset(tmp_path / "out", source=tmp_path / "own.npz")) == []
@@ -94,7 +99,7 @@ def test_without_a_cache_glyphs_of_your_own_are_drawn_in_one_process(no_cache: P
 
 @pytest.mark.usefixtures("processes")
 def test_the_command_line_says_so_in_one_line(no_cache: Path, tmp_path: Path) -> None:
-    command = "batch out -n 5000 --length 2 --format npz --source builtin --workers 2"
+    command = "batch out -n 500 --length 2 --format npz --source builtin --workers 2"
     done = subprocess.run(
         [sys.executable, "-m", "digitseq", *command.split()],
         cwd=tmp_path,
@@ -228,7 +233,7 @@ def test_damaged_glyphs_are_found_by_reading_every_byte(name: str, own_mnist: Pa
 
 
 def test_verify_and_batch_do_not_believe_a_damaged_cache(own_mnist: Path, tmp_path: Path) -> None:
-    recipe = make_recipe(length=2, count=5_000, image_width=70, seed=1, source="mnist")
+    recipe = make_recipe(length=2, count=500, image_width=70, seed=1, source="mnist")
     write_dataset(recipe.changed(count=20), tmp_path / "out", workers=1)
     _spoil(own_mnist / "glyphs.npy")
     with pytest.raises(CacheError, match=r"damaged: the SHA-256 of glyphs\.npy differs") as caught:
@@ -413,7 +418,7 @@ def test_shared_memory_is_not_needed(make: str, pixels: str, bank: Path) -> None
     ):
         pytest.skip("needs the right to mount")
     command = (
-        "batch out -n 5000 --length 2 --width 60 --seed 1 --source builtin --format npz --workers 2 --json"
+        "batch out -n 500 --length 2 --width 60 --seed 1 --source builtin --format npz --workers 2 --json"
     )
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # not in /dev/shm, which is about to change
         shutil.copytree(bank, f"{folder}/cache")

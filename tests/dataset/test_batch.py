@@ -105,7 +105,7 @@ def test_png_levels_change_bytes_and_no_pixel(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, bank: Path) -> dict[str, bytes]:
-    """The files of a dataset of 13 small shards in two splits, written by one process without interruption."""
+    """The files of a dataset of 13 small shards in two splits, written without interruption."""
     folder = tmp_path_factory.mktemp("expected") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITSEQ_CACHE_DIR", str(bank))

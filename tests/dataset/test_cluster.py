@@ -31,15 +31,16 @@ from digitseq import (
 )
 from digitseq.dataset import cluster
 from digitseq.glyphs.glyphset import GlyphSet
+from tests.conftest import shrink_shards
 from tests.dataset.libraries import library
 from tests.dataset.made import recipe as made_recipe
 from tests.dataset.made import tree as _tree
 from tests.server import wait_until
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.usefixtures("small_shards_everywhere")]
 
 _COMMAND = (
-    "--length 4 --width 200 --min 2 --max 8 --seed 42 --source builtin -n 20000 --format npz"  # 20 shards
+    "--length 4 --width 200 --min 2 --max 8 --seed 42 --source builtin -n 6000 --format npz"  # 60 shards
 )
 
 
@@ -48,10 +49,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The tree that one process writes."""
     library("distributed")
     recipe = Recipe(
-        length=(4, 4), image_width=200, spacing_range=(2, 8), seed=42, source="builtin", count=20_000
+        length=(4, 4), image_width=200, spacing_range=(2, 8), seed=42, source="builtin", count=6_000
     )
     folder = tmp_path_factory.mktemp("expected")
-    write_dataset(recipe, folder, format="npz", workers=1)
+    with pytest.MonkeyPatch.context() as patch:
+        shrink_shards(patch)
+        write_dataset(recipe, folder, format="npz", workers=1)
     return _tree(folder)
 
 
@@ -132,7 +135,7 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(
         assert (process.returncode, output) == (0, "out\n"), errors
         # A shard of the dead worker may have been whole already.
         told = re.findall(r"([0-9,]+) (?:images written|already written)", errors)
-        assert sum(int(number.replace(",", "")) for number in told) == 20_000
+        assert sum(int(number.replace(",", "")) for number in told) == 6_000
         assert _tree(tmp_path / "out") == expected
         # Each machine has its own glyphs, though the client's are at hand here: those of an absent folder.
         again = _batch(bank, tmp_path, "out", "--scheduler", made.address)
@@ -182,7 +185,7 @@ def test_a_cluster_on_this_machine_needs_no_address(
     process = _batch(bank, tmp_path, "out", "--scheduler", "local", "--workers", "2")
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (0, "out\n"), errors
-    assert re.fullmatch(r"note: 20,000 images written \([0-9.]+ MB\) in [0-9.]+ s\n", errors)
+    assert re.fullmatch(r"note: 6,000 images written \([0-9.]+ MB\) in [0-9.]+ s\n", errors)
     assert _tree(tmp_path / "out") == expected
 
 

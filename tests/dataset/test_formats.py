@@ -171,8 +171,8 @@ def test_levels_change_no_pixel(tmp_path: Path, name: str) -> None:
 
 # --- The same bytes -------------------------------------------------------------------------------------
 
-_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 2240 --test 1100"
-_SPLITS = {"train": 2_240, "test": 1_100}
+_COMMAND = "--length 3-6 --min 2 --max 8 --width 200 --seed 42 --source builtin --train 840 --test 310"
+_SPLITS = {"train": 840, "test": 310}
 
 
 def _start(bank: Path, out: Path, name: str, workers: int) -> "subprocess.Popen[str]":
@@ -189,6 +189,7 @@ def _start(bank: Path, out: Path, name: str, workers: int) -> "subprocess.Popen[
     )
 
 
+@pytest.mark.usefixtures("small_shards_everywhere")
 @pytest.mark.parametrize("name", [n for n in FORMATS if n != "folder"], indirect=True)
 def test_any_number_of_workers_and_any_kill_give_the_same_bytes(
     tmp_path: Path, name: str, bank: Path

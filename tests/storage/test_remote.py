@@ -114,8 +114,9 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
     assert _objects(bucket) == _tree(tmp_path)
 
 
+@pytest.mark.usefixtures("small_shards_everywhere")
 @pytest.mark.parametrize(
-    ("name", "count", "waits"), [("folder", 120, (10, 60)), ("webdataset", 6_000, (12, 15))]
+    ("name", "count", "waits"), [("folder", 120, (10, 60)), ("webdataset", 600, (12, 15))]
 )
 def test_a_killed_run_is_finished_by_the_same_command(
     bucket: str, server: Server, tmp_path: Path, name: str, count: int, waits: tuple[int, ...]
