@@ -110,6 +110,7 @@ def _paths(style: Style, digits: IntArray, own: UInt64Array, hand: UInt64Array) 
             chosen = np.flatnonzero((digits == digit) & (ways == index)).astype(np.int64)
             x[:, chosen], y[:, chosen] = _path(
                 allograph(style.name, digit, index),
+                style.jitter,
                 taste[2 * digit + 1, chosen],
                 choice[2:, chosen],
                 own[chosen],
@@ -143,7 +144,12 @@ def _edges(style: str, digit: int) -> IntArray:
 
 
 def _path(
-    way: Allograph, taste: UInt64Array, choice: UInt64Array, own: UInt64Array, hand: UInt64Array
+    way: Allograph,
+    jitter: int,
+    taste: UInt64Array,
+    choice: UInt64Array,
+    own: UInt64Array,
+    hand: UInt64Array,
 ) -> list[IntArray]:
     """Mix the writer's variant with another one, move the control points a little, and trim the ends."""
     variants, _, count = way.controls.shape
@@ -154,7 +160,7 @@ def _path(
     mixed = share[0] + _times(share[1] - share[0], along)  # (control points, n)
     noise = _bell(own, _JITTER, 2 * (count + 2)).reshape(2, count + 2, len(own))
     moves = (noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]) * 2 // 5  # neighbouring points move together
-    jitter = _exp(_bell(hand, _LIKING, 1)[0] * 3 // 10) * 3 // 50  # typically 3 % of the height of a digit
+    reach = _exp(_bell(hand, _LIKING, 1)[0] * 3 // 10) * jitter // 50  # ONE is half the height of a digit
     length = (way.last - way.first)[:, None]
     begin = way.first[:, None] + _times(length, _times(_below(choice[3], ONE), way.trim[0]))
     end = way.last[:, None] - _times(length, _times(_below(choice[4], ONE), way.trim[1]))
@@ -162,7 +168,7 @@ def _path(
     path = []
     for axis in (0, 1):
         a, b = way.controls[one, axis].T, way.controls[other, axis].T
-        control = a + _times(b - a, mixed) + _times(moves[axis], jitter)  # (control points, n)
+        control = a + _times(b - a, mixed) + _times(moves[axis], reach)  # (control points, n)
         path.append(np.take_along_axis(way.basis @ control // ONE, kept, 0))
     return path
 

@@ -18,6 +18,7 @@ class Style(NamedTuple):
         pens: median pen radius for each digit, percent of `pen`.
         loop: maximum pen radius, which keeps loops open, percent of the shorter side of the digit.
         edge: how fast the ink fades at the edges of strokes, in sixtieths of full strength per px.
+        jitter: typical movement of the control points of a path, percent of the height of the digit.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Style(NamedTuple):
     pens: tuple[int, ...] = (100,) * 10
     loop: int = 22
     edge: int = 50
+    jitter: int = 3
 
     @property
     def identity(self) -> str:
@@ -44,7 +46,7 @@ STYLES = {
     style.name: style
     for style in (
         Style("modern", 16, 270, 120, 0),
-        Style("casual", 16, 270, 120, 0, (122, 106, 108, 106, 97, 97, 104, 104, 101, 96), 26, 57),
+        Style("casual", 16, 270, 120, 0, (122, 106, 108, 106, 97, 97, 104, 104, 101, 96), 26, 57, 4),
         Style("copperplate", 50, 160, 95, 22),
     )
 }

@@ -23,13 +23,13 @@ GOLDEN = {
     f"builtin:{-(2**70)}": "f5fd4c3cb7b7329e38b69b86c16fbe63c5fa6b4b4644bb171c7ea7ac49837a07",
     "builtin:copperplate": "5615718071f4a0b42e55c481f8b4407c0d61e8d90492ffd3a24935a69a459163",
     "builtin:copperplate:7": "b33a873645fbf35549ee6844ac419af78a2dffa055ffb190505c81439c57805b",
-    "builtin:casual": "8cf8f291208f1ef1f0c1c198beba506c78fbb45e0c72cfe1e859252e7f8f6340",
-    "builtin:casual:7": "7f6ebb6ac5bae83b17fcb63ab4b277197805ab96d9bd3edde842395f73204c5f",
+    "builtin:casual": "360590e94eb845a8372c2acab6575f175269096473a27f35768efb12d3fe2f52",
+    "builtin:casual:7": "9f434a723c2e2a3500ea48762a0172f6ab3d99ddfb37eb8a82d4dfbcdff96e0d",
 }
 _DIGESTS = {
     "builtin": "399f66c6d1203ad4f0580c0898a5ad52e60879ff176139e8bf9282376791334b",
     "builtin:copperplate": "38822913beb20fb8f98ec2ae296ecff57ed93eb288de7271d9398f5c556aec47",
-    "builtin:casual": "48a499d209b1df983393b3618fbcae81f38807d8739eda6a0c4d090c9a7797cc",
+    "builtin:casual": "d1f9f7abae93a2e232e9d1f37f96a352cb7aad02c92b5d52bafc4c3ca6865b8e",
 }
 
 
