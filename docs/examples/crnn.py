@@ -1,7 +1,7 @@
 """
 A small CRNN learns to read numbers with CTC: live, no files on disk. Needs PyTorch; some minutes on a CPU.
 
-    python docs/examples/crnn.py [--images 90000] [--source mnist] [--page page.html]
+    python docs/examples/crnn.py [--images 90000] [--batch 64] [--source mnist] [--page page.html]
 
 It learns from strings of the training split and reads strings of the test split: digits it has not seen.
 Prints the sequence accuracy; --page writes what it got wrong as a page for a browser.
@@ -23,7 +23,7 @@ from digitseq import (
     write_page,
 )
 
-WIDTH, STRIDE, BATCH, RATE = 176, 2, 64, 4e-3
+WIDTH, STRIDE, RATE = 176, 2, 4e-3
 
 
 class Reader(nn.Module):
@@ -57,6 +57,7 @@ def main() -> None:
     """Train, read, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=90_000)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--source", default="auto")
     parser.add_argument("--page", default="")
     wanted = parser.parse_args()
@@ -68,11 +69,11 @@ def main() -> None:
     frames = check_ctc(train, STRIDE)
 
     net = Reader()
-    steps = -(-wanted.images // BATCH)
+    steps = -(-wanted.images // wanted.batch)
     optimizer = torch.optim.AdamW(net.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.15)
     loss_of = nn.CTCLoss()
-    for images, labels in DataLoader(DigitSequences(train, dtype="float32"), BATCH):
+    for images, labels in DataLoader(DigitSequences(train, dtype="float32"), wanted.batch):
         targets, lengths = map(torch.from_numpy, ctc_encode(labels))
         loss = loss_of(net(images), targets, torch.full((len(labels),), frames), lengths)
         optimizer.zero_grad()

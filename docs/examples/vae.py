@@ -1,7 +1,7 @@
 """
 A small conditional VAE learns to write numbers: live, no files on disk. Needs PyTorch; some minutes on a CPU.
 
-    python docs/examples/vae.py [--images 120000] [--source mnist] [--sheet sheet.png]
+    python docs/examples/vae.py [--images 120000] [--batch 64] [--source mnist] [--sheet sheet.png]
 
 It is given three digits and noise, and draws them; what it draws is judged by a reader that is trained on
 drawn images. Prints how many digits the reader reads as they were asked for; --sheet writes a picture.
@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from digitseq import DigitSequences, make_recipe
 
-DIGITS, WIDTH, NOISE, BATCH = 3, 84, 8, 64
+DIGITS, WIDTH, NOISE = 3, 84, 8
 CLEAN = 6  # the weight of the divergence: with more of it, the noise says less about which digits these are
 
 
@@ -76,6 +76,7 @@ def main() -> None:
     """Train both, draw, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=120_000)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--source", default="auto")
     parser.add_argument("--sheet", default="")
     wanted = parser.parse_args()
@@ -85,7 +86,7 @@ def main() -> None:
 
     def batches(split: str, count: int, augment: str = "none") -> Iterator[tuple[Tensor, Tensor]]:
         recipe = make_recipe(count=count, seed=1, split=split, augment=augment, **kind)
-        for images, labels in DataLoader(DigitSequences(recipe, dtype="float32"), BATCH):
+        for images, labels in DataLoader(DigitSequences(recipe, dtype="float32"), wanted.batch):
             yield images[:, None], classes(labels)
 
     reader, writer = Reader(), Writer()

@@ -7,6 +7,7 @@ Without a C compiler, tests of the loops are skipped. If DIGITSEQ_TEST_KERNELS i
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -72,6 +73,13 @@ def own(in_folder: Path) -> Path:
     images = np.pad(_tiles(32)[2:, 1:-1, 1:-1], ((0, 0), (1, 1), (1, 1)))
     np.savez("own.npz", images=images, labels=np.repeat(np.arange(10), 3))
     return in_folder
+
+
+@pytest.fixture
+def quick_compiler(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile without optimisation, which saves seconds."""
+    if shutil.which("cc"):
+        monkeypatch.setenv("CC", "sh -c 'exec cc \"$@\" -O0' cc")
 
 
 def both(library: dict[str, kernels.Loop], action: Callable[[], Any]) -> tuple[Any, Any]:
@@ -254,6 +262,7 @@ print(bool(kernels._state.loops), kernels.in_use())
 """
 
 
+@pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.once
 def test_they_are_compiled_once_for_all_processes(library: Any, own: Path) -> None:
     small, large = _DRAWN.format(count=100), "kernels.worked(50_000)\n" + _DRAWN.format(count=500)
@@ -270,6 +279,7 @@ def test_they_are_compiled_once_for_all_processes(library: Any, own: Path) -> No
     assert _run(small, DIGITSEQ_KERNELS="1").stdout == "True compiled\n"
 
 
+@pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.once
 def test_a_large_batch_compiles_them_while_it_writes(library: Any, own: Path) -> None:
     trees = []
@@ -289,6 +299,7 @@ main()
     assert trees[0] == trees[1]
 
 
+@pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.once
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
 def test_a_library_that_others_could_have_written_is_not_loaded(library: Any, in_folder: Path) -> None:
@@ -333,13 +344,14 @@ def test_a_compiler_that_fails_gives_one_warning(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.once
+@pytest.mark.usefixtures("small_shards_everywhere")
 @pytest.mark.parametrize("command", ["no-such-compiler", "cc 'open"])
 def test_a_job_goes_on_without_a_working_compiler(
     own: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """Workers do not try again: at most one warning."""
     environment = {"CC": command, "DIGITSEQ_KERNELS": "", "DIGITSEQ_CACHE_DIR": "cache"}
-    wanted = "--length 8 -n 12000 --augment light --seed 1 --source own.npz --workers 2 --format npz"
+    wanted = "--length 8 -n 600 --augment light --seed 1 --source own.npz --workers 2 --format npz"
     done = run("batch", "out", *wanted.split(), env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("could not be compiled") == (command != "cc 'open")
@@ -376,6 +388,7 @@ def test_another_process_that_is_compiling_is_not_waited_for(
     assert kernels.in_use().startswith("to be compiled")
 
 
+@pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.once
 @pytest.mark.parametrize("wrong", ["a file", "a link"])
 def test_without_a_cache_folder_they_are_compiled_for_one_process(
@@ -395,6 +408,7 @@ def test_without_a_cache_folder_they_are_compiled_for_one_process(
     assert not any((tmp_path / "elsewhere").iterdir())
 
 
+@pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.once
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="always the case on this system")
 @pytest.mark.skipif(_RUNS_NOTHING, reason="no library can be loaded from the folder of temporary files")
