@@ -1,13 +1,22 @@
 #!/usr/bin/env bash
-# A built wheel or sdist, installed and used from another folder. Usage: installed.sh PYTHON FILE
+# A built wheel or sdist, installed and used from another folder. Usage: installed.sh PYTHON FILE [UV]
+# UV is a program that installs in seconds; without it, pip does.
 set -euo pipefail
-python=$1 file=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
+python=$1 file=$(cd "$(dirname "$2")" && pwd)/$(basename "$2") uv=${3:-}
 work=$(mktemp -d)
 trap 'cd / && rm -rf "$work" || true' EXIT # Windows removes no current folder
-"$python" -m venv "$work/user"
+if [ -n "$uv" ]; then
+    "$uv" venv --quiet --python "$python" "$work/user"
+else
+    "$python" -m venv "$work/user"
+fi
 programs=$work/user/bin
 [ -d "$programs" ] || programs=$work/user/Scripts
-"$programs/python" -m pip install --quiet "$file"
+if [ -n "$uv" ]; then
+    "$uv" pip install --quiet --python "$work/user" "$file"
+else
+    "$programs/python" -m pip install --quiet "$file"
+fi
 cd "$work"
 export DIGITSEQ_OFFLINE=1 DIGITSEQ_CACHE_DIR=$work/cache
 if [ -d "${DIGITSEQ_TEST_MNIST:-}" ]; then

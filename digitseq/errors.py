@@ -17,6 +17,8 @@ Every error that a user can cause derives from DigitSeqError::
     └── SourceWarning                     MNIST is unavailable; another source was used
 """
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -118,6 +120,22 @@ class DigitSeqWarning(UserWarning):
 
 class SourceWarning(DigitSeqWarning):
     """A source other than MNIST was used because MNIST was unavailable."""
+
+
+def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:
+    """
+    Issue a warning for the line of the user's program that called digitseq.
+
+    Args:
+        message: what is unavailable, and what to do about it.
+        kind: the category.
+    """
+    frame, level, last = sys._getframe(1), 2, 2
+    while frame := frame.f_back:  # type: ignore[assignment]
+        level += 1
+        if frame.f_globals.get("__name__", "").startswith("digitseq."):
+            last = level
+    warnings.warn(message, kind, stacklevel=last + 1)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import ctypes
 import logging
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitseq import kernel_library
-from digitseq.errors import DigitSeqWarning
+from digitseq.errors import warn
 from digitseq.kernel_library import SOURCES, UnavailableError
 
 VARIABLE = "DIGITSEQ_KERNELS"
@@ -102,7 +101,7 @@ def prepare(
             f"the loops for augmentation could not be compiled or loaded ({problem}); augmenting with "
             f"numpy, which is slower; set {VARIABLE}=0 to silence this warning"
         )
-        warnings.warn(told, DigitSeqWarning, stacklevel=3)
+        warn(told)
 
 
 def _decide(compiling: bool, wait: bool, announced: bool, stop: Event | None) -> str:

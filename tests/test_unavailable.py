@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitseq import (
     CacheError,
@@ -26,7 +28,9 @@ from digitseq import (
     FetchError,
     SourceError,
     cache_folder,
+    draw,
     fetch_mnist,
+    generate_numbers_sequence,
     load_glyphs,
     make_recipe,
     verify_dataset,
@@ -111,6 +115,30 @@ def test_the_command_line_says_so_in_one_line(no_cache: Path, tmp_path: Path) ->
     warned = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert len(warned) == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda folder: generate_numbers_sequence("12", (2, 8), None, seed=1),
+        lambda folder: load_glyphs("auto"),
+        lambda folder: load_glyphs(folder),
+        lambda folder: next(iter(draw(make_recipe(["12"], seed=1), folder))),
+        lambda folder: write_dataset(RECIPE, folder / "out", format="npz", workers=2),
+    ],
+    ids=["one image", "auto", "unused files", "unused files of a recipe", "no cache"],
+)
+def test_a_warning_is_for_the_line_that_called(
+    action: Callable[[Path], object], no_cache: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "glyphs"
+    for digit in range(10):
+        (own / str(digit)).mkdir(parents=True)
+        Image.fromarray(np.pad(np.full((20, 20), 250, np.uint8), 4)).save(own / str(digit) / "1.png")
+    (own / "unused.png").touch()
+    with pytest.warns(DigitSeqWarning) as caught:
+        action(own)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_a_worker_elsewhere_does_without_a_cache_too(no_cache: Path) -> None:

@@ -7,7 +7,6 @@ import re
 import tempfile
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError
@@ -20,7 +19,7 @@ from typing import Any
 from digitseq.dataset.engine import Engine, write_shard
 from digitseq.dataset.shards import Shard, Written
 from digitseq.dataset.worker_pool import SHARDS_KEPT, without_main
-from digitseq.errors import ArgumentError, CacheError, DigitSeqError, DigitSeqWarning, OutputError
+from digitseq.errors import ArgumentError, CacheError, DigitSeqError, OutputError, warn
 from digitseq.extras import require
 from digitseq.glyphs.anywhere import GlyphsAnywhere
 from digitseq.glyphs.glyph_cache import stored_folder
@@ -146,7 +145,7 @@ def _shared_folder(glyphs: GlyphSet, progress: Progress | None) -> Path | None:
     except CacheError as error:
         if not source_of(glyphs):
             raise
-        warnings.warn(f"{error.problem}; working without a cache", DigitSeqWarning, stacklevel=2)
+        warn(f"{error.problem}; working without a cache")
         return None
 
 

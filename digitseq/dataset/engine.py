@@ -1,7 +1,6 @@
 """A dataset to write, its shards, and the engine that runs them."""
 
 import json
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from digitseq.dataset.formats.base import Format
 from digitseq.dataset.manifest import NOTES, Manifest, read_manifest
 from digitseq.dataset.shards import SHARD, Place, Shard, Written, as_note
 from digitseq.dataset.worker_pool import Watch, run
-from digitseq.errors import CacheError, DigitSeqWarning
+from digitseq.errors import CacheError, warn
 from digitseq.glyphs.anywhere import GlyphsAnywhere
 from digitseq.glyphs.glyph_cache import damage, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
@@ -201,7 +200,7 @@ def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:
     told = f"{error.problem}; working without a cache"
     if workers > 1 and not glyphs.drawn_on_demand:  # each process can render built-in digits itself
         workers, told = 1, f"{told}, in one process"
-    warnings.warn(told, DigitSeqWarning, stacklevel=2)
+    warn(told)
     return workers
 
 

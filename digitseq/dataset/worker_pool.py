@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -27,7 +26,7 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Protocol, TypeVar
 
-from digitseq.errors import RESUME, DigitSeqWarning, OutputError
+from digitseq.errors import RESUME, OutputError, warn
 from digitseq.interrupts import POLL_S, SIGNALS, check, kept_from_children
 from digitseq.kernels import never_compile
 
@@ -107,7 +106,7 @@ def run(
             return
         except WorkersError as error:
             problem = f"worker processes cannot be started ({error}); working in one process"
-            warnings.warn(problem, DigitSeqWarning, stacklevel=2)
+            warn(problem)
     for number in range(first, len(tasks)):
         check()
         yield done.pop(number) if number in done else function(tasks[number])

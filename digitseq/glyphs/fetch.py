@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from math import inf
@@ -24,9 +23,9 @@ from digitseq.cache_folder import cache_dir, cache_errors, locked
 from digitseq.errors import (
     ArgumentError,
     CacheError,
-    DigitSeqWarning,
     FetchError,
     printable,
+    warn,
 )
 from digitseq.glyphs import mnist
 from digitseq.glyphs.download import (
@@ -139,7 +138,7 @@ def _fetch(
                     cache.remove(_FAILURE)
         if wrong:
             told = f"the cached MNIST in {folder} was damaged ({wrong}) and has been repaired"
-            warnings.warn(told, DigitSeqWarning, stacklevel=2)
+            warn(told)
     return glyphs
 
 

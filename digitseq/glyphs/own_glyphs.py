@@ -5,7 +5,6 @@ Load a user's own glyphs: IDX pairs, class folders of images, ``.npz`` archives.
 """
 
 import re
-import warnings
 from collections.abc import Collection, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from digitseq.arrays import AnyArray, BoolArray, IntArray, UInt8Array, read_only
 from digitseq.checks import counted, home_path
-from digitseq.errors import DigitSeqWarning, FormatError, SourceError, system_errors
+from digitseq.errors import FormatError, SourceError, system_errors, warn
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
 from digitseq.glyphs.image_files import read_image
@@ -156,11 +155,7 @@ def _name_grey_paper(path: Path, glyphs: UInt8Array) -> None:
     borders = (glyphs[:, 0], glyphs[:, -1], glyphs[:, :, 0], glyphs[:, :, -1])
     full = np.logical_and.reduce([border.any(1) for border in borders])
     if len(glyphs) and 2 * int(np.count_nonzero(full)) > len(glyphs):
-        warnings.warn(
-            f"{path}: most glyphs fill their tiles, as if their paper were ink; make the paper 0",
-            DigitSeqWarning,
-            stacklevel=2,
-        )
+        warn(f"{path}: most glyphs fill their tiles, as if their paper were ink; make the paper 0")
 
 
 def _first_of_equals(glyphs: UInt8Array, labels: AnyArray, numbers: AnyArray) -> BoolArray:
@@ -269,7 +264,7 @@ def _name_unused(folder: Path, used: set[Path]) -> None:
     ]
     if unused:
         named = ", ".join(unused[:5]) + (f" and {len(unused) - 5:,} more" if len(unused) > 5 else "")
-        warnings.warn(f"{folder}: not used as glyphs: {named}", DigitSeqWarning, stacklevel=2)
+        warn(f"{folder}: not used as glyphs: {named}")
 
 
 def _is_clutter(name: str) -> bool:

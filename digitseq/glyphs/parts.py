@@ -1,13 +1,12 @@
 """The sources of a mixture: which one a glyph is from, and how glyphs are sampled from them by weight."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import BoolArray, IntArray, UInt64Array
-from digitseq.errors import SourceWarning
+from digitseq.errors import SourceWarning, warn
 
 
 class Part(NamedTuple):
@@ -41,7 +40,7 @@ def warn_of_missing(parts: Parts, split: str, number: int) -> None:
     for part in parts:
         if not any(row[number] for row in part.counts):
             told = f"source {part.name!r} has no split {split!r}: no digit of these images is from it"
-            warnings.warn(told, SourceWarning, stacklevel=4)
+            warn(told, SourceWarning)
 
 
 def pick_part(parts: Parts, able: BoolArray, words: UInt64Array) -> IntArray:

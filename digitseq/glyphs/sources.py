@@ -1,7 +1,6 @@
 """Open a source by name (mnist, builtin, auto or a path) as a GlyphSet."""
 
 import os
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 from digitseq.cache_folder import CACHE_VARIABLE
 from digitseq.checks import home_path
-from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning
+from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning, warn
 from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.mixture import Weighted, mix, mixture_key, parse_mixture, stored_mixture
@@ -250,11 +249,10 @@ def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSe
         reason = problem or error.problem
     except CacheError as error:
         reason = f"{problem or error.problem}; set {CACHE_VARIABLE} to another folder"
-    warnings.warn(
+    warn(
         f"using the built-in digits instead of MNIST: {reason}; run `digitseq fetch-mnist` to get MNIST, "
         'or pass source="builtin" to choose the built-in digits',
         SourceWarning,
-        stacklevel=6,
     )
     return open_source(BUILTIN)
 

@@ -38,6 +38,10 @@ def test_drawn_and_cached_glyphs_agree(cache: Path, monkeypatch: pytest.MonkeyPa
     assert seen[0] == (0, 60_000)
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
     module._opened.cache_clear()
+    seen.clear()
+    assert stored_folder(builtin(11), lambda _, done, total, __: seen.append((done, total))) == folder
+    assert stored_folder(BuiltinGlyphs(11), lambda _, done, total, __: seen.append((done, total))) == folder
+    assert seen == []  # it is drawn once
     cached = builtin(11)
     assert cached.folder == folder
     assert isinstance(cached.arrays()[0], np.memmap)
@@ -50,15 +54,6 @@ def test_drawn_and_cached_glyphs_agree(cache: Path, monkeypatch: pytest.MonkeyPa
     code += "g = builtin(11); print(g.folder is not None, hashlib.sha256(_thousand(g)[0]).hexdigest())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", sha256(expected[0]).hexdigest()]
-
-
-def test_a_bank_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = stored_folder(builtin(12))
-    module._opened.cache_clear()
-    calls: list[int] = []
-    assert stored_folder(builtin(12), lambda _, done, *__: calls.append(done)) == folder
-    assert stored_folder(BuiltinGlyphs(12), lambda _, done, *__: calls.append(done)) == folder
-    assert calls == []
 
 
 def test_a_damaged_or_half_written_bank_is_drawn_again() -> None:
@@ -78,8 +73,9 @@ def test_a_damaged_or_half_written_bank_is_drawn_again() -> None:
             assert (folder / name).read_bytes() == whole
 
 
+@pytest.mark.usefixtures("small_shards_everywhere")
 def test_many_processes_get_the_bank_and_it_is_announced(tmp_path: Path) -> None:
-    recipe = make_recipe(length=(1, 2), count=5_500, seed=1, source="builtin:14", image_width=70)
+    recipe = make_recipe(length=(1, 2), count=550, seed=1, source="builtin:14", image_width=70)
     seen: list[tuple[int, int]] = []
 
     def progress(stage: str, done: int, total: int, _size: int) -> None:
@@ -99,10 +95,3 @@ def test_one_process_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for count in (20, 4_001):
         recipe = make_recipe(length=(1, 1), count=count, seed=1, source="builtin:15")
         assert write_dataset(recipe, tmp_path / str(count), workers=1).images == count
-
-
-def test_one_process_draws_the_bank_for_a_large_dataset(tmp_path: Path) -> None:
-    for count, folders in ((4_000, 0), (4_001, 1)):
-        recipe = make_recipe(length=(1, 1), count=count, seed=1, source="builtin:16")
-        write_dataset(recipe, tmp_path / str(count), workers=1)
-        assert glyphs_folder(builtin(16)).is_dir() == folders
