@@ -75,13 +75,14 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
-def test_typer_and_rich_live_in_the_command_line_and_the_network_in_glyphs() -> None:
+def test_each_library_is_imported_only_where_it_belongs() -> None:
     homes = {
         "typer": {"cli"},
         "rich": {"cli"},
         "requests": {"glyphs"},
         "urllib": {"glyphs"},
         "platformdirs": {"cache_folder"},
+        "warnings": {"cli", "errors"},  # `errors.warn` finds the line of the user
     }
     seen = set()
     for module, tree in _modules():

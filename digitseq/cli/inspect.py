@@ -100,6 +100,10 @@ class Pictures:
             ("cols", self.cols, 1, 1_000),
         ):
             integer(name, low if value is None else value, low, high)
+        if self.html is None and self.images != _SAMPLE:
+            raise typer.BadParameter("--images requires --html")
+        if self.sheet is None and (self.rows, self.cols, self.boxes) != (Pictures.rows, None, False):
+            raise typer.BadParameter("--rows, --cols and --boxes require --sheet")
         if self.html is not None and self.html == self.sheet:
             raise typer.BadParameter("--html and --sheet name the same file")
         for kind, target in (("html", self.html), ("sheet", self.sheet)):

@@ -241,4 +241,10 @@ def _settings(name: str | None, effects: Effects, base: Augment | None) -> Augme
         given["chance"] = values.number("chance", given["chance"])
     if "backgrounds" in given:
         given["backgrounds"] = tuple(given["backgrounds"].split(","))
-    return preset((start or Augment()).to_dict() | given)
+    made = preset((start or Augment()).to_dict() | given)
+    used = made or Augment()
+    if "backgrounds" in given and not used.uses("background"):
+        raise typer.BadParameter("--backgrounds requires --background, for example --background 70")
+    if "chance" in given and not used.ranges:
+        raise typer.BadParameter("--chance requires an effect or a preset, for example --augment heavy")
+    return made

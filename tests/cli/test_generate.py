@@ -90,10 +90,10 @@ _DEFAULT: dict[str, Any] = {
         ("3502 --augment none", {}),
         ("3502 --rotate 10", {"augment": {"rotate": (-10, 10)}}),
         (
-            "3502 --slant -20:20 --scale 0.85:1.15 --elastic 4 --backgrounds paper,lines",
+            "3502 --slant -20:20 --scale 0.85:1.15 --elastic 4 --background 40 --backgrounds paper,lines",
             {
                 "augment": {"slant": (-20, 20), "scale": (0.85, 1.15), "elastic": (0, 4)}
-                | {"backgrounds": ("paper", "lines")}
+                | {"background": (0, 40), "backgrounds": ("paper", "lines")}
             },
         ),
         ("3502 --augment light --rotate 0", {"augment": PRESETS["light"].to_dict() | {"rotate": 0}}),
