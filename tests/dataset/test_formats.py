@@ -624,8 +624,9 @@ def test_files_of_the_users_own_are_never_replaced(
     assert _tree(tmp_path) == before
 
 
+@pytest.mark.usefixtures("small_shards_everywhere")
 def test_files_of_labels_that_a_kill_left_belong_to_the_dataset(tmp_path: Path, bank: Path) -> None:
-    recipe = _recipe(count=3_000)
+    recipe = _recipe(count=1_200)
     write_dataset(recipe, tmp_path / "out", workers=1)
     command = (
         sys.executable,

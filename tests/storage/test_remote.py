@@ -90,7 +90,7 @@ def bucket(server: Server, request: pytest.FixtureRequest) -> str:
 def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path, name: str) -> None:
     if find_format(name).library:
         library(find_format(name).library)
-    count = 110 if name not in ("folder", "flat") else 30  # each image takes one or two requests
+    count = 110 if name not in ("folder", "flat") else 12  # each image takes one or two requests
     wanted = _recipe(splits={"train": count, "test": 20}, count=None)
     options: dict[str, Any] = {
         "format": name,
@@ -118,7 +118,7 @@ def test_objects_are_the_bytes_of_the_local_dataset(bucket: str, tmp_path: Path,
 
 @pytest.mark.usefixtures("small_shards_everywhere")
 @pytest.mark.parametrize(
-    ("name", "count", "waits"), [("folder", 120, (10, 60)), ("webdataset", 600, (12, 15))]
+    ("name", "count", "waits"), [("folder", 60, (10, 30)), ("webdataset", 600, (12, 15))]
 )
 def test_a_killed_run_is_finished_by_the_same_command(
     bucket: str, server: Server, tmp_path: Path, name: str, count: int, waits: tuple[int, ...]
