@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The golden digests, and datasets of two formats, on 32-bit x86, where numpy's default integer is 32 bits wide (as
-# on Windows before numpy 2). Needs root and Debian's mmdebstrap; otherwise it is skipped, and says so.
+# on Windows before numpy 2). Needs root and Debian's mmdebstrap; without them, it prints a message and is skipped.
 #
 # Usage: i386.sh CHECKOUT MNIST_FOLDER PYTHON, the last one a 64-bit Python with digitseq, to compare datasets with.
 set -euo pipefail
@@ -18,13 +18,13 @@ fi
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 packages=coreutils,python3-numpy,python3-pil,python3-platformdirs,python3-requests,python3-pytest,python3-hypothesis
-# The packages are only unpacked: configuring a whole system takes minutes, and nothing here needs one. Security
-# updates, whose mirror is often in the middle of an update, do not matter either.
+# Only unpack the packages: configuring a whole system takes minutes and is not needed here. Leave out security
+# updates: they are not needed either, and their mirror is often being updated.
 mmdebstrap --architectures=i386 --variant=extract --include=$packages \
     --setup-hook='sed -i /security/d "$1/etc/apt/sources.list"' bookworm "$root" >"$root.log" 2>&1 ||
     { tail -n 5 "$root.log"; rm -f "$root.log"; skip "mmdebstrap failed"; }
 rm -f "$root.log"
-in_root() { # with the two libraries that the configuration would have made links to
+in_root() { # LD_LIBRARY_PATH: two libraries that configuring the packages would have linked
     chroot "$root" env -C /digitseq LD_LIBRARY_PATH=/usr/lib/i386-linux-gnu/blas:/usr/lib/i386-linux-gnu/lapack "$@"
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A built wheel or sdist, installed and used from another folder. Usage: installed.sh PYTHON FILE [UV]
-# UV is a program that installs in seconds; without it, pip does.
+# Install a built wheel or sdist and use it from another folder. Usage: installed.sh PYTHON FILE [UV]
+# UV is the path of uv, which installs in seconds; without it, pip is used.
 set -euo pipefail
 python=$1 file=$(cd "$(dirname "$2")" && pwd)/$(basename "$2") uv=${3:-}
 work=$(mktemp -d)

@@ -124,11 +124,11 @@ class SourceWarning(DigitSeqWarning):
 
 def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:
     """
-    Issue a warning for the line of the user's program that called digitseq.
+    Issue a warning that points to the line of the user's program that called digitseq.
 
     Args:
         message: what is unavailable, and what to do about it.
-        kind: the category.
+        kind: the warning category.
     """
     frame, level, last = sys._getframe(1), 2, 2
     while frame := frame.f_back:  # type: ignore[assignment]

@@ -139,11 +139,11 @@ def with_bank(bank: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 SMALL = str(Path(__file__).with_name("small"))
-"""A folder for PYTHONPATH: shards of 100 images in a process that starts."""
+"""A folder for PYTHONPATH: processes started with it use shards of 100 images."""
 
 
 def shrink_shards(patch: pytest.MonkeyPatch) -> None:
-    """Give shards 100 images instead of 1,000, in this process only."""
+    """Reduce shards from 1,000 images to 100, in this process only."""
     for package in (dataset, inspection):  # a later import would keep the small size
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             with suppress(ImportError):  # an optional library is missing
@@ -155,13 +155,13 @@ def shrink_shards(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shard has 100 images instead of 1,000, in this process only."""
+    """Use shards of 100 images instead of 1,000, in this process only."""
     shrink_shards(monkeypatch)
 
 
 @pytest.fixture
 def small_shards_everywhere(small_shards: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shard has 100 images, in processes that the test starts, too."""
+    """Use shards of 100 images, both here and in processes that the test starts."""
     monkeypatch.setenv("PYTHONPATH", SMALL, prepend=os.pathsep)
 
 

@@ -82,7 +82,7 @@ def test_each_library_is_imported_only_where_it_belongs() -> None:
         "requests": {"glyphs"},
         "urllib": {"glyphs"},
         "platformdirs": {"cache_folder"},
-        "warnings": {"cli", "errors"},  # `errors.warn` finds the line of the user
+        "warnings": {"cli", "errors"},  # `errors.warn` finds the line in the user's program
     }
     seen = set()
     for module, tree in _modules():

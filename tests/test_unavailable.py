@@ -47,7 +47,7 @@ from tests.conftest import shrink_shards
 
 pytestmark = pytest.mark.usefixtures("small_shards_everywhere")
 
-# More than four shards, so that the built-in digits are rendered into the cache, and workers are started.
+# More than four shards, so that the built-in digits are rendered into the cache and workers are started.
 RECIPE = make_recipe(length=2, count=500, image_width=60, seed=1, source="builtin")
 
 
@@ -128,7 +128,7 @@ def test_the_command_line_says_so_in_one_line(no_cache: Path, tmp_path: Path) ->
     ],
     ids=["one image", "auto", "unused files", "unused files of a recipe", "no cache"],
 )
-def test_a_warning_is_for_the_line_that_called(
+def test_a_warning_points_to_the_calling_line(
     action: Callable[[Path], object], no_cache: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "glyphs"

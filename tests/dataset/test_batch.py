@@ -172,7 +172,7 @@ _KILLS = 4
 def test_killed_at_any_moment_and_run_again_it_is_the_same(
     tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
-    """Kill the process group when 0 to 9 of 13 shards are done; then let the same command run to its end."""
+    """Kill the process group when 0 to 9 of 13 shards are done, then run the same command to completion."""
     chance = random.Random(1)
     cut_off = 0
     for kill in range(_KILLS):

@@ -628,7 +628,7 @@ def test_images_with_few_grey_levels_are_stretched(most: int) -> None:
 
 def test_grey_paper_is_named(tmp_path: Path) -> None:
     grey = np.maximum(_images(20), 30)
-    with pytest.warns(DigitSeqWarning, match="most glyphs fill their tiles, as if their paper were ink"):
+    with pytest.warns(DigitSeqWarning, match="most glyphs fill their tiles, as if the background were ink"):
         load(_as_npz(tmp_path, images=grey, labels=_LABELS))
 
 

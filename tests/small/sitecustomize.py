@@ -1,7 +1,7 @@
 """
-Python imports this module when it starts, if its folder is on PYTHONPATH: shards then have 100 images.
+Reduce shards to 100 images. Python imports this module at startup if its folder is on PYTHONPATH.
 
-The fixture `small_shards_everywhere` puts it there for processes that tests start, and for their workers.
+The fixture `small_shards_everywhere` adds the folder for processes started by tests, and for their workers.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class _Finder(MetaPathFinder):
-    """Finds one module, whose constant it changes before other modules import it."""
+    """Finds one module and changes its constant before other modules can import it."""
 
     def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
         if name != "digitseq.dataset.shards":

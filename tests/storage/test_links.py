@@ -218,7 +218,7 @@ def test_no_link_in_the_cache_leads_out_of_it(
     monkeypatch.setenv("DIGITSEQ_MNIST_MIRROR", mnist_files.as_uri())
     home = _home(tmp_path)
     before = _tree(home)
-    # The real images take seconds to parse and to store, and that would be done for every link.
+    # Parsing and storing the real images takes seconds, and would be repeated for every link.
     few = GlyphSet.from_arrays(solid.images, solid.labels, name="mnist")
     monkeypatch.setattr(mnist, "parse", lambda _: few)
     fetch_mnist()

@@ -70,7 +70,7 @@ def server() -> Iterator[Server]:
     with serving() as made, pytest.MonkeyPatch.context() as patch:
         for name, value in (settings | {"AWS_ENDPOINT_URL": made.url}).items():
             patch.setenv(name, value)
-        # This process may have had a server before, with the same buckets.
+        # An earlier test in this process may have used another server with the same buckets.
         s3fs.S3FileSystem.clear_instance_cache()
         s3fs.S3FileSystem().makedirs("bucket", exist_ok=True)
         yield made

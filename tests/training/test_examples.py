@@ -31,7 +31,7 @@ def _run(name: str, *options: str) -> str:
 
 
 def test_a_crnn_learns_to_read_strings_of_digits_it_has_never_seen(with_mnist: Path, tmp_path: Path) -> None:
-    """Trained on few images in small batches: of the numbers, one in a thousand would be right by chance."""
+    """Trained on few images in small batches; by chance, at most one number in a thousand would be right."""
     page = tmp_path / "page.html"
     output = _run("crnn.py", "--images", "3200", "--batch", "16", "--page", str(page))
     accuracy = re.fullmatch(r"sequence accuracy ([0-9.]+), error rate [0-9.]+\n", output)
@@ -41,7 +41,7 @@ def test_a_crnn_learns_to_read_strings_of_digits_it_has_never_seen(with_mnist: P
 
 
 def test_a_vae_learns_to_write_the_digits_that_it_is_asked_for(with_mnist: Path, tmp_path: Path) -> None:
-    """Trained on few images in small batches; a tenth of the digits would be right by chance."""
+    """Trained on few images in small batches; by chance, one digit in ten would be right."""
     sheet = tmp_path / "sheet.png"
     output = _run("vae.py", "--images", "4000", "--batch", "16", "--sheet", str(sheet))
     shares = re.fullmatch(r"digits read as asked: ([0-9.]+) of generated, ([0-9.]+) of drawn ones\n", output)

@@ -18,7 +18,7 @@ class Style(NamedTuple):
         pens: median pen radius for each digit, percent of `pen`.
         loop: maximum pen radius, which keeps loops open, percent of the shorter side of the digit.
         edge: how fast the ink fades at the edges of strokes, in sixtieths of full strength per px.
-        jitter: typical movement of the control points of a path, percent of the height of the digit.
+        jitter: typical movement of a path's control points, percent of the digit's height.
     """
 
     name: str

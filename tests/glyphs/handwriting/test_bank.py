@@ -41,7 +41,7 @@ def test_drawn_and_cached_glyphs_agree(cache: Path, monkeypatch: pytest.MonkeyPa
     seen.clear()
     assert stored_folder(builtin(11), lambda _, done, total, __: seen.append((done, total))) == folder
     assert stored_folder(BuiltinGlyphs(11), lambda _, done, total, __: seen.append((done, total))) == folder
-    assert seen == []  # it is drawn once
+    assert seen == []  # the bank is drawn only once
     cached = builtin(11)
     assert cached.folder == folder
     assert isinstance(cached.arrays()[0], np.memmap)

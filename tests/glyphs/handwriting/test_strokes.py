@@ -10,7 +10,7 @@ from digitseq.glyphs.handwriting.allographs import allograph, weights
 from digitseq.glyphs.handwriting.strokes import PER_HAND
 from digitseq.glyphs.handwriting.styles import MODERN, STYLES, Style
 
-_GAPS = {"casual": 0.002}  # share of the digits with several strokes that do not touch
+_GAPS = {"casual": 0.002}  # maximum share of digits whose strokes do not all touch
 _MANY = {"modern": 60_000, "copperplate": 12_000, "casual": 12_000}
 
 
@@ -64,7 +64,7 @@ def test_allographs_are_as_frequent_as_their_weights_say(style: Style) -> None:
 
 
 def test_no_glyph_is_broken(many: UInt8Array, style: Style) -> None:
-    """A stroke is one piece of ink. Strokes touch, apart from the flag of some 5s and rare gaps."""
+    """Each stroke is one piece of ink. Strokes touch, except for the flag of some 5s and rare gaps."""
     neighbours = np.zeros((3, 3, 3), np.int64)
     neighbours[1] = 1  # pixels that touch, corners included; not one glyph with the next
     for digit in range(10):
