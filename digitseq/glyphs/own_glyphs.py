@@ -155,9 +155,7 @@ def _name_grey_paper(path: Path, glyphs: UInt8Array) -> None:
     borders = (glyphs[:, 0], glyphs[:, -1], glyphs[:, :, 0], glyphs[:, :, -1])
     full = np.logical_and.reduce([border.any(1) for border in borders])
     if len(glyphs) and 2 * int(np.count_nonzero(full)) > len(glyphs):
-        warn(
-            f"{path}: most glyphs fill their tiles, as if the background were ink; background pixels must be 0"
-        )
+        warn(f"{path}: most glyphs fill their tiles, as if the background were ink; make the background 0")
 
 
 def _first_of_equals(glyphs: UInt8Array, labels: AnyArray, numbers: AnyArray) -> BoolArray:
