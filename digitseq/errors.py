@@ -17,10 +17,13 @@ Every error that a user can cause derives from DigitSeqError::
     └── SourceWarning                     MNIST is unavailable; another source was used
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 
 RESUME = "run the same command again to resume"
 """Hint for every error that ends a run early."""
@@ -126,16 +129,28 @@ def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:
     """
     Issue a warning that points to the line of the user's program that called digitseq.
 
+    If no such line is known, as in a thread, the warning points to what called digitseq.
+
     Args:
         message: what is unavailable, and what to do about it.
         kind: the warning category.
     """
-    frame, level, last = sys._getframe(1), 2, 2
-    while frame := frame.f_back:  # type: ignore[assignment]
-        level += 1
-        if frame.f_globals.get("__name__", "").startswith("digitseq."):
-            last = level
-    warnings.warn(message, kind, stacklevel=last + 1)
+    own, standard = (module.removesuffix(Path(module).name) for module in (__file__, os.__file__))
+    frame: FrameType | None = sys._getframe(1)
+    callers = []
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(own):
+            callers.append(frame)
+        frame = frame.f_back
+    # There may be a library between the user's program and digitseq: functools, torch.utils.data …
+    paths = [caller.f_code.co_filename for caller in callers]
+    of_user = [not path.startswith((standard, "<frozen ")) and "-packages" not in path for path in paths]
+    caller = callers[of_user.index(True) if True in of_user else 0]
+    name, registry = (
+        str(caller.f_globals.get("__name__")),
+        caller.f_globals.setdefault("__warningregistry__", {}),
+    )
+    warnings.warn_explicit(message, kind, caller.f_code.co_filename, caller.f_lineno, name, registry)
 
 
 @contextmanager

@@ -79,7 +79,12 @@ def worked(digits: int) -> None:
 
 
 def prepare(
-    *, compiling: bool = True, wait: bool = True, announced: bool = False, stop: Event | None = None
+    *,
+    compiling: bool = True,
+    wait: bool = True,
+    announced: bool = False,
+    stop: Event | None = None,
+    tell: Callable[[str], None] = warn,
 ) -> None:
     """
     Use compiled loops from now on, if available.
@@ -89,6 +94,7 @@ def prepare(
         wait: if another thread or process is compiling them, wait for it.
         announced: whether the user has already been told that they are being compiled.
         stop: stops the compiler when it is set.
+        tell: called with a sentence if they cannot be compiled or loaded.
     """
     if os.environ.get(VARIABLE) == "0" or not _deciding.acquire(blocking=wait):
         return
@@ -97,11 +103,10 @@ def prepare(
     finally:
         _deciding.release()
     if problem:
-        told = (
+        tell(
             f"the loops for augmentation could not be compiled or loaded ({problem}); augmenting with "
             f"numpy, which is slower; set {VARIABLE}=0 to silence this warning"
         )
-        warn(told)
 
 
 def _decide(compiling: bool, wait: bool, announced: bool, stop: Event | None) -> str:

@@ -31,6 +31,7 @@ from digitseq import (
     draw,
     fetch_mnist,
     generate_numbers_sequence,
+    kernels,
     load_glyphs,
     make_recipe,
     verify_dataset,
@@ -125,20 +126,37 @@ def test_the_command_line_says_so_in_one_line(no_cache: Path, tmp_path: Path) ->
         lambda folder: load_glyphs(folder),
         lambda folder: next(iter(draw(make_recipe(["12"], seed=1), folder))),
         lambda folder: write_dataset(RECIPE, folder / "out", format="npz", workers=2),
+        lambda folder: write_dataset(
+            RECIPE.changed(augment="light", image_width=80), folder / "out", format="npz", workers=1
+        ),
+        lambda folder: sorted([0], key=lambda _: len(load_glyphs(folder))),
+        lambda folder: exec("load_glyphs('auto')", {"__name__": None, "load_glyphs": load_glyphs}),
     ],
-    ids=["one image", "auto", "unused files", "unused files of a recipe", "no cache"],
+    ids=[
+        "one image",
+        "auto",
+        "unused files",
+        "unused files of a recipe",
+        "no cache",
+        "no compiler",
+        "below a library",
+        "without a module",
+    ],
 )
 def test_a_warning_points_to_the_calling_line(
-    action: Callable[[Path], object], no_cache: Path, tmp_path: Path
+    action: Callable[[Path], object], no_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "glyphs"
     for digit in range(10):
         (own / str(digit)).mkdir(parents=True)
         Image.fromarray(np.pad(np.full((20, 20), 250, np.uint8), 4)).save(own / str(digit) / "1.png")
     (own / "unused.png").touch()
+    monkeypatch.setenv("CC", "false")
+    monkeypatch.delenv("DIGITSEQ_KERNELS")
+    monkeypatch.setattr(kernels, "_state", kernels._State())
     with pytest.warns(DigitSeqWarning) as caught:
         action(own)
-    assert {warning.filename for warning in caught} == {__file__}
+    assert {warning.filename for warning in caught} <= {__file__, "<string>"}
 
 
 def test_a_worker_elsewhere_does_without_a_cache_too(no_cache: Path) -> None:

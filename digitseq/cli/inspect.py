@@ -23,7 +23,7 @@ Targets: TypeAlias = list[tuple[str, Path]]
 """Kind and path of each file written."""
 _SCORE, _SHOW, _PICK = "Score and compare", "Show images", "Choose the images to show"
 _STRIP = 3
-_SAMPLE = 2_000
+_SAMPLE, _ROWS = 2_000, 12
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,11 @@ class Pictures:
         Path | None, typer.Option(metavar="FILE", help="Write an HTML page.", rich_help_panel=_SHOW)
     ] = None
     images: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help=f"Maximum number of images on the page (default: {_SAMPLE:,}).",
-            show_default=False,
-            rich_help_panel=_SHOW,
+            help=f"Maximum number of images on the page (default: {_SAMPLE:,}).", rich_help_panel=_SHOW
         ),
-    ] = _SAMPLE
+    ] = None
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -73,8 +71,8 @@ class Pictures:
         ),
     ] = None
     rows: Annotated[
-        int, typer.Option(help="Rows of the sheet (default: 12).", show_default=False, rich_help_panel=_SHOW)
-    ] = 12
+        int | None, typer.Option(help=f"Rows of the sheet (default: {_ROWS}).", rich_help_panel=_SHOW)
+    ] = None
     cols: Annotated[
         int | None,
         typer.Option(
@@ -91,6 +89,11 @@ class Pictures:
         ),
     ] = None
 
+    @property
+    def of_sheet(self) -> bool:
+        """Whether an option for the sheet was given."""
+        return self.boxes or (self.sheet, self.rows, self.cols) != (None, None, None)
+
     def check(self, force: bool, inspected: list[str | Path]) -> None:
         """Check the options and output files before any data is read."""
         for name, value, low, high in (
@@ -100,9 +103,9 @@ class Pictures:
             ("cols", self.cols, 1, 1_000),
         ):
             integer(name, low if value is None else value, low, high)
-        if self.html is None and self.images != _SAMPLE:
+        if self.html is None and self.images is not None:
             raise typer.BadParameter("--images requires --html")
-        if self.sheet is None and (self.rows, self.cols, self.boxes) != (Pictures.rows, None, False):
+        if self.sheet is None and self.of_sheet:
             raise typer.BadParameter("--rows, --cols and --boxes require --sheet")
         if self.html is not None and self.html == self.sheet:
             raise typer.BadParameter("--html and --sheet name the same file")
@@ -113,10 +116,16 @@ class Pictures:
     def write(self, report: "Report", choice: "Choice", force: bool) -> Targets:
         """Write the page and the sheet; return what was written."""
         if self.html is not None:
-            api.write_page(report, self.html, images=self.images, choice=choice, force=force)
+            api.write_page(report, self.html, images=self.images or _SAMPLE, choice=choice, force=force)
         if self.sheet is not None:
             api.write_sheet(
-                report, self.sheet, self.rows, self.cols, choice=choice, boxes=self.boxes, force=force
+                report,
+                self.sheet,
+                self.rows or _ROWS,
+                self.cols,
+                choice=choice,
+                boxes=self.boxes,
+                force=force,
             )
         return [
             (kind, path) for kind, path in (("page", self.html), ("sheet", self.sheet)) if path is not None
@@ -203,15 +212,19 @@ def inspect(
     compare = scoring.compare
     if path is None and compare is None:
         raise typer.BadParameter("give a PATH or --compare A B")
-    if compare is not None and (scoring.predictions or pictures.sheet):
-        raise typer.BadParameter("--compare cannot be combined with --predictions or --sheet")
+    if compare is not None and (scoring.predictions or pictures.of_sheet):
+        raise typer.BadParameter(
+            "--compare cannot be combined with --predictions, --sheet, --rows, --cols or --boxes"
+        )
     if compare is not None and (picking != Picking() or pictures.strip is not None):
         raise typer.BadParameter(
             "--compare cannot be combined with --order, --label, --length, --seed or --strip"
         )
     if brief and as_json:
         raise typer.BadParameter("--brief cannot be combined with --json")
-    if scoring.partial and scoring.predictions is None and compare is None:
+    if as_json and pictures.strip is not None:
+        raise typer.BadParameter("--strip cannot be combined with --json")
+    if scoring.partial and scoring.predictions is None and (compare is None or path is None):
         raise typer.BadParameter("--partial requires --predictions")
     choice = picking.choice()
     if picking.order == "worst" and scoring.predictions is None:
@@ -241,7 +254,9 @@ def inspect(
             second = api.score_predictions(first, Path(compare[1]), partial=scoring.partial)
         comparison = api.compare_reports(first, second)
         if pictures.html is not None:
-            api.write_comparison_page(first, second, pictures.html, images=pictures.images, force=force)
+            api.write_comparison_page(
+                first, second, pictures.html, images=pictures.images or _SAMPLE, force=force
+            )
         written: Targets = [] if pictures.html is None else [("page", pictures.html)]
         _print_comparison(comparison, written, as_json, brief)
         return

@@ -242,9 +242,10 @@ def _settings(name: str | None, effects: Effects, base: Augment | None) -> Augme
     if "backgrounds" in given:
         given["backgrounds"] = tuple(given["backgrounds"].split(","))
     made = preset((start or Augment()).to_dict() | given)
+    # --background 0 and --augment none are allowed, so that a script can try several values.
     used = made or Augment()
-    if "backgrounds" in given and not used.uses("background"):
+    if "backgrounds" in given and "background" not in given and not used.uses("background"):
         raise typer.BadParameter("--backgrounds requires --background, for example --background 70")
-    if "chance" in given and not used.ranges:
+    if "chance" in given and name is None and not used.ranges and not given.keys() & EFFECTS.keys():
         raise typer.BadParameter("--chance requires an effect or a preset, for example --augment heavy")
     return made

@@ -179,7 +179,8 @@ class Engine:
         if self.progress is not None:
             self.progress("kernels", 0, 1, 0)
         stop = Event()
-        options = {"announced": self.progress is not None, "stop": stop}
+        told: list[str] = []  # a warning issued in a thread would not point to the user's program
+        options = {"announced": self.progress is not None, "stop": stop, "tell": told.append}
         compiler = Thread(target=prepare, kwargs=options)
         with suppress(RuntimeError):  # there can be a limit on threads
             compiler.start()
@@ -193,6 +194,8 @@ class Engine:
             stop.set()
             if compiler.is_alive():
                 compiler.join()
+            for message in told:
+                warn(message)
 
 
 def _without_cache(glyphs: GlyphSet, workers: int, error: CacheError) -> int:
