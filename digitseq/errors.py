@@ -17,7 +17,6 @@ Every error that a user can cause derives from DigitSeqError::
     └── SourceWarning                     MNIST is unavailable; another source was used
 """
 
-import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -135,7 +134,7 @@ def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:
         message: what is unavailable, and what to do about it.
         kind: the warning category.
     """
-    own, standard = (module.removesuffix(Path(module).name) for module in (__file__, os.__file__))
+    own, standard = (module.removesuffix(Path(module).name) for module in (__file__, warnings.__file__))
     frame: FrameType | None = sys._getframe(1)
     callers = []
     while frame is not None:
