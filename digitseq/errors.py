@@ -145,10 +145,8 @@ def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:
     paths = [caller.f_code.co_filename for caller in callers]
     of_user = [not path.startswith((standard, "<frozen ")) and "-packages" not in path for path in paths]
     caller = callers[of_user.index(True) if True in of_user else 0]
-    name, registry = (
-        str(caller.f_globals.get("__name__")),
-        caller.f_globals.setdefault("__warningregistry__", {}),
-    )
+    name = str(caller.f_globals.get("__name__"))
+    registry = caller.f_globals.setdefault("__warningregistry__", {})
     warnings.warn_explicit(message, kind, caller.f_code.co_filename, caller.f_lineno, name, registry)
 
 
