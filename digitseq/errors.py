@@ -128,7 +128,7 @@ def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:
     """
     Issue a warning that points to the line of the user's program that called digitseq.
 
-    If no such line is known, as in a thread, the warning points to what called digitseq.
+    Without such a line, as in some threads, the warning points to whatever called digitseq.
 
     Args:
         message: what is unavailable, and what to do about it.
@@ -142,9 +142,13 @@ def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:
             callers.append(frame)
         frame = frame.f_back
     # There may be a library between the user's program and digitseq: functools, torch.utils.data …
-    paths = [caller.f_code.co_filename for caller in callers]
-    of_user = [not path.startswith((standard, "<frozen ")) and "-packages" not in path for path in paths]
-    caller = callers[of_user.index(True) if True in of_user else 0]
+    users = [
+        caller
+        for caller in callers
+        if not caller.f_code.co_filename.startswith((standard, "<frozen "))
+        and "-packages" not in caller.f_code.co_filename
+    ]
+    caller = [*users, *callers, sys._getframe(1)][0]  # a thread can begin in digitseq
     name = str(caller.f_globals.get("__name__"))
     registry = caller.f_globals.setdefault("__warningregistry__", {})
     warnings.warn_explicit(message, kind, caller.f_code.co_filename, caller.f_lineno, name, registry)

@@ -159,6 +159,22 @@ def test_a_warning_points_to_the_calling_line(
     assert {warning.filename for warning in caught} <= {__file__, "<string>"}
 
 
+def test_a_warning_needs_no_caller(no_cache: Path) -> None:
+    """In a thread that begins in digitseq, there is no other frame."""
+    code = """
+import _thread, sys, warnings, digitseq
+done = _thread.allocate_lock()
+done.acquire()
+warnings.showwarning = sys.unraisablehook = lambda *told: (print(*told), done.release())
+_thread.start_new_thread(digitseq.load_glyphs, ("auto",))
+done.acquire()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("using the built-in digits instead of MNIST"), done.stdout
+
+
 def test_a_worker_elsewhere_does_without_a_cache_too(no_cache: Path) -> None:
     glyphs = GlyphsAnywhere("builtin", None, builtin().digest)
     assert glyphs.choose("test").counts.tolist() == [500] * 10

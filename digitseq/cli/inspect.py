@@ -222,7 +222,7 @@ def inspect(
         )
     if brief and as_json:
         raise typer.BadParameter("--brief cannot be combined with --json")
-    if as_json and pictures.strip is not None:
+    if as_json and pictures.strip:
         raise typer.BadParameter("--strip cannot be combined with --json")
     if scoring.partial and scoring.predictions is None and (compare is None or path is None):
         raise typer.BadParameter("--partial requires --predictions")
