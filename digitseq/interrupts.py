@@ -94,6 +94,9 @@ def noted() -> Iterator[None]:
     try:
         yield
         check()
+    except Exception:
+        check()  # or a program that handles the error would go on, and Ctrl-C would be lost
+        raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _State.noted = 0

@@ -109,6 +109,14 @@ def test_ctrl_c_that_nobody_checked_for_raises_at_the_end_of_the_block() -> None
         signal.raise_signal(signal.SIGINT)
 
 
+def test_ctrl_c_is_not_lost_if_an_error_ends_the_block() -> None:
+    with pytest.raises(Interrupted), noted():
+        signal.raise_signal(signal.SIGINT)
+        raise OSError("disk full")
+    with pytest.raises(OSError, match="disk full"), noted():  # without Ctrl-C, the error itself
+        raise OSError("disk full")
+
+
 def test_waiting_can_be_interrupted() -> None:
     with pytest.raises(Interrupted), noted():
         wait_for_something()
