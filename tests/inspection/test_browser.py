@@ -163,6 +163,26 @@ class _Page:
     def pick(self, key: str, value: str) -> None:
         self.click(f'#charts [data-key="{key}"][data-pick="{value}"]')
 
+    def picked(self, key: str, value: str) -> tuple[set[str], str]:
+        """
+        Names of all images chosen while a bar or cell is picked, and what the page says of them.
+
+        In one call, so that the browser need not paint in between.
+        """
+        script = """
+        const names = () => chosen.map((item) => item.name);
+        const click = () => document.querySelector(arguments[0]).click();
+        click();
+        const picked = names(), text = document.getElementById('shown').textContent;
+        restore();  // from the address, as somebody does who was sent it
+        const restored = names();
+        click();
+        return [picked, text, restored];
+        """
+        picked, text, restored = self.run(script, f'#charts [data-key="{key}"][data-pick="{value}"]')
+        assert picked == restored
+        return set(picked), text
+
     def labels(self) -> list[str]:
         """Labels of the images shown."""
         script = "return [...document.querySelectorAll('.card')].map((c) => c.getAttribute('aria-label'))"
@@ -310,12 +330,11 @@ def test_every_cell_of_the_matrix_shows_its_images(driver: Any, plain: _Read) ->
     cells = seen.run("return [...document.querySelectorAll('table [data-pick]')].map((b) => b.dataset.pick)")
     assert set(cells) == set(expected)
     for cell, names in expected.items():
-        seen.pick("confusion", cell)
-        assert seen.names() == names, cell
+        picked, shown = seen.picked("confusion", cell)
+        assert picked == names, cell
         true, _, read = cell.partition("-")
         said = {"11": f"{true} missed", true: f"{true} read correctly"}.get(read, f"{true} read as {read}")
-        assert seen.shown() == f"{said}: {len(names)} image{'s' * (len(names) > 1)}"
-        seen.pick("confusion", cell)
+        assert shown == f"{said}: {len(names)} image{'s' * (len(names) > 1)}"
     assert seen.shown() == "showing 260 of 260"
     worst = max((len([1 for n in s]), c) for c, s in expected.items() if c in ("4-9", "7-1"))[1]
     seen.click("#verdict button.link")
@@ -363,15 +382,11 @@ def test_every_bar_shows_its_images(driver: Any, plain: _Read) -> None:
     for key, bars in charts:
         every = set()
         for number, (name, value) in enumerate(bars):
-            seen.pick(key, str(number))
-            every |= seen.names()
+            names, _ = seen.picked(key, str(number))
+            every |= names
             if key != "data-ink":
-                assert seen.names() == expected[key].get(name, set()), (key, name)
-            assert (value > 0) == bool(seen.names())
-            names = seen.names()
-            seen.run("restore()")  # from the address, as somebody does who was sent it
-            assert seen.names() == names
-            seen.pick(key, str(number))
+                assert names == expected[key].get(name, set()), (key, name)
+            assert (value > 0) == bool(names)
         wrong = {name for name, errors in _errors(plain).items() if errors}
         assert every == (wrong if key.startswith("error-") else set(plain.labels))
     name, ink = seen.run("return [items[0].name, items[0].ink]")
@@ -387,10 +402,9 @@ def test_strengths_of_effects_show_their_wrong_images(driver: Any, page: Path) -
         for number, tip in enumerate(
             seen.run("return charts.get(arguments[0]).bars.map((b) => b.tips[0])", key)
         ):
-            seen.pick(key, str(number))
-            assert len(seen.names()) == int(tip.split(": ")[1].split()[0])
-            every += seen.names()
-            seen.pick(key, str(number))
+            names, _ = seen.picked(key, str(number))
+            assert len(names) == int(tip.split(": ")[1].split()[0])
+            every += names
         assert sorted(every) == sorted(wrong)
 
 
