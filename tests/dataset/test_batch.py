@@ -333,14 +333,15 @@ def test_arguments_are_checked_before_anything_is_written(tmp_path: Path, solid:
 # --- Many -----------------------------------------------------------------------------------------------
 
 
-def test_six_thousand_images(tmp_path: Path) -> None:
-    recipe = _recipe(count=6_000, length=(4, 4))
+@pytest.mark.usefixtures("small_shards_everywhere")
+def test_progress_counts_shards_in_their_order(tmp_path: Path) -> None:
+    recipe = _recipe(count=600, length=(4, 4))
     done: list[tuple[int, int]] = []
     summary = write_dataset(
         recipe, tmp_path, workers=2, progress=lambda _, images, total, __: done.append((images, total))
     )
-    assert (summary.images, summary.written) == (6_000, 6_000)
-    assert done == [(1_000 * k, 6_000) for k in range(1, 7)]
+    assert (summary.images, summary.written) == (600, 600)
+    assert done == [(100 * k, 600) for k in range(1, 7)]
     assert list(verify_dataset(tmp_path)) == []
 
 
