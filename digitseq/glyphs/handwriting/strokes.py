@@ -176,9 +176,11 @@ def _path(
 # --- The shape ------------------------------------------------------------------------------------------
 
 
-def _varied(thousandths: int, liking: IntArray, own: IntArray) -> IntArray:
+def _varied(
+    thousandths: int, liking: IntArray, own: IntArray, grip: tuple[int, int] = MODERN.grip
+) -> IntArray:
     """Return values with that standard deviation; a little over half of the variance is the writer's."""
-    return (liking * 74 + own * 67) * thousandths // 100_000
+    return (liking * grip[0] + own * grip[1]) * thousandths // 100_000
 
 
 def _bend(
@@ -222,7 +224,7 @@ def _pen(
     liking: IntArray,
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return the arguments of `pen.write`: the writer's pen with uneven pressure, tilt and tremor."""
-    spread = _varied(320, liking[3], shape[10]) + np.where(digits == 1, shape[11] * 22 // 100, 0)
+    spread = _varied(320, liking[3], shape[10], style.grip) + np.where(digits == 1, shape[11] * 22 // 100, 0)
     usual = pen.PX * style.pen // 100 * np.array(style.pens, np.int64)[digits] // 100
     core = _times(_exp(spread), usual).clip(pen.PX * 58 // 100, pen.PX * 26 // 10)
     x, y = pen.scale(x, y, 20 * pen.PX - 2 * core)

@@ -19,6 +19,8 @@ class Style(NamedTuple):
         loop: maximum pen radius, which keeps loops open, percent of the shorter side of the digit.
         edge: how fast the ink fades at the edges of strokes, in sixtieths of full strength per px.
         jitter: typical movement of a path's control points, percent of the digit's height.
+        grip: weights, in percent, of the writer and of the single glyph in the radius of the pen. Their squares
+            add up to 10,000, so they do not change how much the radius varies in all.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Style(NamedTuple):
     loop: int = 22
     edge: int = 50
     jitter: int = 3
+    grip: tuple[int, int] = (74, 67)
 
     @property
     def identity(self) -> str:
@@ -47,7 +50,7 @@ STYLES = {
     for style in (
         Style("modern", 16, 270, 120, 0),
         Style("casual", 16, 270, 120, 0, (122, 106, 108, 106, 97, 97, 104, 104, 101, 96), 26, 57, 4),
-        Style("copperplate", 50, 160, 95, 22),
+        Style("copperplate", 50, 160, 95, 22, grip=(88, 47)),
     )
 }
 """Styles by name; the first one is the default."""

@@ -21,14 +21,14 @@ GOLDEN = {
     "builtin": "09361ec070d304e36ab6d61d09a4345e442bd9015955eec2ccf579ce3f0adde9",
     "builtin:7": "ed2afccfcc4232ed2749fb0818b1b4fb6d8245a1b2d34fba6104ee10d781761a",
     f"builtin:{-(2**70)}": "f5fd4c3cb7b7329e38b69b86c16fbe63c5fa6b4b4644bb171c7ea7ac49837a07",
-    "builtin:copperplate": "5615718071f4a0b42e55c481f8b4407c0d61e8d90492ffd3a24935a69a459163",
-    "builtin:copperplate:7": "b33a873645fbf35549ee6844ac419af78a2dffa055ffb190505c81439c57805b",
+    "builtin:copperplate": "25a384696fc2e5f2bb5e1abb6d3c0296a507f339a3c3bbf207f7d4811c7cd137",
+    "builtin:copperplate:7": "8e4ffd72029b82a5fae3f850871144595643c357fcd6107e8a572e4d3fa48367",
     "builtin:casual": "360590e94eb845a8372c2acab6575f175269096473a27f35768efb12d3fe2f52",
     "builtin:casual:7": "9f434a723c2e2a3500ea48762a0172f6ab3d99ddfb37eb8a82d4dfbcdff96e0d",
 }
 _DIGESTS = {
     "builtin": "399f66c6d1203ad4f0580c0898a5ad52e60879ff176139e8bf9282376791334b",
-    "builtin:copperplate": "38822913beb20fb8f98ec2ae296ecff57ed93eb288de7271d9398f5c556aec47",
+    "builtin:copperplate": "bc07943a69661f2eba3caa2ce56fb4de7a516795d722a116c5cf67ede533f213",
     "builtin:casual": "d1f9f7abae93a2e232e9d1f37f96a352cb7aad02c92b5d52bafc4c3ca6865b8e",
 }
 

@@ -116,12 +116,31 @@ def test_all_glyphs_are_distinct(many: UInt8Array) -> None:
 def test_one_hand_writes_alike(many: UInt8Array) -> None:
     """Ink and slant differ more between hands than by chance, and less than all within one."""
     for measured in (many.mean((1, 2)), _slants(many)):
-        share = []
-        for digit in range(10):
-            hands = measured[digit::10].reshape(-1, PER_HAND)  # glyphs k // PER_HAND have one hand
-            within = hands.var(1, ddof=1).mean()
-            share.append(1 - within / measured[digit::10].var())
-        assert 0.25 < np.mean(share) < 0.75  # in MNIST 0.54 to 0.59 for thickness and slant, 0.38 for ink
+        assert 0.25 < _share_of_hands(measured) < 0.75  # in MNIST 0.54 to 0.59 for slant, 0.38 for ink
+
+
+def test_one_hand_keeps_one_pen(many: UInt8Array, style: Style) -> None:
+    """In the style of trained hands, strokes are as even as those of MNIST's writers."""
+    least = {"copperplate": 0.6}.get(style.name, 0.35)  # in MNIST 0.65
+    assert _share_of_hands(_widths(many[:12_000])) > least
+
+
+def _share_of_hands(measured: FloatArray) -> float:
+    """Return the share of the variance within a digit that is between writers; digits 0 to 9 in turn."""
+    share = []
+    for digit in range(10):
+        hands = measured[digit::10].reshape(-1, PER_HAND)  # glyphs k // PER_HAND have one hand
+        within = hands.var(1, ddof=1).mean()
+        share.append(1 - within / measured[digit::10].var())
+    return float(np.mean(share))
+
+
+def _widths(glyphs: UInt8Array) -> FloatArray:
+    """Return about the mean stroke width of each glyph, px: twice its ink, divided by its outline."""
+    ink = np.pad(glyphs / 255, ((0, 0), (1, 1), (1, 1)))
+    across, down = np.diff(ink, axis=2)[:, 1:], np.diff(ink, axis=1)[:, :, 1:]
+    widths: FloatArray = 2 * ink.sum((1, 2)) / np.hypot(across, down).sum((1, 2))
+    return widths
 
 
 def _slants(glyphs: UInt8Array) -> FloatArray:
