@@ -14,6 +14,7 @@ from digitseq.arrays import BoolArray, IntArray, UInt64Array
 from digitseq.augment.effects import Augment
 from digitseq.errors import WidthError
 from digitseq.glyphs.glyphset import GlyphSet, need_digits
+from digitseq.glyphs.parts import warn_of_missing
 from digitseq.glyphs.tiles import NO_INK, SIDE, Tiles
 from digitseq.glyphs.writers import check_writers, draw_in_one_hand
 from digitseq.kernels import worked
@@ -215,7 +216,8 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
     """
     Check that every image of a recipe can be rendered, without planning any.
 
-    For random labels, the widest possible label is checked.
+    For random labels, the widest possible label is checked. If a source of a mixture has no glyphs in the
+    recipe's split, a SourceWarning says so.
 
     Args:
         recipe: the recipe.
@@ -225,6 +227,7 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
         WidthError: a line could be wider than the image.
         ArgumentError: a digit has no glyphs.
     """
+    warn_of_missing(glyphs.parts, glyphs.splits, glyphs.split)
     if recipe.sequences:
         lines = list(dict.fromkeys(recipe.sequences))
         for first in range(0, len(lines), _CHECKED):

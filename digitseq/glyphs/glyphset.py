@@ -21,7 +21,7 @@ from digitseq.arrays import (
 )
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError, SourceError
-from digitseq.glyphs.parts import Part, part_of, pick, warn_of_missing
+from digitseq.glyphs.parts import Part, part_of, pick
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
 ALL = "all"
@@ -259,8 +259,6 @@ class GlyphSet(Tiles):
         vars(chosen).update(vars(self))
         chosen.split = split
         chosen._select(low, high)
-        if split != ALL:
-            warn_of_missing(self.parts, split, low)
         self._choices[split] = chosen
         return chosen
 

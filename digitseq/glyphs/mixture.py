@@ -151,7 +151,7 @@ def _table(counts: IntArray) -> tuple[tuple[int, ...], ...]:
 def stored_mixture(
     sources: Sequence[GlyphSet],
     weights: Sequence[int],
-    recomputed: Callable[[GlyphSet], GlyphSet],
+    undamaged: Callable[[GlyphSet], GlyphSet],
     progress: Progress | None = None,
 ) -> GlyphSet:
     """
@@ -160,7 +160,7 @@ def stored_mixture(
     Args:
         sources: as in `mix`.
         weights: as in `mix`.
-        recomputed: returns the undamaged glyphs of a source.
+        undamaged: returns the undamaged glyphs of a source.
         progress: as in `stored_folder`.
     """
     folder = None
@@ -173,7 +173,7 @@ def stored_mixture(
             if glyphs.drawn_on_demand:
                 stored_folder(glyphs, progress)
     # Glyphs drawn in this process cannot be damaged.
-    whole = [glyphs if glyphs.drawn_on_demand else recomputed(glyphs) for glyphs in sources]
+    whole = [glyphs if glyphs.drawn_on_demand else undamaged(glyphs) for glyphs in sources]
     mixed = mix(whole, weights)
     with suppress(CacheError):
         if folder is not None:

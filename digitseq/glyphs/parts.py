@@ -35,12 +35,15 @@ def part_of(parts: Parts, origins: IntArray) -> IntArray:
     return np.searchsorted(firsts, origins, side="right").astype(np.int64) - 1
 
 
-def warn_of_missing(parts: Parts, split: str, number: int) -> None:
-    """Issue a warning for each part without any glyph in a split, given its number."""
+def warn_of_missing(parts: Parts, splits: tuple[str, ...], split: str) -> None:
+    """Issue a warning for each part without any glyph in a split."""
     for part in parts:
-        if not any(row[number] for row in part.counts):
-            told = f"source {part.name!r} has no split {split!r}: no digit of these images is from it"
-            warn(told, SourceWarning)
+        if split in splits and not any(row[splits.index(split)] for row in part.counts):
+            warn(
+                f"source {part.name!r} has no split {split!r}, so no digit of these images is from it; "
+                f"to create the split, put {split!r} into the names of some of its files or folders",
+                SourceWarning,
+            )
 
 
 def pick_part(parts: Parts, able: BoolArray, words: UInt64Array) -> IntArray:

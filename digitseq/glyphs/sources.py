@@ -83,6 +83,11 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
     return glyphs
 
 
+def _undamaged(glyphs: GlyphSet) -> GlyphSet:
+    """Return the glyphs if they are undamaged in the cache, else as `recomputed`, which may take long."""
+    return glyphs if glyphs.folder is not None and not damage(glyphs) else recomputed(glyphs)
+
+
 def source_of(glyphs: GlyphSet) -> str:
     """Return the source that another process can open to get the same glyphs; "" if there is none."""
     return glyphs.opened_from if _row(glyphs.name) is None else glyphs.name
@@ -231,7 +236,7 @@ def _mixed(
     weights = [part.weight for part in several]
     key = ("+", mixture_key(glyphs, weights) + os.environ.get(CACHE_VARIABLE, ""))
     if key not in _opened:
-        _opened[key] = stored_mixture(glyphs, weights, recomputed, progress)
+        _opened[key] = stored_mixture(glyphs, weights, _undamaged, progress)
         names = [str(Weighted(source_of(own), weight)) for own, weight in zip(glyphs, weights, strict=True)]
         _opened[key].opened_from = "" if any("+" in name for name in names) else "+".join(names)
     return _opened[key]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from digitseq import (
     DigitSequences,
@@ -29,6 +30,7 @@ from digitseq.errors import ArgumentError, OutputError, SourceError, SourceWarni
 from digitseq.glyphs import sources
 from digitseq.glyphs.glyph_cache import damage, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.glyphs.mixture import Weighted, mix, parse_mixture, stored_mixture
 from tests.cli.test_generate import run
 
@@ -219,10 +221,36 @@ def test_a_difference_at_the_end_of_long_lists_is_shown() -> None:
 
 def test_a_source_without_the_split_is_a_warning() -> None:
     mixed = mix([_set(1, [(0, 0)], ("train",)), _set(2, [(0, 0), (0, 2)])], [1, 1])
-    with pytest.warns(SourceWarning, match=r"source 'source1' has no split 'test': no digit of these"):
-        mixed.choose("test")
-    mixed.choose("train")
-    mixed.choose("all")
+    recipe = make_recipe(["0"], seed=1, split="test")
+    for use in (draw, DigitSequences):
+        with pytest.warns(SourceWarning, match=r"source 'source1' has no split 'test', so no digit of these"):
+            use(recipe, mixed)
+        for split in ("train", "all"):
+            use(recipe.changed(split=split), mixed)
+
+
+@pytest.mark.usefixtures("small_shards_everywhere")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_warnings_about_sources_are_printed_once(own: str, solid: GlyphSet, workers: str) -> None:
+    for row, (image, label) in enumerate(zip(solid.images, solid.labels, strict=True)):
+        folder = Path("both", ("train", "test")[row % 2], str(label))
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{row}.png")
+    command = "batch out -n 250 --length 1 --seed 1 --source a.npz --source both --split test"
+    done = run(*command.split(), "--workers", workers)
+    assert done.stderr.count("warning: source 'a.npz' has no split 'test'") == 1
+    assert run("verify", "out").stderr.count("warning") == 0
+
+
+def test_cached_built_in_digits_are_read_and_drawn_again_only_if_damaged(
+    with_bank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builtin.__globals__["_opened"].cache_clear()  # it may hold the set from which the cache was filled
+    cached = load_glyphs("builtin", "all")
+    assert cached.folder is not None
+    assert sources._undamaged(cached) is cached
+    monkeypatch.setattr(sources, "damage", lambda glyphs: "damaged")
+    assert sources._undamaged(cached).folder is None
 
 
 @pytest.mark.parametrize(
