@@ -33,10 +33,11 @@ def source_name(
     named = ("builtin", *(f"builtin:{style}" for style in STYLES))
     if source is None:
         source = recipe_source or "builtin"
-        source = source if source in named else source.rpartition(":")[0]
+        source = source if source in named or "+" in source else source.rpartition(":")[0]
     if source not in named:
         raise typer.BadParameter(
-            "--style-seed only applies to the built-in digits; use it with --source builtin or builtin:STYLE"
+            "--style-seed only applies to the sources builtin and builtin:STYLE; in a mixture, put the seed "
+            "into the source: builtin:SEED or builtin:STYLE:SEED"
         )
     return f"{source}:{style_seed}"
 

@@ -42,7 +42,7 @@ _LICENCES = {
     "mnist": (
         "cc-by-sa-3.0",
         "https://creativecommons.org/licenses/by-sa/3.0/",
-        "MNIST, by Y. LeCun, C. Cortes and C. Burges",
+        "MNIST, by Y. LeCun, C. Cortes and C. Burges, which is under the licence CC BY-SA 3.0",
     ),
     "builtin": (
         "mit",
@@ -129,15 +129,11 @@ def _text(manifest: Manifest) -> str:
 
 def _licence(manifest: Manifest) -> tuple[str, str, str]:
     """Return the name and URL of the licence of the glyphs, and where they come from."""
-    unknown = ("unknown", "", f"the source {manifest.source!r}")
-    names = [name for name, _ in manifest.parts] or [manifest.source]
-    found = [_LICENCES.get(name.partition(":")[0]) for name in dict.fromkeys(names)]
-    known = [licence for licence in found if licence is not None]
-    if len(known) < len(found):
-        return unknown
-    # Whatever is made partly from MNIST is under the licence of MNIST.
-    name, url, _ = next((licence for licence in known if licence[0] != "mit"), known[0])
-    return name, url, ", and from ".join(dict.fromkeys(origin for _, _, origin in known))
+    names = dict.fromkeys([name for name, _ in manifest.parts] or [manifest.source])
+    found = [_LICENCES.get(name.partition(":")[0], ("unknown", "", f"the source {name!r}")) for name in names]
+    # The licence of a part counts for the whole: first one that is unknown, then that of MNIST.
+    name, url, _ = min(found, key=lambda licence: ("unknown", "cc-by-sa-3.0", "mit").index(licence[0]))
+    return name, url, ", and from ".join(dict.fromkeys(origin for _, _, origin in found))
 
 
 def _reading(manifest: Manifest) -> list[str]:

@@ -65,6 +65,7 @@ def _begun_files(storage: Storage, force: bool) -> list[str]:
 def _difference(found: Manifest, manifest: Manifest) -> str:
     """Describe the first difference between two datasets."""
     theirs, ours = found.recipe.to_dict(), manifest.recipe.to_dict()
+    counts = [values.pop("count", None) for values in (theirs, ours)]
     for name in {**theirs, **ours}:
         there, wanted = theirs.get(name, 0), ours.get(name, 0)  # a margin of 0 is not stated
         if there != wanted and name == "augment":
@@ -75,7 +76,9 @@ def _difference(found: Manifest, manifest: Manifest) -> str:
             return f"another recipe ({name}: expected {str(wanted)[:40]}, found {str(there)[:40]})"
     if found.format != manifest.format:
         return f"another format (expected {manifest.format}, found {found.format})"
-    return "another recipe (its source has different glyphs)"
+    if found.digest == manifest.digest and counts[0] != counts[1]:
+        return f"another recipe (count: expected {counts[1]}, found {counts[0]})"
+    return "another recipe (its source has different glyphs)"  # or else the dataset could grow
 
 
 def begin(job: Job) -> None:

@@ -68,6 +68,8 @@ def _verify(
     recipe, form, places = manifest.recipe, manifest.form, manifest.places
     names = storage.files()
     yield from _wrong_files(storage, manifest, names, note)
+    if [first for _, first in manifest.parts] != [part.first for part in glyphs.parts]:
+        yield f"{storage.where(MANIFEST)}: the parts of its source are not those of the glyphs"
     with not_compiling():  # a stranger's dataset must not start a program
         problems = list(wrong_card(storage, manifest, glyphs))
     yield from problems

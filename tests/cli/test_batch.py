@@ -97,7 +97,9 @@ def test_options_become_exactly_this_recipe(
     assert seen == [Recipe(**expected)]
 
 
-@pytest.mark.parametrize("source", ["mnist", "mnist+builtin:copperplate:7", "builtin=2+builtin:copperplate"])
+@pytest.mark.parametrize(
+    "source", ["mnist", "mnist+builtin:copperplate:7", "builtin=2+builtin:copperplate", "builtin:3+mnist"]
+)
 def test_a_style_seed_does_not_replace_the_other_glyphs_of_a_recipe(in_folder: Path, source: str) -> None:
     recipe = Recipe(**_OWN | {"source": source}).to_dict()
     told = {
@@ -110,7 +112,7 @@ def test_a_style_seed_does_not_replace_the_other_glyphs_of_a_recipe(in_folder: P
     Path("own.json").write_text(json.dumps(told | {"splits": splits}))
     done = run("batch", "out", "--recipe", "own.json", "--style-seed", "3")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--style-seed only applies to the built-in digits; use it with --source builtin" in done.stderr
+    assert "--style-seed only applies to the sources builtin and builtin:STYLE; in a mixture" in done.stderr
     assert not Path("out").exists()
 
 

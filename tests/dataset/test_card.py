@@ -125,6 +125,21 @@ def test_a_card_names_the_glyphs_and_how_to_make_the_images_again(tmp_path: Path
         assert np.asarray(sheet).any()
 
 
+def test_a_card_credits_each_source_of_a_mixture(tmp_path: Path, solid: GlyphSet) -> None:
+    ours, theirs = (
+        GlyphSet.from_arrays(solid.images, solid.labels, name=name) for name in ("builtin:3", "mnist")
+    )
+    for parts, licence, origin in (
+        ([theirs, ours], "cc-by-sa-3.0", "MNIST, by Y. LeCun, C. Cortes and C. Burges, which is under"),
+        ([ours, solid], "unknown", "under the MIT licence, and from the source 'solid'."),
+        ([solid, theirs], "unknown", "the source 'solid', and from MNIST, by Y. LeCun"),
+    ):
+        write_dataset(_recipe(count=1), tmp_path, source=mix(parts, [1, 1]), force=True, workers=1)
+        text = (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert f"license: {licence}\n" in text
+        assert origin in text
+
+
 def test_the_card_is_the_same_for_any_number_of_workers_and_parts(tmp_path: Path) -> None:
     recipe = _recipe(count=2_100)
     write_dataset(recipe, tmp_path / "one", workers=1)

@@ -173,12 +173,35 @@ def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own:
         sources._opened.clear()
         assert list(verify_dataset("out", source=source)) == []
     assert read_dataset("out").recipe.source == own
+    manifest = Path("out/dataset.json")
+    written = manifest.read_text()
+    manifest.write_text(written.replace('"first": 120', '"first": 121'))
+    told = "out/dataset.json: the parts of its source are not those of the glyphs"
+    assert next(verify_dataset("out")) == told
+    manifest.write_text(written)
     with pytest.raises(OutputError, match="another recipe"):
         write_dataset(make_recipe(length=3, count=50, seed=1, source="a.npz+b.npz"), "out", workers=1)
     Path("b.npz").unlink()
     sources._opened.clear()
     with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder"):
         list(verify_dataset("out"))
+
+
+def test_a_dataset_whose_glyphs_changed_cannot_grow_and_the_glyphs_are_named(own: str) -> None:
+    recipe = make_recipe(length=3, count=5, seed=1, source=own)
+    write_dataset(recipe, "out", source=own, workers=1)
+    with np.load("a.npz") as file:
+        images, labels = file["images"], file["labels"]
+    np.savez("a.npz", images=images[1:], labels=labels[1:])
+    sources._opened.clear()
+    for count in (5, 9):
+        with pytest.raises(OutputError, match="its source has different glyphs"):
+            write_dataset(recipe.changed(count=count), "out", source=own, workers=1)
+    np.savez("a.npz", images=images, labels=labels)
+    sources._opened.clear()
+    with pytest.raises(OutputError, match="count: expected 4, found 5"):
+        write_dataset(recipe.changed(count=4), "out", source=own, workers=1)
+    assert write_dataset(recipe.changed(count=9), "out", source=own, workers=1).written == 4
 
 
 def test_a_renamed_source_has_the_same_glyphs_so_its_datasets_can_be_verified(own: str) -> None:
