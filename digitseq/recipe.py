@@ -118,7 +118,8 @@ class Recipe:
         if self.seed.bit_length() > _SEED_BITS:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
         if not isinstance(self.source, str) or not self.source:
-            raise ArgumentError("source", f"expected the name of a source, got {self.source!r}")
+            told = f"expected the name of a source, got {self.source!r}"
+            raise ArgumentError("source", told, hint="pass glyphs to draw, write_dataset or DigitSequences")
         choice("split", self.split, SPLITS)
         choice("spacing_from", self.spacing_from, SPACING_FROM)
         choice("align", self.align, ALIGN)

@@ -60,6 +60,10 @@ def batch(
             asked = drawing.source_name(base.source)
             given |= drawing.for_recipe(effects, base) | ({"source": asked} if asked else {})
             recipe = base.changed(**given)
+            if drawing.split is not None and recipe.splits:
+                raise typer.BadParameter(
+                    "--split cannot be combined with a recipe of several splits; add -n N"
+                )
             if asked is None:
                 glyphs = api.load_recorded_glyphs(recipe.source, digest, progress=progress)
             else:

@@ -62,7 +62,8 @@ def _verify(
     if glyphs.digest != manifest.digest:
         raise FormatError(
             f"{storage.where()} was rendered from different glyphs than those of {glyphs.name!r}",
-            hint=f"its source is {manifest.source!r}, digest {manifest.digest[:12]}",
+            hint=f"its source is {manifest.source!r}, digest {manifest.digest[:12]}"
+            + ("; the files, order and weights of its sources all count" if manifest.parts else ""),
         )
     glyphs = recomputed(glyphs)
     recipe, form, places = manifest.recipe, manifest.form, manifest.places

@@ -253,7 +253,7 @@ class GlyphSet(Tiles):
                 f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.splits, ALL))}",
                 hint=f'pass one of these, such as split="{self.splits[0]}"; for your own files, put '
                 "train, validation or test into the file or folder names; without such names, about 60 "
-                "glyphs of each digit are enough to be divided into splits",
+                "glyphs of each digit are usually enough to be divided into splits",
             )
         chosen = object.__new__(type(self))  # copy.copy would call __reduce__
         vars(chosen).update(vars(self))

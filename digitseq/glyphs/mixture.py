@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from digitseq.arrays import IntArray
+from digitseq.cache_folder import CACHE_VARIABLE
 from digitseq.checks import home_path
-from digitseq.errors import ArgumentError, CacheError
+from digitseq.errors import ArgumentError, CacheError, warn
 from digitseq.glyphs.glyph_cache import named_folder, open_glyphs, store, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.parts import Part
@@ -163,10 +164,9 @@ def stored_mixture(
         undamaged: returns the undamaged glyphs of a source.
         progress: as in `stored_folder`.
     """
-    folder = None
+    key = mixture_key(sources, weights)
     with suppress(CacheError):  # the stored mixture is damaged, or there is no cache folder
-        folder = named_folder(mixture_key(sources, weights))
-        if (found := open_glyphs(folder)) is not None:
+        if (found := open_glyphs(named_folder(key))) is not None:
             return found
     with suppress(CacheError):  # also keep the drawn glyphs in the cache, if possible
         for glyphs in sources:
@@ -175,7 +175,9 @@ def stored_mixture(
     # Glyphs drawn in this process cannot be damaged.
     whole = [glyphs if glyphs.drawn_on_demand else undamaged(glyphs) for glyphs in sources]
     mixed = mix(whole, weights)
-    with suppress(CacheError):
-        if folder is not None:
-            return open_glyphs(store(folder, mixed)) or mixed
-    return mixed
+    try:
+        return open_glyphs(store(named_folder(key), mixed)) or mixed
+    except CacheError as error:
+        told = "without a cache, the sources are mixed again each time"
+        warn(f"{error.problem}; {told}; set {CACHE_VARIABLE} to another folder")
+        return mixed

@@ -109,24 +109,27 @@ def glyphs_for(
     return open_recorded(named, progress) if source is None else open_source(source, progress)
 
 
-def open_recorded(named: str, progress: Progress | None = None) -> GlyphSet:
+def open_recorded(named: str, progress: Progress | None = None, mixture: str = "") -> GlyphSet:
     """
     Open the glyphs of the source in a recipe.
 
     Args:
         named: the source in the recipe; for the user's own glyphs, the last part of their path.
         progress: called as bytes arrive, if MNIST is fetched.
+        mixture: the mixture that the source is part of, for the error.
 
     Raises:
         SourceError: it is a path that does not exist.
         FetchError, CacheError: as `open_source`.
     """
     if several := parse_mixture(named, _RESERVED):
-        return _mixed(several, partial(open_recorded, progress=progress), progress)
+        return _mixed(several, partial(open_recorded, progress=progress, mixture=named), progress)
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
             f"no source {named!r} in the current folder: the recipe uses your own glyphs",
-            hint="pass source=PATH, the path of the glyphs",
+            hint=f"pass all its sources with their paths, in this order and with these weights: {mixture}"
+            if mixture
+            else "pass source=PATH, the path of the glyphs",
         )
     return open_source(named, progress)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from digitseq.errors import ArgumentError, OutputError, system_errors
+from digitseq.errors import ArgumentError, FormatError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import at_hand, glyphs_for
 from digitseq.inspection.open_images import open_recipe, open_subject
@@ -44,16 +44,17 @@ def inspect_dataset(
         split: inspect this split only.
         limit: number of images to inspect, spread evenly. None: all; for a recipe without predictions,
             10,000.
-        source: glyphs for a recipe, or their path; None uses the source that the recipe names.
+        source: the glyphs or their path; None uses the source that the recipe names.
         progress: called as images are inspected.
 
     Returns:
         Report of measurements, findings and scores; pass it to `draw_sheet` or `write_page`.
 
     Raises:
-        FormatError: `what` cannot be read, or the predictions are invalid; the message names the line.
+        FormatError: `what` cannot be read or was rendered from other glyphs than those of ``source``, or the
+            predictions are invalid; the message names the line.
         ArgumentError: an argument is invalid.
-        SourceError, FetchError, CacheError: the glyphs of a recipe are unavailable.
+        SourceError, FetchError, CacheError: the glyphs of ``source`` or of a recipe are unavailable.
 
     >>> from digitseq import make_recipe
     >>> recipe = make_recipe(length=(2, 4), count=500, seed=1, source="builtin")
@@ -66,14 +67,22 @@ def inspect_dataset(
     if limit is not None and predictions is not None:
         raise ArgumentError("limit", "cannot be combined with predictions, which are scored on all images")
     read = None if predictions is None else entries_of(predictions)  # checked before the slower images
+    given = None if source is None else glyphs_for(source, "")
+
+    def opened(recipe: Recipe) -> GlyphSet:
+        return glyphs_for(given, recipe.source)
+
     if isinstance(what, Recipe):
-        subject = open_recipe(what, "recipe", lambda recipe: glyphs_for(source, recipe.source))
+        subject = open_recipe(what, "recipe", opened)
     else:
-        subject = open_subject(
-            what,
-            lambda recipe: glyphs_for(source, recipe.source),
-            lambda recipe: glyphs_for(source, recipe.source) if source else at_hand(recipe.source),
-        )
+        at_once = opened if given is not None else lambda recipe: at_hand(recipe.source)
+        subject = open_subject(what, opened, at_once)
+        recipe, is_dataset = subject.recipe, subject.kind == "dataset"
+        if given is not None and is_dataset and recipe is not None and subject.glyphs is None:
+            raise FormatError(
+                f"{subject.name} was rendered from different glyphs than those of {given.name!r}",
+                hint=f"its source is {recipe.source!r}; without a source, the glyphs are not checked",
+            )
     subject = subject.only(split)
     if limit is None and predictions is None and subject.kind == "recipe":
         limit = _OF_A_RECIPE

@@ -297,6 +297,17 @@ def test_an_augmented_dataset_in_one_hand_is_right_and_finished_by_the_same_comm
     assert Path("out/images/000/000003.png").read_bytes() == whole
 
 
+def test_a_split_of_the_source_needs_a_recipe_without_splits(in_folder: Path) -> None:
+    command = ("--length", "1", "--source", "builtin", "--seed", "1", "--split", "test")
+    assert run("batch", "a", "--train", "2", "--test", "1", *command[:-2]).returncode == 0
+    done = run("batch", "b", "--recipe", "a/dataset.json", "--split", "test")
+    assert (done.returncode, Path("b").exists()) == (2, False)
+    assert "--split cannot be combined with a recipe of several splits; add -n N" in done.stderr
+    run("batch", "b", "--recipe", "a/dataset.json", "--split", "test", "-n", "2")
+    run("batch", "c", "-n", "2", *command)
+    assert Path("b/labels.csv").read_bytes() == Path("c/labels.csv").read_bytes()
+
+
 def test_a_dataset_that_is_not_finished_says_so(in_folder: Path) -> None:
     run("batch", "out", "-n", "3", "--length", "1", "--source", "builtin", "--seed", "1")
     Path("out/dataset.json").rename("out/.digitseq-unfinished.json")

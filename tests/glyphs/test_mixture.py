@@ -26,7 +26,14 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.dataset.formats.stored_image import value_difference
-from digitseq.errors import ArgumentError, OutputError, SourceError, SourceWarning
+from digitseq.errors import (
+    ArgumentError,
+    DigitSeqWarning,
+    FormatError,
+    OutputError,
+    SourceError,
+    SourceWarning,
+)
 from digitseq.glyphs import sources
 from digitseq.glyphs.glyph_cache import damage, open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
@@ -181,10 +188,14 @@ def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own:
     manifest.write_text(written)
     with pytest.raises(OutputError, match="another recipe"):
         write_dataset(make_recipe(length=3, count=50, seed=1, source="a.npz+b.npz"), "out", workers=1)
+    with pytest.raises(FormatError, match="was rendered from different glyphs") as caught:
+        list(verify_dataset("out", source="b.npz+a.npz=2"))
+    assert "the files, order and weights of its sources all count" in caught.value.hint
     Path("b.npz").unlink()
     sources._opened.clear()
-    with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder"):
+    with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder") as gone:
         list(verify_dataset("out"))
+    assert gone.value.hint.endswith("in this order and with these weights: a.npz=2+b.npz")
 
 
 def test_a_dataset_whose_glyphs_changed_cannot_grow_and_the_glyphs_are_named(own: str) -> None:
@@ -329,6 +340,15 @@ def test_glyphs_drawn_for_a_mixture_are_not_drawn_again(cache: Path) -> None:
 
     assert len(stored_mixture([drawn, read], [1, 1], recomputed)) == 2
     assert checked == ["source2"]
+
+
+def test_without_a_cache_a_warning_says_that_mixing_is_repeated(
+    own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.warns(DigitSeqWarning, match="sources are mixed again each time; set DIGITSEQ_CACHE_DIR to"):
+        assert len(load_glyphs(own, "all")) == 240
 
 
 def test_a_damaged_mixture_is_mixed_again(own: str, cache: Path) -> None:
