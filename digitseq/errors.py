@@ -14,7 +14,7 @@ Every error that a user can cause derives from DigitSeqError::
     └── OutputError                       a result could not be written
 
     DigitSeqWarning (UserWarning)         something is unavailable; the work continues without it
-    └── SourceWarning                     MNIST is unavailable; another source was used
+    └── SourceWarning                     another source is used than was asked for
 """
 
 import sys
@@ -121,7 +121,7 @@ class DigitSeqWarning(UserWarning):
 
 
 class SourceWarning(DigitSeqWarning):
-    """A source other than MNIST was used because MNIST was unavailable."""
+    """MNIST is unavailable and another source is used, or a source of a mixture lacks the split."""
 
 
 def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:

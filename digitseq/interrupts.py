@@ -95,7 +95,7 @@ def noted() -> Iterator[None]:
         yield
         check()
     except Exception:
-        check()  # or a program that handles the error would go on, and Ctrl-C would be lost
+        check()  # otherwise a program that handles the error would continue, and Ctrl-C would be lost
         raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)

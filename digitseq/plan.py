@@ -216,8 +216,8 @@ def check_recipe(recipe: Recipe, glyphs: GlyphSet) -> None:
     """
     Check that every image of a recipe can be rendered, without planning any.
 
-    For random labels, the widest possible label is checked. If a source of a mixture has no glyphs in the
-    recipe's split, a SourceWarning says so.
+    For random labels, the widest possible label is checked. A SourceWarning is issued for each
+    source of a mixture that has no glyphs in the recipe's split.
 
     Args:
         recipe: the recipe.

@@ -119,7 +119,7 @@ class Recipe:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
         if not isinstance(self.source, str) or not self.source:
             told = f"expected the name of a source, got {self.source!r}"
-            raise ArgumentError("source", told, hint="pass glyphs to draw, write_dataset or DigitSequences")
+            raise ArgumentError("source", told, hint="pass a GlyphSet as source= to draw or write_dataset")
         choice("split", self.split, SPLITS)
         choice("spacing_from", self.spacing_from, SPACING_FROM)
         choice("align", self.align, ALIGN)

@@ -192,8 +192,8 @@ def inspect(
     source: Annotated[
         list[str] | None,
         typer.Option(
-            help="Source of the glyphs, if the images were made from your own. For a mixture, repeat it in "
-            "the same order and with the same weights."
+            help="Source of the glyphs, if the images were made from glyphs of your own. For a mixture, "
+            "repeat the option, in the same order and with the same weights."
         ),
     ] = None,
     brief: Annotated[

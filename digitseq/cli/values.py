@@ -36,8 +36,8 @@ def source_name(
         source = source if source in named or "+" in source else source.rpartition(":")[0]
     if source not in named:
         raise typer.BadParameter(
-            "--style-seed only applies to the sources builtin and builtin:STYLE; in a mixture, put the seed "
-            "into the source: builtin:SEED or builtin:STYLE:SEED"
+            "--style-seed applies only to the sources builtin and builtin:STYLE; otherwise leave it out, or "
+            "write the seed in the source: builtin:SEED or builtin:STYLE:SEED"
         )
     return f"{source}:{style_seed}"
 

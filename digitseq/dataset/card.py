@@ -42,7 +42,7 @@ _LICENCES = {
     "mnist": (
         "cc-by-sa-3.0",
         "https://creativecommons.org/licenses/by-sa/3.0/",
-        "MNIST, by Y. LeCun, C. Cortes and C. Burges, which is under the licence CC BY-SA 3.0",
+        "MNIST (by Y. LeCun, C. Cortes and C. Burges), which is under the CC BY-SA 3.0 licence",
     ),
     "builtin": (
         "mit",
@@ -131,7 +131,7 @@ def _licence(manifest: Manifest) -> tuple[str, str, str]:
     """Return the name and URL of the licence of the glyphs, and where they come from."""
     names = dict.fromkeys([name for name, _ in manifest.parts] or [manifest.source])
     found = [_LICENCES.get(name.partition(":")[0], ("unknown", "", f"the source {name!r}")) for name in names]
-    # The licence of a part counts for the whole: first one that is unknown, then that of MNIST.
+    # The most restrictive licence applies to the whole: unknown, then MNIST's, then MIT.
     name, url, _ = min(found, key=lambda licence: ("unknown", "cc-by-sa-3.0", "mit").index(licence[0]))
     return name, url, ", and from ".join(dict.fromkeys(origin for _, _, origin in found))
 

@@ -78,7 +78,7 @@ def _difference(found: Manifest, manifest: Manifest) -> str:
         return f"another format (expected {manifest.format}, found {found.format})"
     if found.digest == manifest.digest and counts[0] != counts[1]:
         return f"another recipe (count: expected {counts[1]}, found {counts[0]})"
-    return "another recipe (its source has different glyphs)"  # or else the dataset could grow
+    return "another recipe (source: same name, different glyphs)"  # the only difference left
 
 
 def begin(job: Job) -> None:

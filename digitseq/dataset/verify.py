@@ -63,14 +63,16 @@ def _verify(
         raise FormatError(
             f"{storage.where()} was rendered from different glyphs than those of {glyphs.name!r}",
             hint=f"its source is {manifest.source!r}, digest {manifest.digest[:12]}"
-            + ("; the files, order and weights of its sources all count" if manifest.parts else ""),
+            + (
+                "; pass the same files, in the same order and with the same weights" if manifest.parts else ""
+            ),
         )
     glyphs = recomputed(glyphs)
     recipe, form, places = manifest.recipe, manifest.form, manifest.places
     names = storage.files()
     yield from _wrong_files(storage, manifest, names, note)
     if [first for _, first in manifest.parts] != [part.first for part in glyphs.parts]:
-        yield f"{storage.where(MANIFEST)}: the parts of its source are not those of the glyphs"
+        yield f"{storage.where(MANIFEST)}: source.parts does not match the glyphs"
     with not_compiling():  # a stranger's dataset must not start a program
         problems = list(wrong_card(storage, manifest, glyphs))
     yield from problems

@@ -252,8 +252,8 @@ class GlyphSet(Tiles):
             raise SourceError(
                 f"source {self.name!r} has no split {split!r}; it has {', '.join((*self.splits, ALL))}",
                 hint=f'pass one of these, such as split="{self.splits[0]}"; for your own files, put '
-                "train, validation or test into the file or folder names; without such names, about 60 "
-                "glyphs of each digit are usually enough to be divided into splits",
+                "train, validation or test into the file or folder names; glyphs without such names are "
+                "divided into splits if there are enough of them (usually about 60 per digit)",
             )
         chosen = object.__new__(type(self))  # copy.copy would call __reduce__
         vars(chosen).update(vars(self))

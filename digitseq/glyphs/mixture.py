@@ -161,7 +161,7 @@ def stored_mixture(
     Args:
         sources: as in `mix`.
         weights: as in `mix`.
-        undamaged: returns the undamaged glyphs of a source.
+        undamaged: verifies the glyphs of a source, and returns them or a repaired set.
         progress: as in `stored_folder`.
     """
     key = mixture_key(sources, weights)
@@ -178,6 +178,6 @@ def stored_mixture(
     try:
         return open_glyphs(store(named_folder(key), mixed)) or mixed
     except CacheError as error:
-        told = "without a cache, the sources are mixed again each time"
+        told = "without a cache, each process mixes the sources again"
         warn(f"{error.problem}; {told}; set {CACHE_VARIABLE} to another folder")
         return mixed

@@ -36,12 +36,12 @@ def part_of(parts: Parts, origins: IntArray) -> IntArray:
 
 
 def warn_of_missing(parts: Parts, splits: tuple[str, ...], split: str) -> None:
-    """Issue a warning for each part without any glyph in a split."""
+    """Issue a warning for each part that has no glyphs in the split."""
     for part in parts:
         if split in splits and not any(row[splits.index(split)] for row in part.counts):
             warn(
-                f"source {part.name!r} has no split {split!r}, so no digit of these images is from it; "
-                f"to create the split, put {split!r} into the names of some of its files or folders",
+                f"source {part.name!r} has no split {split!r}, so no digits are drawn from it; "
+                f"to create the split, include {split!r} in the name of a file, folder or array",
                 SourceWarning,
             )
 

@@ -84,7 +84,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
 
 
 def _undamaged(glyphs: GlyphSet) -> GlyphSet:
-    """Return the glyphs if they are undamaged in the cache, else as `recomputed`, which may take long."""
+    """Return cached glyphs as they are if undamaged; otherwise call `recomputed`, which can be slow."""
     return glyphs if glyphs.folder is not None and not damage(glyphs) else recomputed(glyphs)
 
 
@@ -116,7 +116,7 @@ def open_recorded(named: str, progress: Progress | None = None, mixture: str = "
     Args:
         named: the source in the recipe; for the user's own glyphs, the last part of their path.
         progress: called as bytes arrive, if MNIST is fetched.
-        mixture: the mixture that the source is part of, for the error.
+        mixture: the mixture that the source is part of; used in the error's hint.
 
     Raises:
         SourceError: it is a path that does not exist.
@@ -127,7 +127,7 @@ def open_recorded(named: str, progress: Progress | None = None, mixture: str = "
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
             f"no source {named!r} in the current folder: the recipe uses your own glyphs",
-            hint=f"pass all its sources with their paths, in this order and with these weights: {mixture}"
+            hint=f"pass all sources, with the paths of yours, in this order and with these weights: {mixture}"
             if mixture
             else "pass source=PATH, the path of the glyphs",
         )

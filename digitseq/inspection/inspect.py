@@ -33,7 +33,7 @@ def inspect_dataset(
     Inspect images: measure them, find faults, and score a model's predictions.
 
     Nothing is changed. A dataset's glyphs are not needed: labels and spacing follow from its recipe, and
-    everything else is measured in the pixels.
+    everything else is measured in the pixels. If ``source`` is given, it must have the dataset's glyphs.
 
     Args:
         what: folder or URL of a dataset, folder of one of its splits, an image, a JSON file with a recipe,
@@ -44,15 +44,15 @@ def inspect_dataset(
         split: inspect this split only.
         limit: number of images to inspect, spread evenly. None: all; for a recipe without predictions,
             10,000.
-        source: the glyphs or their path; None uses the source that the recipe names.
+        source: the glyphs, or a path to them; None opens the recipe's source.
         progress: called as images are inspected.
 
     Returns:
         Report of measurements, findings and scores; pass it to `draw_sheet` or `write_page`.
 
     Raises:
-        FormatError: `what` cannot be read or was rendered from other glyphs than those of ``source``, or the
-            predictions are invalid; the message names the line.
+        FormatError: ``what`` cannot be read, or was rendered from different glyphs than those of ``source``,
+            or the predictions are invalid (the message names the line).
         ArgumentError: an argument is invalid.
         SourceError, FetchError, CacheError: the glyphs of ``source`` or of a recipe are unavailable.
 
@@ -81,7 +81,7 @@ def inspect_dataset(
         if given is not None and is_dataset and recipe is not None and subject.glyphs is None:
             raise FormatError(
                 f"{subject.name} was rendered from different glyphs than those of {given.name!r}",
-                hint=f"its source is {recipe.source!r}; without a source, the glyphs are not checked",
+                hint=f"pass the glyphs of {recipe.source!r}, or pass no source to skip this check",
             )
     subject = subject.only(split)
     if limit is None and predictions is None and subject.kind == "recipe":

@@ -11,7 +11,7 @@ from digitseq.render import render
 
 
 def _nearest(left: UInt8Array, right: UInt8Array, x_left: int, x_right: int) -> int:
-    """Blank px between two inks where they come nearest: each row with itself and those beside it."""
+    """Return the smallest gap between two digits in px; rows are compared with their neighbours too."""
     ends = [x_left + int(np.flatnonzero(row)[-1]) if row.any() else -1_000 for row in left]
     starts = [x_right + int(np.flatnonzero(row)[0]) if row.any() else 1_000 for row in right]
     return min(start - end - 1 for y, end in enumerate(ends) for start in starts[max(y - 1, 0) : y + 2])

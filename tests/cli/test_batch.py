@@ -112,7 +112,7 @@ def test_a_style_seed_does_not_replace_the_other_glyphs_of_a_recipe(in_folder: P
     Path("own.json").write_text(json.dumps(told | {"splits": splits}))
     done = run("batch", "out", "--recipe", "own.json", "--style-seed", "3")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--style-seed only applies to the sources builtin and builtin:STYLE; in a mixture" in done.stderr
+    assert "--style-seed applies only to the sources builtin and builtin:STYLE; otherwise" in done.stderr
     assert not Path("out").exists()
 
 
@@ -302,7 +302,10 @@ def test_a_split_of_the_source_needs_a_recipe_without_splits(in_folder: Path) ->
     assert run("batch", "a", "--train", "2", "--test", "1", *command[:-2]).returncode == 0
     done = run("batch", "b", "--recipe", "a/dataset.json", "--split", "test")
     assert (done.returncode, Path("b").exists()) == (2, False)
-    assert "--split cannot be combined with a recipe of several splits; add -n N" in done.stderr
+    assert (
+        "--split cannot be combined with a recipe that has several splits; to write N images from"
+        in done.stderr
+    )
     run("batch", "b", "--recipe", "a/dataset.json", "--split", "test", "-n", "2")
     run("batch", "c", "-n", "2", *command)
     assert Path("b/labels.csv").read_bytes() == Path("c/labels.csv").read_bytes()

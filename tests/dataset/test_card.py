@@ -130,9 +130,9 @@ def test_a_card_credits_each_source_of_a_mixture(tmp_path: Path, solid: GlyphSet
         GlyphSet.from_arrays(solid.images, solid.labels, name=name) for name in ("builtin:3", "mnist")
     )
     for parts, licence, origin in (
-        ([theirs, ours], "cc-by-sa-3.0", "MNIST, by Y. LeCun, C. Cortes and C. Burges, which is under"),
+        ([theirs, ours], "cc-by-sa-3.0", "MNIST (by Y. LeCun, C. Cortes and C. Burges), which is under"),
         ([ours, solid], "unknown", "under the MIT licence, and from the source 'solid'."),
-        ([solid, theirs], "unknown", "the source 'solid', and from MNIST, by Y. LeCun"),
+        ([solid, theirs], "unknown", "the source 'solid', and from MNIST (by Y. LeCun"),
     ):
         write_dataset(_recipe(count=1), tmp_path, source=mix(parts, [1, 1]), force=True, workers=1)
         text = (tmp_path / "README.md").read_text(encoding="utf-8")

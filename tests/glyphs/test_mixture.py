@@ -183,14 +183,14 @@ def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own:
     manifest = Path("out/dataset.json")
     written = manifest.read_text()
     manifest.write_text(written.replace('"first": 120', '"first": 121'))
-    told = "out/dataset.json: the parts of its source are not those of the glyphs"
+    told = "out/dataset.json: source.parts does not match the glyphs"
     assert next(verify_dataset("out")) == told
     manifest.write_text(written)
     with pytest.raises(OutputError, match="another recipe"):
         write_dataset(make_recipe(length=3, count=50, seed=1, source="a.npz+b.npz"), "out", workers=1)
     with pytest.raises(FormatError, match="was rendered from different glyphs") as caught:
         list(verify_dataset("out", source="b.npz+a.npz=2"))
-    assert "the files, order and weights of its sources all count" in caught.value.hint
+    assert "pass the same files, in the same order" in caught.value.hint
     Path("b.npz").unlink()
     sources._opened.clear()
     with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder") as gone:
@@ -206,7 +206,7 @@ def test_a_dataset_whose_glyphs_changed_cannot_grow_and_the_glyphs_are_named(own
     np.savez("a.npz", images=images[1:], labels=labels[1:])
     sources._opened.clear()
     for count in (5, 9):
-        with pytest.raises(OutputError, match="its source has different glyphs"):
+        with pytest.raises(OutputError, match="source: same name, different glyphs"):
             write_dataset(recipe.changed(count=count), "out", source=own, workers=1)
     np.savez("a.npz", images=images, labels=labels)
     sources._opened.clear()
@@ -257,7 +257,9 @@ def test_a_source_without_the_split_is_a_warning() -> None:
     mixed = mix([_set(1, [(0, 0)], ("train",)), _set(2, [(0, 0), (0, 2)])], [1, 1])
     recipe = make_recipe(["0"], seed=1, split="test")
     for use in (draw, DigitSequences):
-        with pytest.warns(SourceWarning, match=r"source 'source1' has no split 'test', so no digit of these"):
+        with pytest.warns(
+            SourceWarning, match=r"source 'source1' has no split 'test', so no digits are drawn"
+        ):
             use(recipe, mixed)
         for split in ("train", "all"):
             use(recipe.changed(split=split), mixed)
@@ -347,7 +349,9 @@ def test_without_a_cache_a_warning_says_that_mixing_is_repeated(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    with pytest.warns(DigitSeqWarning, match="sources are mixed again each time; set DIGITSEQ_CACHE_DIR to"):
+    with pytest.warns(
+        DigitSeqWarning, match="each process mixes the sources again; set DIGITSEQ_CACHE_DIR to"
+    ):
         assert len(load_glyphs(own, "all")) == 240
 
 

@@ -165,16 +165,16 @@ class _Page:
 
     def picked(self, key: str, value: str) -> tuple[set[str], str]:
         """
-        Names of all images chosen while a bar or cell is picked, and what the page says of them.
+        Pick a bar or cell; return the names of its images and the page's text about them.
 
-        In one call, so that the browser need not paint in between.
+        This is one call, so that the browser does not paint in between.
         """
         script = """
         const names = () => chosen.map((item) => item.name);
         const click = () => document.querySelector(arguments[0]).click();
         click();
         const picked = names(), text = document.getElementById('shown').textContent;
-        restore();  // from the address, as somebody does who was sent it
+        restore();  // from the URL, as for somebody who was sent it
         const restored = names();
         click();
         return [picked, text, restored];

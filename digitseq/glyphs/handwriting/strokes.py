@@ -179,7 +179,7 @@ def _path(
 def _varied(
     thousandths: int, liking: IntArray, own: IntArray, grip: tuple[int, int] = MODERN.grip
 ) -> IntArray:
-    """Return values with that standard deviation; a little over half of the variance is the writer's."""
+    """Return values with that standard deviation, split between writer and glyph by `grip`."""
     return (liking * grip[0] + own * grip[1]) * thousandths // 100_000
 
 

@@ -19,8 +19,8 @@ class Style(NamedTuple):
         loop: maximum pen radius, which keeps loops open, percent of the shorter side of the digit.
         edge: how fast the ink fades at the edges of strokes, in sixtieths of full strength per px.
         jitter: typical movement of a path's control points, percent of the digit's height.
-        grip: weights, in percent, of the writer and of the single glyph in the pen's radius. Their squares
-            add up to about 10,000, so that they do not change how much the radius varies in total.
+        grip: weights of the writer and of the glyph in the variation of the pen's radius, percent. Their
+            squares add up to about 10,000, which keeps the total variance constant.
     """
 
     name: str

@@ -120,23 +120,23 @@ def test_one_hand_writes_alike(many: UInt8Array) -> None:
 
 
 def test_one_hand_keeps_one_pen(many: UInt8Array, style: Style) -> None:
-    """In the style of trained hands, strokes are as even as those of MNIST's writers."""
+    """In `copperplate`, a writer's stroke width is as consistent as in MNIST."""
     least = {"copperplate": 0.6}.get(style.name, 0.35)  # in MNIST 0.65
     assert _share_of_hands(_widths(many[:12_000])) > least
 
 
 def _share_of_hands(measured: FloatArray) -> float:
-    """Return the share of the variance within a digit that is between writers; digits 0 to 9 in turn."""
+    """Return the share of the variance between writers, averaged over the digits; glyph k is a k % 10."""
     share = []
     for digit in range(10):
-        hands = measured[digit::10].reshape(-1, PER_HAND)  # glyphs k // PER_HAND have one hand
+        hands = measured[digit::10].reshape(-1, PER_HAND)  # glyph k of a digit is by writer k // PER_HAND
         within = hands.var(1, ddof=1).mean()
         share.append(1 - within / measured[digit::10].var())
     return float(np.mean(share))
 
 
 def _widths(glyphs: UInt8Array) -> FloatArray:
-    """Return about the mean stroke width of each glyph, px: twice its ink, divided by its outline."""
+    """Return the approximate stroke width of each glyph, px: twice the area of its ink by its outline."""
     ink = np.pad(glyphs / 255, ((0, 0), (1, 1), (1, 1)))
     across, down = np.diff(ink, axis=2)[:, 1:], np.diff(ink, axis=1)[:, :, 1:]
     widths: FloatArray = 2 * ink.sum((1, 2)) / np.hypot(across, down).sum((1, 2))
