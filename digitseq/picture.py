@@ -17,6 +17,7 @@ from digitseq.batches import Batch, draw_batches
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.parts import warn_of_missing
 from digitseq.glyphs.sources import AUTO, glyphs_for, open_source, split_of
 from digitseq.plan import check_recipe, make_plan
 from digitseq.png import encode_png
@@ -213,6 +214,7 @@ def generate_numbers_sequence(
         augment=augment,
     )
     glyphs = (source if isinstance(source, GlyphSet) else open_source(source)).choose(recipe.split)
+    warn_of_missing(glyphs.parts, glyphs.splits, glyphs.split)
     plan = make_plan(recipe, _FIRST, glyphs)
     return to_float(render(plan, invert=recipe.invert)[0])
 

@@ -62,7 +62,7 @@ def batch(
             recipe = base.changed(**given)
             if drawing.split is not None and recipe.splits:
                 raise typer.BadParameter(
-                    "--split cannot be combined with a recipe that has several splits; to write N images "
+                    "--split cannot be combined with a recipe that has splits; to write N images "
                     "from one split, add -n N"
                 )
             if asked is None:

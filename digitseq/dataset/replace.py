@@ -39,14 +39,11 @@ def refuse_others(
                 hint="choose an empty folder",
             )
     elif not found.is_same(manifest) and not found.grows_to(manifest) and not force:
-        reason = ""
-        if found.recipe.splits and manifest.recipe.splits:
-            same = found.recipe.changed(count=1) == manifest.recipe.changed(count=1)
-            reason = (
-                "; images are numbered across splits, so a dataset with splits cannot grow" if same else ""
-            )
+        told = _difference(found, manifest)
+        if "(splits: " in told:
+            told += "; images are numbered across splits, so a dataset with splits cannot grow"
         raise OutputError(
-            f"{storage.where()} holds a dataset of {_difference(found, manifest)}{reason}",
+            f"{storage.where()} holds a dataset of {told}",
             hint="choose another folder, or pass force=True to replace it",
         )
 
@@ -65,7 +62,7 @@ def _begun_files(storage: Storage, force: bool) -> list[str]:
 def _difference(found: Manifest, manifest: Manifest) -> str:
     """Describe the first difference between two datasets."""
     theirs, ours = found.recipe.to_dict(), manifest.recipe.to_dict()
-    counts = [values.pop("count", None) for values in (theirs, ours)]
+    sizes = [{name: values.pop(name) for name in ("splits", "count")} for values in (theirs, ours)]
     for name in {**theirs, **ours}:
         there, wanted = theirs.get(name, 0), ours.get(name, 0)  # a margin of 0 is not stated
         if there != wanted and name == "augment":
@@ -74,11 +71,12 @@ def _difference(found: Manifest, manifest: Manifest) -> str:
             there, wanted = there.get(name, "nothing"), wanted.get(name, "nothing")
         if there != wanted:
             return f"another recipe ({name}: expected {str(wanted)[:40]}, found {str(there)[:40]})"
-    if found.format != manifest.format:
+    if found.digest != manifest.digest:
+        return "another recipe (source: same name, different glyphs)"
+    differs = next((name for name, size in sizes[0].items() if size != sizes[1][name]), "")
+    if found.format != manifest.format and (not differs or len(found.recipe) < len(manifest.recipe)):
         return f"another format (expected {manifest.format}, found {found.format})"
-    if found.digest == manifest.digest and counts[0] != counts[1]:
-        return f"another recipe (count: expected {counts[1]}, found {counts[0]})"
-    return "another recipe (source: same name, different glyphs)"  # the only difference left
+    return f"another recipe ({differs}: expected {sizes[1][differs]}, found {sizes[0][differs]})"
 
 
 def begin(job: Job) -> None:

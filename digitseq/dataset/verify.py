@@ -14,7 +14,7 @@ from digitseq.dataset.manifest import MANIFEST, MOST_BYTES, UNFINISHED, Manifest
 from digitseq.dataset.shards import SHARD, Place
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import glyphs_for, recomputed
+from digitseq.glyphs.sources import glyphs_for, hint_for, recomputed
 from digitseq.kernels import not_compiling
 from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
@@ -63,9 +63,7 @@ def _verify(
         raise FormatError(
             f"{storage.where()} was rendered from different glyphs than those of {glyphs.name!r}",
             hint=f"its source is {manifest.source!r}, digest {manifest.digest[:12]}"
-            + (
-                "; pass the same files, in the same order and with the same weights" if manifest.parts else ""
-            ),
+            + (f"; {hint_for(manifest.source)}" if manifest.parts else ""),
         )
     glyphs = recomputed(glyphs)
     recipe, form, places = manifest.recipe, manifest.form, manifest.places

@@ -127,11 +127,16 @@ def open_recorded(named: str, progress: Progress | None = None, mixture: str = "
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
             f"no source {named!r} in the current folder: the recipe uses your own glyphs",
-            hint=f"pass all sources, with the paths of yours, in this order and with these weights: {mixture}"
-            if mixture
-            else "pass source=PATH, the path of the glyphs",
+            hint=hint_for(mixture or named),
         )
     return open_source(named, progress)
+
+
+def hint_for(named: str) -> str:
+    """Return what to pass if the glyphs of a recorded source are not there."""
+    if parse_mixture(named, _RESERVED):
+        return f"pass source=PATH for each of its sources, in this order and with these weights: {named}"
+    return "pass source=PATH, the path of the original glyphs"
 
 
 def at_hand(source: str) -> GlyphSet:
@@ -319,7 +324,7 @@ def load_recorded_glyphs(named: str, digest: str, *, progress: Progress | None =
     if glyphs.digest != digest:
         raise SourceError(
             f"the dataset was made from other glyphs: {glyphs.name!r} has changed or is another source",
-            hint="pass source=PATH, the path of the original glyphs",
+            hint=hint_for(named),
         )
     return glyphs
 

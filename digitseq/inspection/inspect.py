@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
-from digitseq.errors import ArgumentError, FormatError, OutputError, system_errors
+from digitseq.errors import ArgumentError, OutputError, SourceWarning, system_errors, warn
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import at_hand, glyphs_for
 from digitseq.inspection.open_images import open_recipe, open_subject
@@ -33,7 +34,7 @@ def inspect_dataset(
     Inspect images: measure them, find faults, and score a model's predictions.
 
     Nothing is changed. A dataset's glyphs are not needed: labels and spacing follow from its recipe, and
-    everything else is measured in the pixels. If ``source`` is given, it must have the dataset's glyphs.
+    everything else is measured in the pixels.
 
     Args:
         what: folder or URL of a dataset, folder of one of its splits, an image, a JSON file with a recipe,
@@ -44,15 +45,15 @@ def inspect_dataset(
         split: inspect this split only.
         limit: number of images to inspect, spread evenly. None: all; for a recipe without predictions,
             10,000.
-        source: the glyphs, or a path to them; None opens the recipe's source.
+        source: the glyphs, or a path to them; None opens the recipe's source. If the images were not rendered
+            from these glyphs, a SourceWarning says so.
         progress: called as images are inspected.
 
     Returns:
         Report of measurements, findings and scores; pass it to `draw_sheet` or `write_page`.
 
     Raises:
-        FormatError: ``what`` cannot be read, or was rendered from different glyphs than those of ``source``,
-            or the predictions are invalid (the message names the line).
+        FormatError: ``what`` cannot be read, or the predictions are invalid (the message names the line).
         ArgumentError: an argument is invalid.
         SourceError, FetchError, CacheError: the glyphs of ``source`` or of a recipe are unavailable.
 
@@ -67,22 +68,25 @@ def inspect_dataset(
     if limit is not None and predictions is not None:
         raise ArgumentError("limit", "cannot be combined with predictions, which are scored on all images")
     read = None if predictions is None else entries_of(predictions)  # checked before the slower images
-    given = None if source is None else glyphs_for(source, "")
+
+    @cache
+    def given() -> GlyphSet:
+        return glyphs_for(source, "", progress)
 
     def opened(recipe: Recipe) -> GlyphSet:
-        return glyphs_for(given, recipe.source)
+        return glyphs_for(None, recipe.source, progress) if source is None else given()
 
     if isinstance(what, Recipe):
         subject = open_recipe(what, "recipe", opened)
     else:
-        at_once = opened if given is not None else lambda recipe: at_hand(recipe.source)
+        at_once = opened if source is not None else lambda recipe: at_hand(recipe.source)
         subject = open_subject(what, opened, at_once)
-        recipe, is_dataset = subject.recipe, subject.kind == "dataset"
-        if given is not None and is_dataset and recipe is not None and subject.glyphs is None:
-            raise FormatError(
-                f"{subject.name} was rendered from different glyphs than those of {given.name!r}",
-                hint=f"pass the glyphs of {recipe.source!r}, or pass no source to skip this check",
-            )
+    if source is not None and (subject.glyphs is None or subject.glyphs.digest != given().digest):
+        warn(
+            f"{subject.name} was not rendered from the glyphs of {given().name!r}, so they are not used; "
+            "pass the source that it was made from",
+            SourceWarning,
+        )
     subject = subject.only(split)
     if limit is None and predictions is None and subject.kind == "recipe":
         limit = _OF_A_RECIPE

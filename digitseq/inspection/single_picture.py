@@ -76,10 +76,11 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
     except (ValueError, DigitSeqError) as error:
         raise FormatError(f"{path}: the embedded recipe is invalid ({error})") from error
     problems: list[Problem] = []
-    boxes, glyphs, drawn = [], [], None
+    boxes, glyphs, drawn, source = [], [], None, None
     with suppress(DigitSeqError):  # without the glyphs, the pixels cannot be compared
-        source = open_glyphs(recipe)
-        if text.get("source", "").endswith(source.digest):
+        opened = open_glyphs(recipe)
+        if text.get("source", "").endswith(opened.digest):
+            source = opened
             drawn = next(draw_batches(recipe, source.choose(recipe.split)))
     if drawn is None:
         boxes = _runs(255 - pixels if recipe.invert else pixels, len(label))
@@ -88,7 +89,8 @@ def open_picture(path: Path, open_glyphs: OpenGlyphs) -> Subject:
         if not np.array_equal(drawn.images[0], pixels):
             problems.append(("pixels", f"{path.name}: pixels differ from what the recipe renders"))
     row = Row(0, label, pixels, boxes, glyphs, problems)
-    return Subject(str(path), "image", [PictureSplit(path, recipe.split, recipe, row)], recipe)
+    split = PictureSplit(path, recipe.split, recipe, row)
+    return Subject(str(path), "image", [split], recipe, glyphs=source)
 
 
 def _runs(image: UInt8Array, count: int) -> list[list[int]]:

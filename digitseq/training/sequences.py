@@ -13,7 +13,7 @@ from digitseq.dataset.find import read_recipe
 from digitseq.dataset.read import Dataset, DatasetSplit
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.glyphset import GlyphSet
-from digitseq.glyphs.sources import glyphs_for
+from digitseq.glyphs.sources import glyphs_for, hint_for
 from digitseq.glyphs.tiles import SIDE
 from digitseq.labels import label_texts
 from digitseq.plan import check_recipe, make_plan
@@ -328,7 +328,7 @@ def _opened(
     if digest and glyphs.digest != digest:
         raise SourceError(
             f"the dataset was rendered from glyphs that differ from those of {glyphs.name!r}",
-            hint="pass source=PATH, the path of the original glyphs",
+            hint=hint_for(recipe.source),
         )
     return replace(recipe, source=glyphs.name), glyphs.choose(recipe.split)
 

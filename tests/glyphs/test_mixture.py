@@ -18,6 +18,7 @@ from PIL import Image
 from digitseq import (
     DigitSequences,
     draw,
+    generate_numbers_sequence,
     inspect_dataset,
     load_glyphs,
     make_recipe,
@@ -190,12 +191,14 @@ def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own:
         write_dataset(make_recipe(length=3, count=50, seed=1, source="a.npz+b.npz"), "out", workers=1)
     with pytest.raises(FormatError, match="was rendered from different glyphs") as caught:
         list(verify_dataset("out", source="b.npz+a.npz=2"))
-    assert "pass the same files, in the same order" in caught.value.hint
+    assert "in this order and with these weights: a.npz=2+b.npz" in caught.value.hint
     Path("b.npz").unlink()
     sources._opened.clear()
     with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder") as gone:
         list(verify_dataset("out"))
-    assert gone.value.hint.endswith("in this order and with these weights: a.npz=2+b.npz")
+    assert gone.value.hint == (
+        "pass source=PATH for each of its sources, in this order and with these weights: a.npz=2+b.npz"
+    )
 
 
 def test_a_dataset_whose_glyphs_changed_cannot_grow_and_the_glyphs_are_named(own: str) -> None:
@@ -212,7 +215,25 @@ def test_a_dataset_whose_glyphs_changed_cannot_grow_and_the_glyphs_are_named(own
     sources._opened.clear()
     with pytest.raises(OutputError, match="count: expected 4, found 5"):
         write_dataset(recipe.changed(count=4), "out", source=own, workers=1)
+    with pytest.raises(OutputError, match="another format"):
+        write_dataset(recipe.changed(count=9), "out", source=own, format="npz", workers=1)
     assert write_dataset(recipe.changed(count=9), "out", source=own, workers=1).written == 4
+
+
+def test_a_dataset_with_splits_says_that_it_cannot_grow_only_if_nothing_else_differs(own: str) -> None:
+    recipe = make_recipe(length=1, seed=1, source="a.npz", splits={"train": 3})
+    write_dataset(recipe, "out", source="a.npz", workers=1)
+    more = recipe.changed(splits={"train": 4})
+    with pytest.raises(
+        OutputError, match=r"\(splits: expected \{'train': 4\}, found .*with splits cannot grow"
+    ):
+        write_dataset(more, "out", source="a.npz", workers=1)
+    Path("b.npz").replace("a.npz")
+    sources._opened.clear()
+    for again in (recipe, more):
+        with pytest.raises(OutputError, match=r"different glyphs\)$|different glyphs\) \(") as caught:
+            write_dataset(again, "out", source="a.npz", workers=1)
+        assert "grow" not in caught.value.problem
 
 
 def test_a_renamed_source_has_the_same_glyphs_so_its_datasets_can_be_verified(own: str) -> None:
@@ -263,6 +284,8 @@ def test_a_source_without_the_split_is_a_warning() -> None:
             use(recipe, mixed)
         for split in ("train", "all"):
             use(recipe.changed(split=split), mixed)
+    with pytest.warns(SourceWarning, match="source 'source1' has no split 'test'"):
+        generate_numbers_sequence("0", (0, 0), 28, seed=1, source=mixed, split="test")
 
 
 @pytest.mark.usefixtures("small_shards_everywhere")
@@ -285,6 +308,10 @@ def test_cached_built_in_digits_are_read_and_drawn_again_only_if_damaged(
     cached = load_glyphs("builtin", "all")
     assert cached.folder is not None
     assert sources._undamaged(cached) is cached
+    never = sources.SOURCES["builtin"]._replace(redraw=lambda glyphs: pytest.fail("drawn again"))
+    with monkeypatch.context() as patch:
+        patch.setitem(sources.SOURCES, "builtin", never)
+        assert len(load_glyphs("builtin+builtin=2", "all")) == 120_000
     monkeypatch.setattr(sources, "damage", lambda glyphs: "damaged")
     assert sources._undamaged(cached).folder is None
 
@@ -350,7 +377,7 @@ def test_without_a_cache_a_warning_says_that_mixing_is_repeated(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with pytest.warns(
-        DigitSeqWarning, match="each process mixes the sources again; set DIGITSEQ_CACHE_DIR to"
+        DigitSeqWarning, match="each command mixes the sources again; set DIGITSEQ_CACHE_DIR to"
     ):
         assert len(load_glyphs(own, "all")) == 240
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitseq import Recipe, inspect_dataset, make_recipe, streams, write_dataset
+from digitseq import Recipe, draw, inspect_dataset, make_recipe, streams, write_dataset
 from digitseq.augment.sampler import Sampler
 from digitseq.batches import draw_batches
-from digitseq.errors import ArgumentError, FormatError, SourceError
+from digitseq.errors import ArgumentError, FormatError, SourceError, SourceWarning
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.inspection.measure_batch import measure_batch
@@ -79,14 +79,23 @@ def test_gaps_of_solid_glyphs_with_blank_columns_inside_are_not_taken_for_spacin
     assert (table.seen_px[between] == table.drawn_px[between]).all()
 
 
-def test_a_source_that_is_not_that_of_the_dataset_is_refused(tmp_path: Path, solid: GlyphSet) -> None:
-    write_dataset(_recipe(count=3), tmp_path / "out", source=solid, workers=1)
-    assert inspect_dataset(tmp_path / "out", source=solid).faults == 0
-    with pytest.raises(FormatError, match=r"out was rendered from different glyphs than those of 'builtin'"):
-        inspect_dataset(tmp_path / "out", source="builtin")
-    for wrong, error in (("no such file", SourceError), ("mnist=0+builtin", ArgumentError)):
-        with pytest.raises(error):
-            inspect_dataset(tmp_path / "out", source=wrong)
+def test_a_source_that_is_not_that_of_the_images_is_told(
+    tmp_path: Path, in_folder: Path, solid: GlyphSet
+) -> None:
+    write_dataset(_recipe(count=3), "out", source=solid, workers=1)
+    next(draw(_recipe(count=1), solid)).save("one.png")
+    Path("recipe").mkdir()
+    Path("recipe/dataset.json").write_bytes(Path("out/dataset.json").read_bytes())
+    for path in ("out", "out/images/000/000001.png", "one.png", "recipe/dataset.json"):
+        assert inspect_dataset(path, source=solid).faults == 0
+        if path != "recipe/dataset.json":  # its images are drawn from whatever is given
+            with pytest.warns(SourceWarning, match=r"was not rendered from the glyphs of 'builtin'"):
+                inspect_dataset(path, source="builtin")
+        for wrong, error in (("no such file", SourceError), ("mnist=0+builtin", ArgumentError)):
+            with pytest.raises(error):
+                inspect_dataset(path, source=wrong)
+    with pytest.raises(FormatError, match="no such"):
+        inspect_dataset("no such path", source="neither")
 
 
 def test_negative_spacing_is_told_where_digits_share_no_columns() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from digitseq.arrays import FloatArray, IntArray, UInt8Array
+from digitseq.arrays import AnyArray, FloatArray, IntArray, UInt8Array
 from digitseq.glyphs.handwriting import strokes
 from digitseq.glyphs.handwriting.allographs import allograph, weights
 from digitseq.glyphs.handwriting.strokes import PER_HAND
@@ -125,7 +125,7 @@ def test_one_hand_keeps_one_pen(many: UInt8Array, style: Style) -> None:
     assert _share_of_hands(_widths(many[:12_000])) > least
 
 
-def _share_of_hands(measured: FloatArray) -> float:
+def _share_of_hands(measured: AnyArray) -> float:
     """Return the share of the variance between writers, averaged over the digits; glyph k is a k % 10."""
     share = []
     for digit in range(10):
