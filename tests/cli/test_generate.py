@@ -372,7 +372,7 @@ def test_without_network_and_cache_it_draws_and_says_so(in_folder: Path) -> None
         (
             "generate 35 --source mnist --style-seed 1",
             2,
-            "error: Invalid value: --style-seed only applies to the built-in digits; use it with --source",
+            "error: Invalid value: --style-seed applies only to the sources builtin and builtin:STYLE",
         ),
         ("generate 35 --style-seed x", 2, "error: Invalid value for '--style-seed'"),
         (
