@@ -121,7 +121,7 @@ class DigitSeqWarning(UserWarning):
 
 
 class SourceWarning(DigitSeqWarning):
-    """MNIST is unavailable and another source is used, or a source of a mixture lacks the split."""
+    """Another source is used than was asked for, or a source is left out or ignored."""
 
 
 def warn(message: str, kind: type[DigitSeqWarning] = DigitSeqWarning) -> None:

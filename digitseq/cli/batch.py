@@ -62,8 +62,8 @@ def batch(
             recipe = base.changed(**given)
             if drawing.split is not None and recipe.splits:
                 raise typer.BadParameter(
-                    "--split cannot be combined with a recipe that has splits; to write N images "
-                    "from one split, add -n N"
+                    "--split needs -n N if the recipe has splits: it writes N images from that split; leave "
+                    "it out to write all splits"
                 )
             if asked is None:
                 glyphs = api.load_recorded_glyphs(recipe.source, digest, progress=progress)

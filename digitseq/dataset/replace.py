@@ -40,7 +40,8 @@ def refuse_others(
             )
     elif not found.is_same(manifest) and not found.grows_to(manifest) and not force:
         told = _difference(found, manifest)
-        if "(splits: " in told:
+        both = found.recipe.splits and manifest.recipe.splits
+        if both and "(splits: " in told and len(found.recipe) < len(manifest.recipe):
             told += "; images are numbered across splits, so a dataset with splits cannot grow"
         raise OutputError(
             f"{storage.where()} holds a dataset of {told}",

@@ -178,6 +178,6 @@ def stored_mixture(
     try:
         return open_glyphs(store(named_folder(key), mixed)) or mixed
     except CacheError as error:
-        told = "without a cache, each command mixes the sources again"
+        told = "without a cache, the sources are mixed again in each run"
         warn(f"{error.problem}; {told}; set {CACHE_VARIABLE} to another folder")
         return mixed

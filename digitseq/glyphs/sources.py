@@ -133,10 +133,12 @@ def open_recorded(named: str, progress: Progress | None = None, mixture: str = "
 
 
 def hint_for(named: str) -> str:
-    """Return what to pass if the glyphs of a recorded source are not there."""
+    """Return the hint for a recorded source whose glyphs are missing or have changed."""
     if parse_mixture(named, _RESERVED):
-        return f"pass source=PATH for each of its sources, in this order and with these weights: {named}"
-    return "pass source=PATH, the path of the original glyphs"
+        return (
+            f"pass source=A+B, the path or name of each source, in the order and with the weights of {named}"
+        )
+    return "pass source=PATH, the path to the original glyphs"
 
 
 def at_hand(source: str) -> GlyphSet:

@@ -34,7 +34,7 @@ def inspect_dataset(
     Inspect images: measure them, find faults, and score a model's predictions.
 
     Nothing is changed. A dataset's glyphs are not needed: labels and spacing follow from its recipe, and
-    everything else is measured in the pixels.
+    everything else is measured from the pixels.
 
     Args:
         what: folder or URL of a dataset, folder of one of its splits, an image, a JSON file with a recipe,
@@ -45,8 +45,8 @@ def inspect_dataset(
         split: inspect this split only.
         limit: number of images to inspect, spread evenly. None: all; for a recipe without predictions,
             10,000.
-        source: the glyphs, or a path to them; None opens the recipe's source. If the images were not rendered
-            from these glyphs, a SourceWarning says so.
+        source: the glyphs, or a path to them; None opens the recipe's source. Glyphs that the images
+            were not made from are ignored, with a SourceWarning.
         progress: called as images are inspected.
 
     Returns:
@@ -82,11 +82,12 @@ def inspect_dataset(
         at_once = opened if source is not None else lambda recipe: at_hand(recipe.source)
         subject = open_subject(what, opened, at_once)
     if source is not None and (subject.glyphs is None or subject.glyphs.digest != given().digest):
-        warn(
-            f"{subject.name} was not rendered from the glyphs of {given().name!r}, so they are not used; "
-            "pass the source that it was made from",
-            SourceWarning,
+        told = (
+            f"was not made from the glyphs of {given().name!r}, so they are ignored; pass its source, or none"
         )
+        if subject.recipe is None:
+            told = "does not record which glyphs it was made from, so the source is ignored"
+        warn(f"{subject.name} {told}", SourceWarning)
     subject = subject.only(split)
     if limit is None and predictions is None and subject.kind == "recipe":
         limit = _OF_A_RECIPE

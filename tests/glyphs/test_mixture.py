@@ -191,13 +191,13 @@ def test_datasets_of_several_sources_can_be_verified_and_list_their_sources(own:
         write_dataset(make_recipe(length=3, count=50, seed=1, source="a.npz+b.npz"), "out", workers=1)
     with pytest.raises(FormatError, match="was rendered from different glyphs") as caught:
         list(verify_dataset("out", source="b.npz+a.npz=2"))
-    assert "in this order and with these weights: a.npz=2+b.npz" in caught.value.hint
+    assert "in the order and with the weights of a.npz=2+b.npz" in caught.value.hint
     Path("b.npz").unlink()
     sources._opened.clear()
     with pytest.raises(SourceError, match=r"no source 'b\.npz' in the current folder") as gone:
         list(verify_dataset("out"))
     assert gone.value.hint == (
-        "pass source=PATH for each of its sources, in this order and with these weights: a.npz=2+b.npz"
+        "pass source=A+B, the path or name of each source, in the order and with the weights of a.npz=2+b.npz"
     )
 
 
@@ -220,7 +220,7 @@ def test_a_dataset_whose_glyphs_changed_cannot_grow_and_the_glyphs_are_named(own
     assert write_dataset(recipe.changed(count=9), "out", source=own, workers=1).written == 4
 
 
-def test_a_dataset_with_splits_says_that_it_cannot_grow_only_if_nothing_else_differs(own: str) -> None:
+def test_growing_is_mentioned_only_if_nothing_but_the_splits_differs(own: str) -> None:
     recipe = make_recipe(length=1, seed=1, source="a.npz", splits={"train": 3})
     write_dataset(recipe, "out", source="a.npz", workers=1)
     more = recipe.changed(splits={"train": 4})
@@ -377,7 +377,7 @@ def test_without_a_cache_a_warning_says_that_mixing_is_repeated(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DIGITSEQ_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with pytest.warns(
-        DigitSeqWarning, match="each command mixes the sources again; set DIGITSEQ_CACHE_DIR to"
+        DigitSeqWarning, match="the sources are mixed again in each run; set DIGITSEQ_CACHE_DIR to"
     ):
         assert len(load_glyphs(own, "all")) == 240
 

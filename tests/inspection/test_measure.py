@@ -79,7 +79,7 @@ def test_gaps_of_solid_glyphs_with_blank_columns_inside_are_not_taken_for_spacin
     assert (table.seen_px[between] == table.drawn_px[between]).all()
 
 
-def test_a_source_that_is_not_that_of_the_images_is_told(
+def test_a_source_that_the_images_were_not_made_from_is_reported(
     tmp_path: Path, in_folder: Path, solid: GlyphSet
 ) -> None:
     write_dataset(_recipe(count=3), "out", source=solid, workers=1)
@@ -89,13 +89,16 @@ def test_a_source_that_is_not_that_of_the_images_is_told(
     for path in ("out", "out/images/000/000001.png", "one.png", "recipe/dataset.json"):
         assert inspect_dataset(path, source=solid).faults == 0
         if path != "recipe/dataset.json":  # its images are drawn from whatever is given
-            with pytest.warns(SourceWarning, match=r"was not rendered from the glyphs of 'builtin'"):
+            with pytest.warns(SourceWarning, match=r"was not made from the glyphs of 'builtin'"):
                 inspect_dataset(path, source="builtin")
         for wrong, error in (("no such file", SourceError), ("mnist=0+builtin", ArgumentError)):
             with pytest.raises(error):
                 inspect_dataset(path, source=wrong)
     with pytest.raises(FormatError, match="no such"):
         inspect_dataset("no such path", source="neither")
+    Path("out/dataset.json").unlink()
+    with pytest.warns(SourceWarning, match="out does not record which glyphs it was made from"):
+        inspect_dataset("out", source=solid)
 
 
 def test_negative_spacing_is_told_where_digits_share_no_columns() -> None:
