@@ -14,7 +14,7 @@ Every error that a user can cause derives from DigitSeqError::
     └── OutputError                       a result could not be written
 
     DigitSeqWarning (UserWarning)         something is unavailable; the work continues without it
-    └── SourceWarning                     another source is used than was asked for
+    └── SourceWarning                     another source is used, or one is ignored
 """
 
 import sys

@@ -62,8 +62,8 @@ def batch(
             recipe = base.changed(**given)
             if drawing.split is not None and recipe.splits:
                 raise typer.BadParameter(
-                    "--split needs -n N if the recipe has splits: it writes N images from that split; leave "
-                    "it out to write all splits"
+                    "--split needs -n N, the number of images from that split, if the recipe has splits; "
+                    "leave out --split to write all of its splits"
                 )
             if asked is None:
                 glyphs = api.load_recorded_glyphs(recipe.source, digest, progress=progress)

@@ -74,6 +74,8 @@ def _difference(found: Manifest, manifest: Manifest) -> str:
             return f"another recipe ({name}: expected {str(wanted)[:40]}, found {str(there)[:40]})"
     if found.digest != manifest.digest:
         return "another recipe (source: same name, different glyphs)"
+    if found.source != manifest.source:  # an edited file: its recipe names our source
+        return f"another recipe (source: expected {manifest.source!r}, found {found.source!r})"
     differs = next((name for name, size in sizes[0].items() if size != sizes[1][name]), "")
     if found.format != manifest.format and (not differs or len(found.recipe) < len(manifest.recipe)):
         return f"another format (expected {manifest.format}, found {found.format})"

@@ -302,7 +302,7 @@ def test_a_split_of_the_source_needs_a_recipe_without_splits(in_folder: Path) ->
     assert run("batch", "a", "--train", "2", "--test", "1", *command[:-2]).returncode == 0
     done = run("batch", "b", "--recipe", "a/dataset.json", "--split", "test")
     assert (done.returncode, Path("b").exists()) == (2, False)
-    assert "--split needs -n N if the recipe has splits: it writes N images from that split" in done.stderr
+    assert "--split needs -n N, the number of images from that split, if the recipe has splits" in done.stderr
     run("batch", "b", "--recipe", "a/dataset.json", "--split", "test", "-n", "2")
     run("batch", "c", "-n", "2", *command)
     run("batch", "d", "-n", "2", *command[:-2])

@@ -220,6 +220,16 @@ def test_a_dataset_whose_glyphs_changed_cannot_grow_and_the_glyphs_are_named(own
     assert write_dataset(recipe.changed(count=9), "out", source=own, workers=1).written == 4
 
 
+def test_a_manifest_with_another_name_of_its_source_is_refused(own: str) -> None:
+    recipe = make_recipe(length=1, seed=1, source="a.npz", count=3)
+    write_dataset(recipe, "out", source="a.npz", workers=1)
+    facts = json.loads(Path("out/dataset.json").read_text())
+    facts["source"]["name"] = "c.npz"
+    Path("out/dataset.json").write_text(json.dumps(facts))
+    with pytest.raises(OutputError, match=r"source: expected 'a\.npz', found 'c\.npz'"):
+        write_dataset(recipe, "out", source="a.npz", workers=1)
+
+
 def test_growing_is_mentioned_only_if_nothing_but_the_splits_differs(own: str) -> None:
     recipe = make_recipe(length=1, seed=1, source="a.npz", splits={"train": 3})
     write_dataset(recipe, "out", source="a.npz", workers=1)
