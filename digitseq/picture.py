@@ -17,8 +17,9 @@ from digitseq.batches import Batch, draw_batches
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, OutputError, system_errors
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.names import AUTO
 from digitseq.glyphs.parts import warn_of_missing
-from digitseq.glyphs.sources import AUTO, glyphs_for, open_source, split_of
+from digitseq.glyphs.sources import glyphs_for, open_source, split_of
 from digitseq.plan import check_recipe, make_plan
 from digitseq.png import encode_png
 from digitseq.recipe import Recipe, new_seed

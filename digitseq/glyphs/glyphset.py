@@ -21,6 +21,7 @@ from digitseq.arrays import (
 )
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError, SourceError
+from digitseq.glyphs.names import BUILTIN, own_name
 from digitseq.glyphs.parts import Part, part_of, pick
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
@@ -124,7 +125,7 @@ class GlyphSet(Tiles):
         Args:
             images: uint8 (rows, 28, 28), 0 is no ink, 255 is full ink; no image may be blank.
             labels: integers (rows,), 0–9, the digit of each image.
-            name: name of the source.
+            name: name of the source; names such as "mnist" and "builtin" are reserved.
             split_of: integers (rows,), index into ``splits`` of each image; if None, all are in the first.
             splits: names of the splits.
             writers: integers (rows,), writer of each image; None if unknown.
@@ -134,11 +135,12 @@ class GlyphSet(Tiles):
 
         Raises:
             SourceError: shape, dtype or a label is wrong, or an image is blank.
+            ArgumentError: the name is empty or reserved.
 
         >>> GlyphSet.from_arrays(np.full((3, 28, 28), 255, np.uint8), np.array([7, 1, 7])).counts.tolist()
         [0, 1, 0, 0, 0, 0, 0, 2, 0, 0]
         """
-        stored, bounds, order = arrange(images, labels, split_of, len(splits), name)
+        stored, bounds, order = arrange(images, labels, split_of, len(splits), own_name(name))
         digest = glyph_digest(stored, bounds)
         if writers is not None:
             writers = np.asarray(writers)
@@ -280,7 +282,7 @@ class GlyphSet(Tiles):
     @property
     def is_builtin(self) -> bool:
         """Whether these are the built-in digits, and no others."""
-        return not self.parts and self.name.partition(":")[0] == "builtin"
+        return not self.parts and self.name.partition(":")[0] == BUILTIN
 
     def has_wrong_ink(self) -> bool:
         """Return whether the ink measurements or the values of `widest_ink` do not match the pixels."""

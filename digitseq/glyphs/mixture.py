@@ -1,6 +1,6 @@
 """Glyphs of several sources as one set: each digit is sampled from one of the sources, by weight."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from os.path import lexists
@@ -14,6 +14,7 @@ from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, warn
 from digitseq.glyphs.glyph_cache import named_folder, open_glyphs, store, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.names import is_reserved
 from digitseq.glyphs.parts import Part
 from digitseq.glyphs.tiles import SIDE, measure_ink
 from digitseq.progress_protocol import Progress
@@ -37,7 +38,7 @@ class Weighted(NamedTuple):
         return self.source if self.weight == 1 else f"{self.source}={self.weight}"
 
 
-def parse_mixture(source: str, reserved: Collection[str]) -> tuple[Weighted, ...]:
+def parse_mixture(source: str) -> tuple[Weighted, ...]:
     """
     Split a name such as "mnist=2+builtin" into its sources; return an empty tuple for a single source.
 
@@ -45,26 +46,25 @@ def parse_mixture(source: str, reserved: Collection[str]) -> tuple[Weighted, ...
 
     Args:
         source: the name.
-        reserved: names of sources that are not paths.
 
     Raises:
         ArgumentError: a source is missing, a path contains +, or a weight is not an integer from 1 to 1,000.
 
-    >>> parse_mixture("mnist=2+builtin:3", ("mnist", "builtin"))
+    >>> parse_mixture("mnist=2+builtin:3")
     (Weighted(source='mnist', weight=2), Weighted(source='builtin:3', weight=1))
-    >>> parse_mixture("builtin", ("mnist", "builtin"))
+    >>> parse_mixture("builtin")
     ()
     """
     texts = source.split("+")
-    names = [text.partition("=")[0].partition(":")[0] for text in texts]
-    if not all(name in reserved for name in names) and lexists(home_path(source)):
+    reserved = [is_reserved(text.partition("=")[0]) for text in texts]
+    if not all(reserved) and lexists(home_path(source)):
         return ()
     if len(texts) == 1:
-        if "=" in source and names[0] in reserved:
+        if "=" in source and reserved[0]:
             raise ArgumentError("source", f"a weight needs a second source, got {source!r}")
         return ()
-    _refuse_path_with_plus(texts, [name in reserved for name in names])
-    return tuple(_weighted(text, source, name in reserved) for text, name in zip(texts, names, strict=True))
+    _refuse_path_with_plus(texts, reserved)
+    return tuple(_weighted(text, source, known) for text, known in zip(texts, reserved, strict=True))
 
 
 def _refuse_path_with_plus(texts: list[str], are_reserved: list[bool]) -> None:

@@ -16,9 +16,9 @@ from digitseq.arrays import AnyArray
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import idx_bytes, read_idx
+from digitseq.glyphs.names import MNIST
 from digitseq.splits import DISJOINT_SPLITS
 
-NAME = "mnist"
 VALIDATION = 6_000
 """Images at the end of MNIST-train that form the validation split; the train split does not contain them."""
 
@@ -119,7 +119,9 @@ def parse(paths: Mapping[SourceFile, Path]) -> GlyphSet:
     split_of[len(train) - VALIDATION : len(train)] = 1
     split_of[len(train) :] = 2
     images, labels = np.concatenate([train, test]), np.concatenate([train_labels, test_labels])
-    return GlyphSet.from_arrays(images, labels, name=NAME, split_of=split_of, splits=DISJOINT_SPLITS)
+    glyphs = GlyphSet.from_arrays(images, labels, split_of=split_of, splits=DISJOINT_SPLITS)
+    glyphs.name = MNIST
+    return glyphs
 
 
 def read_writers(paths: Mapping[SourceFile, Path]) -> AnyArray:

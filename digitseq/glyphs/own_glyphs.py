@@ -5,7 +5,7 @@ Load a user's own glyphs: IDX pairs, class folders of images, ``.npz`` archives.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ from digitseq.errors import FormatError, SourceError, system_errors, warn
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
 from digitseq.glyphs.image_files import read_image
+from digitseq.glyphs.names import is_reserved
 from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
 from digitseq.glyphs.tables import ARROW_SUFFIXES, arrow_glyphs, csv_glyphs
 from digitseq.splits import DISJOINT_SPLITS
@@ -44,7 +45,7 @@ Piece = tuple[str, AnyArray, AnyArray]
 """Split, images and labels from one place."""
 
 
-def load(path: Path, reserved: Collection[str] = ()) -> GlyphSet:
+def load(path: Path) -> GlyphSet:
     """
     Load the glyphs at a path.
 
@@ -60,7 +61,6 @@ def load(path: Path, reserved: Collection[str] = ()) -> GlyphSet:
 
     Args:
         path: a folder or file.
-        reserved: names of other sources.
 
     Returns:
         The set, named after the last part of the path, with the split "all".
@@ -70,10 +70,10 @@ def load(path: Path, reserved: Collection[str] = ()) -> GlyphSet:
         FormatError: a file is damaged.
     """
     with system_errors(SourceError, f"{path} cannot be read"):
-        return _load(home_path(path), reserved)
+        return _load(home_path(path))
 
 
-def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
+def _load(path: Path) -> GlyphSet:
     used: set[Path] = set()
     if path.is_dir():
         pieces = _class_folders(path, used) or _idx_pairs(idx_files(path), path, used) or _tables(path, used)
@@ -101,7 +101,7 @@ def _load(path: Path, reserved: Collection[str]) -> GlyphSet:
     if path.is_dir():
         _name_unused(path, used)
     name = path.resolve().name
-    if name.partition(":")[0] in reserved:
+    if is_reserved(name):
         name += "/"  # a folder named mnist is not MNIST
     glyphs = GlyphSet.from_arrays(images, labels, name=name, split_of=split_of, splits=splits)
     glyphs.origin = read_only(kept[glyphs.origin])

@@ -13,14 +13,10 @@ from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, 
 from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.mixture import Weighted, mix, mixture_key, parse_mixture, stored_mixture
+from digitseq.glyphs.names import AUTO, BUILTIN, MNIST
 from digitseq.interrupts import noted
 from digitseq.progress_protocol import Progress
 from digitseq.splits import SPLITS
-
-AUTO = "auto"
-MNIST = "mnist"
-BUILTIN = "builtin"
-_RESERVED = (AUTO, MNIST, BUILTIN)
 
 # Glyphs opened in this process, by (mnist or auto, DIGITSEQ_CACHE_DIR) or ("", path).
 _opened: dict[tuple[str, str], GlyphSet] = {}
@@ -43,7 +39,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     """
     if source == AUTO:
         return _auto(progress)
-    if isinstance(source, str) and (several := parse_mixture(source, _RESERVED)):
+    if isinstance(source, str) and (several := parse_mixture(source)):
         return _mixed(several, partial(open_source, progress=progress), progress)
     if isinstance(source, str) and (row := _row(source)) is not None:
         return row.open(source, progress)
@@ -54,7 +50,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     if key not in _opened:
         from digitseq.glyphs.own_glyphs import load
 
-        _opened[key] = load(path, reserved=_RESERVED)
+        _opened[key] = load(path)
         _opened[key].opened_from = str(path.absolute())
     return _opened[key]
 
@@ -74,7 +70,7 @@ def recomputed(glyphs: GlyphSet) -> GlyphSet:
     if row is not None and row.redraw is not None:
         return row.redraw(glyphs)
     if wrong := damage(glyphs):
-        if glyphs.parts and (several := parse_mixture(glyphs.opened_from, _RESERVED)):
+        if glyphs.parts and (several := parse_mixture(glyphs.opened_from)):
             sources = [recomputed(open_source(part.source)) for part in several]
             return mix(sources, [part.weight for part in several]).choose(glyphs.split)
         if glyphs.folder is not None:
@@ -122,7 +118,7 @@ def open_recorded(named: str, progress: Progress | None = None, mixture: str = "
         SourceError: it is a path that does not exist.
         FetchError, CacheError: as `open_source`.
     """
-    if several := parse_mixture(named, _RESERVED):
+    if several := parse_mixture(named):
         return _mixed(several, partial(open_recorded, progress=progress, mixture=named), progress)
     if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
         raise SourceError(
@@ -134,7 +130,7 @@ def open_recorded(named: str, progress: Progress | None = None, mixture: str = "
 
 def hint_for(named: str) -> str:
     """Return the hint for a recorded source whose glyphs are missing or have changed."""
-    if parse_mixture(named, _RESERVED):
+    if parse_mixture(named):
         return (
             f"pass source=A+B, the path or name of each source, in the order and with the weights of {named}"
         )
@@ -150,7 +146,7 @@ def at_hand(source: str) -> GlyphSet:
     """
     if source == AUTO:
         source = MNIST
-    if several := parse_mixture(source, _RESERVED):
+    if several := parse_mixture(source):
         return _mixed(several, at_hand)
     row = _row(source)
     if row is None or row.at_hand is None:
@@ -236,7 +232,7 @@ SOURCES: dict[str, Source] = {
 
 
 def _row(name: str) -> Source | None:
-    return None if "+" in name else SOURCES.get(name.partition(":")[0])
+    return None if "+" in name or "/" in name else SOURCES.get(name.partition(":")[0])
 
 
 def _mixed(

@@ -126,9 +126,8 @@ def test_a_card_names_the_glyphs_and_how_to_make_the_images_again(tmp_path: Path
 
 
 def test_a_card_credits_each_source_of_a_mixture(tmp_path: Path, solid: GlyphSet) -> None:
-    ours, theirs = (
-        GlyphSet.from_arrays(solid.images, solid.labels, name=name) for name in ("builtin:3", "mnist")
-    )
+    ours, theirs = (GlyphSet.from_arrays(solid.images, solid.labels) for _ in range(2))
+    ours.name, theirs.name = "builtin:3", "mnist"
     for parts, licence, origin in (
         ([theirs, ours], "cc-by-sa-3.0", "MNIST (by Y. LeCun, C. Cortes and C. Burges), which is under"),
         ([ours, solid], "unknown", "under the MIT licence, and from the source 'solid'."),

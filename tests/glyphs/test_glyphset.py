@@ -20,13 +20,20 @@ from digitseq import (
     make_recipe,
     write_dataset,
 )
-from digitseq.errors import CacheError, SourceError
+from digitseq.errors import ArgumentError, CacheError, SourceError
 from digitseq.glyphs.glyph_cache import open_glyphs, save_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs
 from digitseq.glyphs.tiles import measure_ink
 
 _sizes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40)
+
+
+@pytest.mark.parametrize("name", ["mnist", "builtin", "builtin:3", "auto", "", None])
+def test_own_glyphs_cannot_have_the_name_of_another_source(name: str) -> None:
+    images = np.full((1, 28, 28), 255, np.uint8)
+    with pytest.raises(ArgumentError, match=r"^name: "):
+        GlyphSet.from_arrays(images, np.array([1]), name=name)
 
 
 @given(_sizes)

@@ -42,7 +42,6 @@ from digitseq.glyphs.handwriting.builtin import builtin
 from digitseq.glyphs.mixture import Weighted, mix, parse_mixture, stored_mixture
 from tests.cli.test_generate import run
 
-_RESERVED = ("auto", "mnist", "builtin")
 _SPLITS = ("train", "validation", "test")
 
 
@@ -133,7 +132,7 @@ def test_sources_are_joined_by_plus_and_weights_follow_an_equals_sign(
 ) -> None:
     Path("here+there").touch()
     Path("x=3").touch()
-    assert parse_mixture(text, _RESERVED) == parts
+    assert parse_mixture(text) == parts
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_sources_are_joined_by_plus_and_weights_follow_an_equals_sign(
 )
 def test_a_missing_source_or_a_wrong_weight_is_an_error(text: str) -> None:
     with pytest.raises(ArgumentError, match=r"expected sources such as mnist=2\+builtin"):
-        parse_mixture(text, _RESERVED)
+        parse_mixture(text)
 
 
 @pytest.fixture
@@ -356,7 +355,7 @@ def test_a_style_seed_of_mnist_is_refused_by_everything_that_opens_sources(
 
 def test_a_folder_does_not_hide_a_mixture_of_known_sources(in_folder: Path) -> None:
     Path("builtin=2+mnist").mkdir()
-    assert parse_mixture("builtin=2+mnist", _RESERVED) == (Weighted("builtin", 2), Weighted("mnist"))
+    assert parse_mixture("builtin=2+mnist") == (Weighted("builtin", 2), Weighted("mnist"))
 
 
 def test_files_in_another_order_are_another_mixture(own: str) -> None:

@@ -219,7 +219,8 @@ def test_no_link_in_the_cache_leads_out_of_it(
     home = _home(tmp_path)
     before = _tree(home)
     # Parsing and storing the real images takes seconds, and would be repeated for every link.
-    few = GlyphSet.from_arrays(solid.images, solid.labels, name="mnist")
+    few = GlyphSet.from_arrays(solid.images, solid.labels)
+    few.name = "mnist"
     monkeypatch.setattr(mnist, "parse", lambda _: few)
     fetch_mnist()
     stored_folder(solid)

@@ -19,10 +19,10 @@ from digitseq.glyphs.glyph_cache import glyphs_folder, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting import allographs, strokes
 from digitseq.glyphs.handwriting.styles import MODERN, STYLES, Style, style_named
+from digitseq.glyphs.names import BUILTIN
 from digitseq.glyphs.tiles import SIDE, measure_ink
 from digitseq.splits import DISJOINT_SPLITS
 
-NAME = "builtin"
 PER_DIGIT = (5_000, 500, 500)
 """Glyphs per digit in train, validation and test: 60,000 in total. Splits share no glyphs and no writers."""
 
@@ -137,7 +137,7 @@ def source_name(style_seed: int, style: str = MODERN.name) -> str:
     >>> source_name(0), source_name(-3), source_name(0, "copperplate"), source_name(7, "copperplate")
     ('builtin', 'builtin:-3', 'builtin:copperplate', 'builtin:copperplate:7')
     """
-    parts = [NAME, *([style] if style != MODERN.name else []), *([str(style_seed)] if style_seed else [])]
+    parts = [BUILTIN, *([style] if style != MODERN.name else []), *([str(style_seed)] if style_seed else [])]
     return ":".join(parts)
 
 
@@ -157,6 +157,8 @@ def style_of(source: str) -> tuple[int, str]:
         (seed,) = rest or ["0"]
         return int(seed), style
     except ValueError:
-        problem = f"expected {NAME}, {NAME}:STYLE, {NAME}:SEED or {NAME}:STYLE:SEED, got {source!r}"
-        hint = f"styles: {', '.join(STYLES)}; seeds are integers, as in {NAME}:copperplate:7"
+        problem = (
+            f"expected {BUILTIN}, {BUILTIN}:STYLE, {BUILTIN}:SEED or {BUILTIN}:STYLE:SEED, got {source!r}"
+        )
+        hint = f"styles: {', '.join(STYLES)}; seeds are integers, as in {BUILTIN}:copperplate:7"
         raise ArgumentError("source", problem, hint=hint) from None
