@@ -15,7 +15,7 @@ from digitseq.checks import as_int, choice, counted, integer, integers, short
 from digitseq.errors import ArgumentError
 from digitseq.label_templates import parse_lengths, parse_patterns
 from digitseq.sequence import MAX_DIGITS, sequence_text
-from digitseq.splits import SPLITS
+from digitseq.splits import SPLITS, split_counts
 
 if TYPE_CHECKING:
     from digitseq.label_space import LabelSpace
@@ -58,7 +58,7 @@ class Recipe:
         unique: never repeat a label, not even across splits. Up to 10¹⁸ labels are equally likely.
         count: number of images; by default, one per sequence.
         splits: split → count, for a dataset of several splits, which share no glyphs; images are numbered
-            across splits.
+            across splits. Cannot be combined with ``split``.
         index: index of the first image in the seed's stream; image i of this recipe is image index + i.
         source: "mnist", "builtin" or the name of another source.
         split: split of the source that glyphs are sampled from: "train", "validation", "test" or "all".
@@ -112,8 +112,7 @@ class Recipe:
             put(self, "image_width", integer("image_width", self.image_width, 1, MAX_WIDTH_PX))
         put(self, "margin", integer("margin", self.margin, 0, MAX_WIDTH_PX))
         if self.margin and self.image_width is not None:
-            problem = f"expected 0 for images of a fixed width, got {self.margin}"
-            raise ArgumentError("margin", problem)
+            raise ArgumentError("margin", f"expected 0 for images of a fixed width, got {self.margin}")
         put(self, "seed", integer("seed", self.seed))
         if self.seed.bit_length() > _SEED_BITS:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
@@ -154,19 +153,16 @@ class Recipe:
     def _check_count(self) -> None:
         put = object.__setattr__
         if self.splits:
-            pairs = self.splits.items() if isinstance(self.splits, Mapping) else self.splits
-            splits = tuple(
-                (choice("splits", name, SPLITS[:-1]), _count("splits", count)) for name, count in pairs
-            )
-            if len({name for name, _ in splits}) < len(splits):
-                raise ArgumentError("splits", "expected each split at most once")
+            splits = split_counts(self.splits, MAX_IMAGES)
             total = sum(count for _, count in splits)
             if self.count not in (None, total):
                 raise ArgumentError("count", f"expected {total} (the sum of the splits) or no count")
+            if self.split != "train":
+                raise ArgumentError("split", f"cannot be combined with splits, got {self.split!r}")
             put(self, "splits", splits)
             put(self, "count", total)
         elif self.count is not None:
-            put(self, "count", _count("count", self.count))
+            put(self, "count", integer("count", self.count, 0, MAX_IMAGES))
         elif self.sequences:
             put(self, "count", len(self.sequences))
         else:
@@ -236,6 +232,8 @@ class Recipe:
         """
         if changes.keys() & {"sequences", "length", "pattern"}:
             changes = {"sequences": (), "length": None, "pattern": None} | changes
+        if "splits" in changes:
+            changes = {"split": "train"} | changes
         if changes.keys() & {"count", "splits"}:
             changes = {"count": None, "splits": ()} | changes
         elif "sequences" in changes and len(self) == len(self.sequences):
@@ -350,10 +348,6 @@ def _spacing_range(value: Any) -> tuple[int, int]:
             "spacing_range", f"expected at most {MAX_WIDTH_PX} px in either direction, got {short(value)}"
         )
     return minimum, maximum
-
-
-def _count(argument: str, value: Any) -> int:
-    return integer(argument, value, 0, MAX_IMAGES)
 
 
 def make_recipe(

@@ -113,6 +113,10 @@ def test_an_endless_iterator_ends_in_an_error() -> None:
         *((name, np.array(["a", "b"])) for name in ("split", "align", "spacing_from")),
         *(("index", bad) for bad in [-1, 1.5, None, 2**63]),
         *(("source", bad) for bad in ["", None, 3]),
+        *(
+            ("splits", bad)
+            for bad in [5, "train", ["train"], [("train", 1, 2)], {"all": 1}, {"train": 1.5}, {7: 1}]
+        ),
         *(("split", bad) for bad in ["Train", "", None, 0]),
         *(("spacing_from", bad) for bad in ["inks", None]),
         *(("align", bad) for bad in ["centre", None, 1]),
@@ -125,6 +129,13 @@ def test_bad_values_are_refused_by_name(argument: str, value: Any) -> None:
         _recipe(**{argument: value})
     assert caught.value.argument == argument
     assert isinstance(caught.value, ValueError)
+
+
+def test_a_recipe_of_several_splits_has_no_split_of_its_own() -> None:
+    with pytest.raises(ArgumentError, match="split: cannot be combined with splits, got 'test'"):
+        _recipe(splits={"train": 1, "test": 1}, split="test")
+    changed = _recipe(split="test").changed(splits={"train": 1, "test": 1})
+    assert [part.split for part in changed.by_split()] == ["train", "test"]
 
 
 def test_integers_of_numpy_and_lists_become_plain_values() -> None:

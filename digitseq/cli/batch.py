@@ -59,12 +59,12 @@ def batch(
             form, more = _layout(files)
             asked = drawing.source_name(base.source)
             given |= drawing.for_recipe(effects, base) | ({"source": asked} if asked else {})
-            recipe = base.changed(**given)
-            if drawing.split is not None and recipe.splits:
+            if drawing.split is not None and base.splits and not given.keys() & {"count", "splits"}:
                 raise typer.BadParameter(
                     "--split needs -n N, the number of images from that split, if the recipe has splits; "
                     "leave out --split to write all of its splits"
                 )
+            recipe = base.changed(**given)
             if asked is None:
                 glyphs = api.load_recorded_glyphs(recipe.source, digest, progress=progress)
             else:

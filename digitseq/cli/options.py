@@ -122,7 +122,7 @@ class Drawing:
     align: Annotated[
         Align | None,
         typer.Option(
-            help="Position of the line in a wider image (default: center).", rich_help_panel=_LAYOUT
+            help="Position of the line, with a fixed --width (default: center).", rich_help_panel=_LAYOUT
         ),
     ] = None
     invert: Annotated[
@@ -173,6 +173,8 @@ class Drawing:
         }
         if self.width is not None:
             given["image_width"] = values.width(self.width)
+        elif self.align is not None and (base is None or base.image_width is None):
+            raise typer.BadParameter("--align requires --width, for example --width 200")
         if base is None:
             measured, usual = SPACING.get(self.augment or "", ("ink", (2, 8)))
             given.setdefault("spacing_from", measured)

@@ -55,6 +55,7 @@ _MEDIUM = PRESETS["medium"].to_dict() | {"noise": (0, 3)}
             "--recipe own.json --seed 1 --width auto --invert",
             _OWN | {"seed": 1, "image_width": None, "invert": True},
         ),
+        ("--recipe own.json --align left", _OWN | {"align": "left"}),  # it has a width
         ("--recipe own.json -n 5", _OWN | {"count": 5}),
         ("--recipe own.json --sequence 7", _OWN | {"sequences": ("7",)}),
         ("--recipe own.json --length 3 -n 2", _OWN | {"sequences": (), "length": (3, 3), "count": 2}),

@@ -111,8 +111,12 @@ _DEFAULT: dict[str, Any] = {
         ),
         ("3502 --style-seed 7 --source builtin", {"source": "builtin:7"}),
         (
-            "3502 --spacing-from tile --align random --invert",
-            {"spacing_from": "tile", "align": "random", "invert": True},
+            "3502 --spacing-from tile --width 200 --align random --invert",
+            {"spacing_from": "tile", "image_width": 200, "align": "random", "invert": True},
+        ),
+        (  # no effect, but useful in a script that tries several widths
+            "3502 --width auto --align left",
+            {"align": "left"},
         ),
     ],
 )
