@@ -21,7 +21,15 @@ from digitseq.dataset.manifest import (
     read_manifest,
 )
 from digitseq.dataset.read import DatasetSplit
-from digitseq.errors import RESUME_BATCH, ArgumentError, DigitSeqError, FormatError, system_errors
+from digitseq.errors import (
+    RESUME_BATCH,
+    ArgumentError,
+    DigitSeqError,
+    FormatError,
+    SourceWarning,
+    system_errors,
+    warn,
+)
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.own_glyphs import IMAGE_SUFFIXES
 from digitseq.inspection.dataset_images import StoredSplit
@@ -263,4 +271,10 @@ def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) 
         made = Recipe.from_dict(recipe)
     except ArgumentError as error:
         raise FormatError(f"{path}: not a recipe or dataset.json ({error.problem})") from error
-    return open_recipe(made, str(path), open_glyphs)
+    subject = open_recipe(made, str(path), open_glyphs)
+    source = data.get("source")
+    recorded = source.get("digest") if isinstance(source, dict) else None
+    if recorded is not None and subject.glyphs is not None and recorded != subject.glyphs.digest:
+        told = f"its images are drawn from {subject.glyphs.name!r}, which has other glyphs than the dataset"
+        warn(f"{path} has no images; {told}", SourceWarning)
+    return subject
