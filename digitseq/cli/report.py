@@ -233,11 +233,10 @@ def _spacing(console: Console, report: "Report") -> Text:
         lines.append(f"specified: {low} to {high} px {_MEANS[spacing.measured_from]}")
     of = spacing.measured + spacing.unseen + spacing.skipped
     measured = f"{spacing.measured:,} of {counted(of, 'gap')} measured in the pixels"
+    found = [f"{spacing.touching:,} touching"] if spacing.touching else []
     if spacing.spread is not None:
-        measured += f": {_range(spacing.spread, '{:g}', ' px', '{:.2f}')}"
-    if spacing.touching:
-        measured += f"; {spacing.touching:,} of them touching"
-    lines.append(measured)
+        found.append(("others " if found else "") + _range(spacing.spread, "{:g}", " px", "{:.2f}"))
+    lines.append(": ".join([measured, *([", ".join(found)] if found else [])]))
     if spacing.unseen:
         lines.append(
             f"{spacing.unseen:,} cannot be measured: digits share columns, or the paper is not clean"
@@ -249,21 +248,27 @@ def _spacing(console: Console, report: "Report") -> Text:
         wrong += f", {spacing.outside:,} of them outside its range"
         lines.append(wrong if spacing.different else "all measured gaps match the recipe")
     text = Text("\n".join(lines))
-    if spacing.counts and len(spacing.counts) > 1:
-        text.append("\n").append_text(_bars(console, _joined(list(spacing.counts.items()))))
+    rows = _joined(list(spacing.counts.items()), [("touch", spacing.touching)] if spacing.touching else [])
+    if len(rows) > 1:
+        text.append("\n").append_text(_bars(console, rows))
     return text
 
 
-def _joined(counts: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
-    """Merge the bins of a histogram into at most `_ROWS` rows."""
+def _joined(counts: Sequence[tuple[int, int]], more: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Merge the bins of a histogram into at most `_ROWS` rows, including one that comes first, if any."""
+    if not counts:
+        return more
     low, high = counts[0][0], counts[-1][0]
-    step = -(-(high - low + 1) // _ROWS)
+    step = -(-(high - low + 1) // (_ROWS - len(more)))
     rows = dict.fromkeys(range((high - low) // step + 1), 0)
     for value, count in counts:
         rows[(value - low) // step] += count
     if step == 1:
-        return [(str(low + row), count) for row, count in rows.items()]
-    return [(f"{low + row * step}–{low + row * step + step - 1}", count) for row, count in rows.items()]
+        return [*more, *((str(low + row), count) for row, count in rows.items())]
+    return [
+        *more,
+        *((f"{low + row * step}–{low + row * step + step - 1}", count) for row, count in rows.items()),
+    ]
 
 
 def _range(spread: "Spread", form: str, unit: str, mean: str = "") -> str:

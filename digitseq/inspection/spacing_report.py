@@ -52,7 +52,7 @@ class Spacing:
 
     @property
     def spread(self) -> Spread | None:
-        """Minimum, mean and maximum gap in px; None if none was measured."""
+        """Minimum, mean and maximum in px of the gaps that do not touch; None if there are none."""
         if not self.counts:
             return None
         mean = sum(px * n for px, n in self.counts.items()) / sum(self.counts.values())

@@ -64,6 +64,21 @@ def test_the_report_goes_to_standard_output_and_changes_nothing(here: Path) -> N
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
 
 
+def test_touching_neighbours_are_counted_apart_from_the_gaps_in_px(in_folder: Path) -> None:
+    recipe = make_recipe(
+        length=3, count=40, seed=1, source="builtin", spacing_from="contour", spacing_range=(-2, 3)
+    )
+    Path("recipe.json").write_text(json.dumps(recipe.to_dict()))
+    spacing = inspect_dataset("recipe.json").spacing
+    assert spacing.spread is not None
+    lines = run("inspect", "recipe.json").stdout.splitlines()
+    told = f"{spacing.touching} touching, others 1 to 3 px, mean {spacing.spread.mean:.2f}"
+    assert [line.split(": ")[1].rstrip() for line in lines if "in the pixels" in line] == [told]
+    found = (re.fullmatch(r" {12,}(touch|[1-3]) [^ ]+ +[\d.]+% (\d+) *", line) for line in lines)
+    bars = {bar[1]: int(bar[2]) for bar in found if bar}
+    assert bars == {"touch": spacing.touching} | {str(px): n for px, n in spacing.counts.items()}
+
+
 def test_json_is_the_report_of_the_api(here: Path) -> None:
     done = run("inspect", "data", "--split", "test", "--predictions", "a.jsonl", "--json")
     report: Report = inspect_dataset("data", split="test", predictions="a.jsonl")
