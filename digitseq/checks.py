@@ -2,16 +2,21 @@
 
 import operator
 import os
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digitseq.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from digitseq.arrays import AnyArray
 
 
 def integer(argument: str, value: Any, low: int | None = None, high: int | None = None) -> int:
     """Return a value as an integer within bounds; raise an ArgumentError if it is none."""
     number = as_int(value)
-    bounds = "" if low is None else f" from {low:,} to {high:,}"
+    bounds = "" if low is None else f" ≥ {low:,}" if high is None else f" from {low:,} to {high:,}"
     if number is None or (low is not None and number < low) or (high is not None and number > high):
         raise ArgumentError(argument, f"expected an integer{bounds}, got {short(value)}")
     return number
@@ -49,8 +54,40 @@ def choice(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
-def home_path(path: str | Path) -> Path:
-    """Expand ~ to the home folder; shells do not expand it in `--recipe=~/x`."""
+def flag(argument: str, value: Any) -> bool:
+    """Return a value that is True or False; raise an ArgumentError if it is anything else."""
+    if not isinstance(value, bool):
+        raise ArgumentError(argument, f"expected True or False, got {short(value)}")
+    return value
+
+
+def collection(argument: str, value: Any, things: str) -> tuple[Any, ...]:
+    """Return the items of any iterable but a string; raise an ArgumentError if it is something else."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ArgumentError(argument, f"expected a collection of {things}, got {short(value)}")
+    return tuple(value)
+
+
+def as_array(argument: str, value: Any) -> "AnyArray":
+    """Return a value as an array; raise an ArgumentError if its rows have different lengths."""
+    import numpy as np  # slow to import
+
+    try:
+        array: AnyArray = np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentError(argument, f"expected an array, got {short(value)}") from None
+    return array
+
+
+def home_path(path: Any) -> Path:
+    """
+    Return a path with ~ expanded to the home folder, which shells do not do in `--recipe=~/x`.
+
+    Raises:
+        ArgumentError: it is no path.
+    """
+    if not isinstance(path, str | PathLike) or "\0" in str(path):
+        raise ArgumentError("path", f"expected a path, got {short(path)}")
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for unknown users
 
 

@@ -5,13 +5,13 @@ Image i of a recipe is a pure function of (recipe, i) and the glyphs of its sour
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from digitseq.augment.effects import Augment, preset
-from digitseq.checks import as_int, choice, counted, integer, integers, short
+from digitseq.checks import as_int, choice, collection, counted, flag, integer, integers, short
 from digitseq.errors import ArgumentError
 from digitseq.label_templates import parse_lengths, parse_patterns
 from digitseq.sequence import MAX_DIGITS, sequence_text
@@ -103,8 +103,7 @@ class Recipe:
         put = object.__setattr__
         put(self, "sequences", _sequences(self.sequences))
         for name in ("invert", "unique"):
-            if not isinstance(getattr(self, name), bool):
-                raise ArgumentError(name, f"expected True or False, got {getattr(self, name)!r}")
+            flag(name, getattr(self, name))
         if self.length is not None or self.pattern is not None or not self.sequences:
             self._check_labels()
         put(self, "spacing_range", _spacing_range(self.spacing_range))
@@ -139,7 +138,7 @@ class Recipe:
                 f"expected one of sequences, length and pattern, got {' and '.join(kinds) or 'none of them'}",
             )
         put = object.__setattr__
-        if isinstance(self.length, str) and not self.length.isdigit():
+        if isinstance(self.length, str):
             ranges = parse_lengths(self.length)
             put(self, "length", ranges[0] if len(ranges) == 1 else None)
             if len(ranges) > 1:
@@ -152,14 +151,14 @@ class Recipe:
 
     def _check_count(self) -> None:
         put = object.__setattr__
-        if self.splits:
-            splits = split_counts(self.splits, MAX_IMAGES)
+        splits = () if self.splits is None else split_counts(self.splits, MAX_IMAGES)
+        put(self, "splits", splits)
+        if splits:
             total = sum(count for _, count in splits)
             if self.count not in (None, total):
                 raise ArgumentError("count", f"expected {total} (the sum of the splits) or no count")
             if self.split != "train":
                 raise ArgumentError("split", f"cannot be combined with splits, got {self.split!r}")
-            put(self, "splits", splits)
             put(self, "count", total)
         elif self.count is not None:
             put(self, "count", integer("count", self.count, 0, MAX_IMAGES))
@@ -230,13 +229,14 @@ class Recipe:
         >>> recipe.changed(length=(3, 3), count=9).sequences
         ()
         """
+        only_sequences = changes.keys() & {"sequences", "length", "pattern"} == {"sequences"}
         if changes.keys() & {"sequences", "length", "pattern"}:
             changes = {"sequences": (), "length": None, "pattern": None} | changes
         if "splits" in changes:
             changes = {"split": "train"} | changes
         if changes.keys() & {"count", "splits"}:
             changes = {"count": None, "splits": ()} | changes
-        elif "sequences" in changes and len(self) == len(self.sequences):
+        elif only_sequences and len(self) == len(self.sequences):
             changes["count"] = None  # one each, as before
         return replace(self, **changes)
 
@@ -319,10 +319,8 @@ class Recipe:
 
 
 def _sequences(values: Any) -> tuple[str, ...]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ArgumentError("sequences", f"expected a collection of strings, got {short(values)}")
     sequences = []
-    for number, value in enumerate(values):
+    for number, value in enumerate(collection("sequences", values, "strings")):
         try:
             sequences.append(sequence_text(value))
         except ArgumentError as error:
@@ -380,7 +378,7 @@ def make_recipe(
     if isinstance(settings["source"], Path):
         settings["source"] = os.path.join(".", settings["source"])  # noqa: PTH118 - a Path would drop the "."
     return Recipe(
-        sequences=sequences if isinstance(sequences, str) else tuple(sequences),  # type: ignore[arg-type]
+        sequences=sequences,  # type: ignore[arg-type] # checked and made a tuple by Recipe
         spacing_range=spacing_range,
         image_width=image_width,
         seed=new_seed() if seed is None else seed,

@@ -230,6 +230,7 @@ class Augment:
         >>> Augment(rotate=10).range("rotate")
         (-10.0, 10.0)
         """
+        _refuse_unknown([name])
         return dict(self.ranges).get(name, (float(EFFECTS[name].neutral),) * 2)
 
     def uses(self, *names: str) -> bool:
@@ -298,9 +299,12 @@ def _around(effect: Effect, number: float) -> tuple[float, float]:
     return min(effect.neutral, number), max(effect.neutral, number)
 
 
+_NO_NUMBERS = ("bool", "bool_", "str", "str_", "bytes", "bytes_")  # numpy's too, without importing numpy
+
+
 def _numbers(value: Any) -> tuple[float, ...] | None:
     values = value if isinstance(value, list | tuple) else (value,)
-    if not 1 <= len(values) <= 2 or any(isinstance(v, bool | str) for v in values):
+    if not 1 <= len(values) <= 2 or any(type(v).__name__ in _NO_NUMBERS for v in values):
         return None
     try:
         numbers = tuple(float(v) for v in values)
@@ -347,10 +351,10 @@ def preset(value: Any) -> Augment | None:
     Raises:
         ArgumentError: the preset or an effect does not exist, or a range is invalid.
     """
-    if value is None or value == PRESETS["none"]:
+    if value is None:
         return None
     if isinstance(value, Augment):
-        return value
+        return None if value == PRESETS["none"] else value
     if isinstance(value, str):
         if value not in PRESETS:
             raise ArgumentError("augment", f"expected one of {', '.join(PRESETS)}, got {value!r}")

@@ -236,7 +236,7 @@ def _spacing(console: Console, report: "Report") -> Text:
     found = [f"{spacing.touching:,} touching"] if spacing.touching else []
     if spacing.spread is not None:
         found.append(("others " if found else "") + _range(spacing.spread, "{:g}", " px", "{:.2f}"))
-    lines.append(": ".join([measured, *([", ".join(found)] if found else [])]))
+    lines.append(f"{measured}: {', '.join(found)}" if found else measured)
     if spacing.unseen:
         lines.append(
             f"{spacing.unseen:,} cannot be measured: digits share columns, or the paper is not clean"
@@ -249,9 +249,7 @@ def _spacing(console: Console, report: "Report") -> Text:
         lines.append(wrong if spacing.different else "all measured gaps match the recipe")
     text = Text("\n".join(lines))
     rows = _joined(list(spacing.counts.items()), [("touch", spacing.touching)] if spacing.touching else [])
-    if len(rows) > 1:
-        text.append("\n").append_text(_bars(console, rows))
-    return text
+    return text.append("\n").append_text(_bars(console, rows)) if len(rows) > 1 else text
 
 
 def _joined(counts: Sequence[tuple[int, int]], more: list[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -263,12 +261,9 @@ def _joined(counts: Sequence[tuple[int, int]], more: list[tuple[str, int]]) -> l
     rows = dict.fromkeys(range((high - low) // step + 1), 0)
     for value, count in counts:
         rows[(value - low) // step] += count
-    if step == 1:
-        return [*more, *((str(low + row), count) for row, count in rows.items())]
-    return [
-        *more,
-        *((f"{low + row * step}–{low + row * step + step - 1}", count) for row, count in rows.items()),
-    ]
+    firsts = range(low, high + 1, step)
+    names = [str(first) if step == 1 else f"{first}–{first + step - 1}" for first in firsts]
+    return [*more, *zip(names, rows.values(), strict=True)]
 
 
 def _range(spread: "Spread", form: str, unit: str, mean: str = "") -> str:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from digitseq.batches import draw_batches
+from digitseq.checks import flag, integer
 from digitseq.dataset.formats import DEFAULT, open_format
+from digitseq.dataset.label_names import MASKS, label_names
 from digitseq.dataset.manifest import found_manifest, make_manifest
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
 from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
+from digitseq.render import check_mask_digits
 from digitseq.storage.open_storage import open_storage
 
 _SAMPLE = 200
@@ -49,6 +52,9 @@ def outline(
         ExtraError: the format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
+    labels, png_level, card = label_names(labels), integer("png_level", png_level, 0, 9), flag("card", card)
+    if MASKS in labels:
+        check_mask_digits(recipe)
     glyphs = glyphs_for(source, recipe.source)
     recipe = replace(recipe, source=glyphs.name)
     recipes = recipe.by_split()

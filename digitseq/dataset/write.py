@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from digitseq.checks import choice, short
+from digitseq.checks import as_int, flag, integer, short
 from digitseq.dataset.assemble import Summary, assemble, take_lines
 from digitseq.dataset.cpu_count import cores
 from digitseq.dataset.engine import Engine, Job, Shards, ending
 from digitseq.dataset.formats import DEFAULT, open_format
-from digitseq.dataset.label_names import LABEL_FILES, MASKS
+from digitseq.dataset.label_names import MASKS, label_names
 from digitseq.dataset.manifest import NOTES, found_manifest, known_manifest, make_manifest
 from digitseq.dataset.parts import LOCK_NAME, finish_parts, forget_notes, part_lock, write_part
 from digitseq.dataset.replace import begin, clear, refuse_others, refuse_to_replace, sweep
@@ -90,7 +90,8 @@ def write_dataset(
         SourceError, FetchError, CacheError: the source cannot be used, or its cached glyphs are damaged.
         KeyboardInterrupt: Ctrl-C; finished shards are kept, half-written files are removed.
     """
-    _check_arguments(workers, png_level, part, finish, force, scheduler, executor)
+    _check_arguments(workers, part, finish, force, scheduler, executor)
+    labels, png_level, card = label_names(labels), integer("png_level", png_level, 0, 9), flag("card", card)
     with noted(), ExitStack() as stack:
         glyphs = glyphs_for(source, recipe.source, progress)
         recipe = replace(recipe, source=glyphs.name)
@@ -111,15 +112,14 @@ def write_dataset(
         return _write_all(job, engine, force, progress)
 
 
-def _check_arguments(
-    workers: Any, png_level: Any, part: Any, finish: bool, force: bool, scheduler: Any, executor: Any
-) -> None:
-    for name, value, low, high in (("workers", workers, 1, 1024), ("png_level", png_level, 0, 9)):
-        if value is not None and (type(value) is not int or not low <= value <= high):
-            raise ArgumentError(name, f"expected an integer from {low} to {high}, got {value!r}")
+def _check_arguments(workers: Any, part: Any, finish: Any, force: Any, scheduler: Any, executor: Any) -> None:
+    if workers is not None:
+        integer("workers", workers, 1, 1024)
+    flag("finish", finish)
+    flag("force", force)
     if part is not None:
-        fits = isinstance(part, tuple) and len(part) == 2 and all(type(value) is int for value in part)
-        if not fits or not 1 <= part[0] <= part[1]:
+        k, n = map(as_int, part) if isinstance(part, tuple) and len(part) == 2 else (None, None)
+        if k is None or n is None or not 1 <= k <= n:
             raise ArgumentError("part", f"expected two integers k and n, 1 ≤ k ≤ n, got {short(part)}")
     if force and (part is not None or finish):
         raise ArgumentError("force", "a part cannot replace a dataset; write the whole dataset instead")
@@ -147,8 +147,6 @@ def _plan(
         check_mask_digits(recipe)
     if form is not None:
         open_format(form)
-    for name in labels:
-        choice("labels", name, LABEL_FILES)
     storage = open_storage(out).owned()
     look = known_manifest if force else found_manifest
     # List the names before looking for a manifest. Another part may start in between, but it writes its

@@ -108,13 +108,20 @@ def _sha256(folder: Folder, name: str) -> str:
 
 
 def glyphs_folder(glyphs: GlyphSet) -> Path:
-    """Return the folder for a glyph set other than MNIST, named by its digest; it may not exist."""
-    return named_folder(glyphs.digest)
+    """Return the folder for a glyph set other than MNIST; it may not exist."""
+    return named_folder(glyphs.digest if glyphs.is_builtin else set_key(glyphs))
 
 
-def named_folder(digest: str) -> Path:
-    """Return the folder in the cache for glyphs with this digest."""
-    return cache_dir() / f"glyphs-v{STORE_FORMAT}" / digest[:32]
+def named_folder(key: str) -> Path:
+    """Return the folder in the cache for glyphs with this key."""
+    return cache_dir() / f"glyphs-v{STORE_FORMAT}" / key[:32]
+
+
+def set_key(glyphs: GlyphSet) -> str:
+    """Return a key for all that is stored of a set: its digest leaves out names and the source's order."""
+    state = hashlib.sha256(f"{glyphs.digest} {glyphs.name!r} {glyphs.splits}".encode())
+    state.update(glyphs.origin.astype("<i8").tobytes())
+    return state.hexdigest()
 
 
 def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:

@@ -15,12 +15,11 @@ from digitseq.arrays import (
     IntArray,
     UInt8Array,
     UInt64Array,
-    count_values,
     read_only,
     repeat,
 )
-from digitseq.checks import counted
 from digitseq.errors import ArgumentError, SourceError
+from digitseq.glyphs.given_arrays import arrange, checked_splits, checked_writers
 from digitseq.glyphs.names import BUILTIN, own_name
 from digitseq.glyphs.parts import Part, part_of, pick
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
@@ -127,29 +126,23 @@ class GlyphSet(Tiles):
             labels: integers (rows,), 0–9, the digit of each image.
             name: name of the source; names such as "mnist" and "builtin" are reserved.
             split_of: integers (rows,), index into ``splits`` of each image; if None, all are in the first.
-            splits: names of the splits.
-            writers: integers (rows,), writer of each image; None if unknown.
+            splits: names of the splits; recipes can use "train", "validation" and "test".
+            writers: integers (rows,) from 0 to 2³¹ − 1, writer of each image; None if unknown.
 
         Returns:
             The set, with the split "all"; rows keep their order within a digit and split.
 
         Raises:
-            SourceError: shape, dtype or a label is wrong, or an image is blank.
-            ArgumentError: the name is empty or reserved.
+            SourceError: shape or dtype is wrong, a number is out of range, or an image is blank.
+            ArgumentError: the name is empty or reserved, or the splits are not different names.
 
         >>> GlyphSet.from_arrays(np.full((3, 28, 28), 255, np.uint8), np.array([7, 1, 7])).counts.tolist()
         [0, 1, 0, 0, 0, 0, 0, 2, 0, 0]
         """
+        splits = checked_splits(splits)
         stored, bounds, order = arrange(images, labels, split_of, len(splits), own_name(name))
-        digest = glyph_digest(stored, bounds)
-        if writers is not None:
-            writers = np.asarray(writers)
-            if writers.shape != order.shape or writers.dtype.kind not in "iu":
-                raise SourceError(
-                    f"{name}: expected {counted(len(order), 'integer')}, the writer of each image"
-                )
-            writers = writers[order].astype(np.int64)
-            digest = _digest(digest, writers, ())
+        writers = None if writers is None else checked_writers(writers, len(order), name)[order]
+        digest = _digest(glyph_digest(stored, bounds), writers, ())
         return cls(
             stored,
             measure_ink(stored),
@@ -309,59 +302,6 @@ class GlyphSet(Tiles):
 
 def _ranges(low: IntArray, high: IntArray) -> tuple[IntArray, UInt64Array]:
     return read_only(low), read_only((high - low).astype(np.uint64))
-
-
-def arrange(
-    images: AnyArray, labels: AnyArray, split_of: AnyArray | None, splits: int, name: str
-) -> tuple[UInt8Array, IntArray, IntArray]:
-    """
-    Bring images into the order and form in which they are stored.
-
-    Args:
-        images: uint8 (rows, 28, 28).
-        labels: integers (rows,), 0–9, the digit of each image.
-        split_of: integers (rows,), below ``splits``; if None, all are 0.
-        splits: number of splits.
-        name: for messages.
-
-    Returns:
-        stored uint8 (rows, 29, 28), bounds int (10, splits + 1), and order int (rows,): stored row r is
-        image order[r].
-
-    Raises:
-        SourceError: shape, dtype or a label is wrong, or an image is blank.
-    """
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
-        raise SourceError(f"{name}: expected uint8 images (n, 28, 28), got {images.dtype} {images.shape}")
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-        raise SourceError(
-            f"{name}: expected {counted(len(images), 'integer label')}, got {labels.dtype} {labels.shape}"
-        )
-    if not len(images):
-        raise SourceError(f"{name}: contains no images")
-    wrong = (labels < 0) | (labels > 9)
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise SourceError(f"{name}: expected labels 0–9, got {labels[row]} for image {row}")
-    blank = ~images.any((1, 2))
-    if blank.any():
-        raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
-    split_of = np.zeros(len(images), np.int64) if split_of is None else np.asarray(split_of)
-    fits = split_of.shape == labels.shape and split_of.dtype.kind in "iu"
-    if not fits or (split_of < 0).any() or (split_of >= splits).any():
-        raise SourceError(
-            f"{name}: expected {counted(len(images), 'integer')} below {splits}, the split of each image"
-        )
-    key = labels.astype(np.int64) * splits + split_of.astype(np.int64)
-    order = np.argsort(key, kind="stable").astype(np.int64)
-    stored = np.zeros((len(images), SIDE + 1, SIDE), np.uint8)
-    stored[:, :SIDE] = images[order]
-    ends = np.cumsum(count_values(key, bins=10 * splits), dtype=np.int64).reshape(10, splits)
-    bounds = np.zeros((10, splits + 1), np.int64)
-    bounds[:, 1:] = ends
-    bounds[1:, 0] = ends[:-1, -1]
-    return stored, bounds, order.astype(np.int64)
 
 
 def glyph_digest(stored: UInt8Array, bounds: IntArray) -> str:

@@ -12,7 +12,7 @@ from digitseq.arrays import IntArray
 from digitseq.cache_folder import CACHE_VARIABLE
 from digitseq.checks import home_path
 from digitseq.errors import ArgumentError, CacheError, warn
-from digitseq.glyphs.glyph_cache import named_folder, open_glyphs, store, stored_folder
+from digitseq.glyphs.glyph_cache import named_folder, open_glyphs, set_key, store, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.names import is_reserved
 from digitseq.glyphs.parts import Part
@@ -89,11 +89,10 @@ def _weighted(text: str, source: str, is_reserved: bool) -> Weighted:
 
 
 def mixture_key(sources: Sequence[GlyphSet], weights: Sequence[int]) -> str:
-    """Return a key for a mixture, computed from the digests of its sources."""
+    """Return a key for a mixture, computed from the keys of its sources."""
     state = sha256(b"digitseq mixture 1")
     for glyphs, weight in zip(sources, weights, strict=True):
-        state.update(f"\n{glyphs.name} {glyphs.digest} {weight} ".encode(errors="surrogateescape"))
-        state.update(glyphs.origin.astype("<i8").tobytes())  # the order of the files, which is in no digest
+        state.update(f"\n{set_key(glyphs)} {weight}".encode())
     return state.hexdigest()
 
 

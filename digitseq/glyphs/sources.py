@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from digitseq.cache_folder import CACHE_VARIABLE
-from digitseq.checks import home_path
+from digitseq.checks import home_path, short
 from digitseq.errors import ArgumentError, CacheError, FetchError, SourceError, SourceWarning, warn
 from digitseq.glyphs.glyph_cache import damage, damaged, mnist_dir, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
@@ -37,14 +37,15 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
         FetchError: "mnist" is not cached and could not be fetched.
         CacheError: the cached MNIST is damaged, or the cache folder cannot be used.
     """
-    if source == AUTO:
+    if isinstance(source, str) and source == AUTO:
         return _auto(progress)
     if isinstance(source, str) and (several := parse_mixture(source)):
         return _mixed(several, partial(open_source, progress=progress), progress)
     if isinstance(source, str) and (row := _row(source)) is not None:
         return row.open(source, progress)
     if not isinstance(source, str | Path) or not str(source):
-        raise ArgumentError("source", f"expected mnist, builtin, auto, a path or a GlyphSet, got {source!r}")
+        expected = "expected mnist, builtin, auto, a path or a GlyphSet"
+        raise ArgumentError("source", f"{expected}, got {short(source)}")
     path = home_path(source)
     key = ("", str(path.absolute()))
     if key not in _opened:
@@ -279,7 +280,7 @@ def _fetched(in_passing: bool, progress: Progress | None) -> GlyphSet:
 
 
 def load_glyphs(
-    source: str | Path = AUTO, split: str = "train", *, progress: Progress | None = None
+    source: str | Path | GlyphSet = AUTO, split: str = "train", *, progress: Progress | None = None
 ) -> GlyphSet:
     """
     Load the glyphs of a source.
@@ -299,7 +300,7 @@ def load_glyphs(
     >>> load_glyphs("builtin", "test").counts.tolist()
     [500, 500, 500, 500, 500, 500, 500, 500, 500, 500]
     """
-    return open_source(source, progress).choose(split_of(source, split))
+    return glyphs_for(source, AUTO, progress).choose(split_of(source, split))
 
 
 def load_recorded_glyphs(named: str, digest: str, *, progress: Progress | None = None) -> GlyphSet:

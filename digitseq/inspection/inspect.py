@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from digitseq.checks import integer
 from digitseq.errors import ArgumentError, OutputError, SourceWarning, system_errors, warn
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import at_hand, glyphs_for
@@ -64,8 +65,7 @@ def inspect_dataset(
     >>> report.spacing.promised_px, min(report.spacing.counts), max(report.spacing.counts), report.faults
     ((2, 8), 2, 8, 0)
     """
-    if limit is not None and (type(limit) is not int or limit < 1):
-        raise ArgumentError("limit", f"expected an integer ≥ 1, got {limit!r}")
+    limit = None if limit is None else integer("limit", limit, 1)
     if limit is not None and predictions is not None:
         raise ArgumentError("limit", "cannot be combined with predictions, which are scored on all images")
     read = None if predictions is None else entries_of(predictions)  # checked before the slower images

@@ -14,7 +14,7 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
-from digitseq.checks import counted, home_path, short
+from digitseq.checks import as_int, collection, counted, home_path, short
 from digitseq.errors import FormatError, system_errors
 from digitseq.inspection.table import Table
 from digitseq.storage.inputs import open_input
@@ -85,12 +85,17 @@ def entries_of(predictions: Given) -> tuple[str, Iterable[Entry]]:
     """
     if isinstance(predictions, str | Path):
         return str(predictions), PredictionsFile(home_path(predictions))
-    pairs = predictions.items() if isinstance(predictions, Mapping) else enumerate(predictions)
-    entries = [
-        _entry(f"predictions, image {short(key)}", place, isinstance(key, int), key, text, None)
-        for place, (key, text) in enumerate(pairs, 1)
-        if text is not None
-    ]
+    if isinstance(predictions, Mapping):
+        pairs: Iterable[tuple[Any, Any]] = predictions.items()
+    else:
+        pairs = enumerate(collection("predictions", predictions, "texts"))
+    entries = []
+    for place, (given, text) in enumerate(pairs, 1):
+        index = as_int(given)
+        key = given if index is None else index
+        if text is not None:
+            where = f"predictions, image {short(key)}"
+            entries.append(_entry(where, place, index is not None, key, text, None))
     return "predictions", entries
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from digitseq import streams
 from digitseq.arrays import AnyArray, IntArray, count_values
-from digitseq.checks import choice, integers, short
+from digitseq.checks import choice, integer, integers, short
 from digitseq.errors import ArgumentError
 from digitseq.inspection.measure_gaps import Seen
 from digitseq.inspection.report import Report
@@ -49,7 +49,10 @@ class Choice:
     def __post_init__(self) -> None:
         if self.order is not None:
             choice("order", self.order, ORDERS)
-        if self.label is not None and not re.fullmatch(r"[0-9#*]+", self.label):
+        integer("seed", self.seed)
+        if self.label is not None and not re.fullmatch(
+            r"[0-9#*]+", self.label if isinstance(self.label, str) else ""
+        ):
             expected = "expected digits, # for any digit and * for any number of digits"
             raise ArgumentError("label", f"{expected}, got {short(self.label)}")
         if self.length is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.checks import home_path, integer
+from digitseq.checks import home_path, integer, short
 from digitseq.errors import ArgumentError
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.output import check_output, write_beside
@@ -55,7 +55,10 @@ def draw_sheet(
     >>> draw_sheet(report, 3, 2).shape
     (248, 264, 3)
     """
-    most = rows * (cols or 64) if isinstance(rows, int) and isinstance(cols, int | None) else 1
+    rows, cols = integer("rows", rows, 1, 10_000), cols if cols is None else integer("cols", cols, 1, 1_000)
+    if not isinstance(choice, Choice | None):
+        raise ArgumentError("choice", f"expected a Choice, got {short(choice)}")
+    most = rows * (cols or 64)
     return _draw(report, choose(report, most, choice or Choice()), rows, cols, boxes)
 
 
@@ -99,7 +102,6 @@ def write_sheet(
 def _draw(report: Report, images: IntArray, rows: int, cols: int | None, boxes: bool) -> UInt8Array:
     from PIL import Image, ImageDraw, ImageFont
 
-    rows, cols = integer("rows", rows, 1, 10_000), cols if cols is None else integer("cols", cols, 1, 1_000)
     table = report.table
     known = table.width_px[images]
     wide = max(1, int(known[: rows * (cols or len(known))].max(initial=1))) * _SCALE

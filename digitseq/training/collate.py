@@ -1,14 +1,14 @@
 """Batches of images of different widths, and targets for models with a fixed number of digits."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.checks import as_int, integer, short
+from digitseq.checks import as_array, collection, integer, short
 from digitseq.errors import ArgumentError
 from digitseq.labels import digit_matrix, label_texts
 from digitseq.recipe import MAX_WIDTH_PX
@@ -66,14 +66,13 @@ def decode_digits(digits: AnyArray) -> list[str]:
     >>> decode_digits(np.array([[0, 4, 2], [7, -1, -1]]))
     ['042', '7']
     """
-    given = np.asarray(digits)
+    given = as_array("digits", digits)
     if given.ndim != 2 or given.dtype.kind not in "iu":
         raise ArgumentError("digits", f"expected integers (labels, length), got {given.dtype} {given.shape}")
-    values = given.astype(np.int64)
-    ended = np.logical_or.accumulate(values == NO_DIGIT, axis=1)
-    if ((values < NO_DIGIT) | (values > 9) | (ended & (values != NO_DIGIT))).any():
+    ended = np.logical_or.accumulate(given == NO_DIGIT, axis=1)
+    if ((given < NO_DIGIT) | (given > 9) | (ended & (given != NO_DIGIT))).any():
         raise ArgumentError("digits", "expected 0 to 9, and −1 only after the last digit of a label")
-    return label_texts(values) if values.shape[1] else [""] * len(values)
+    return label_texts(given.astype(np.int64)) if given.shape[1] else [""] * len(given)
 
 
 def checked_labels(labels: Sequence[str]) -> list[str]:
@@ -83,9 +82,7 @@ def checked_labels(labels: Sequence[str]) -> list[str]:
     Raises:
         ArgumentError: they are not a collection of strings of digits.
     """
-    if isinstance(labels, str):
-        raise ArgumentError("labels", f"expected a list of labels, got one string: {short(labels)}")
-    return [_label(number, label) for number, label in enumerate(labels)]
+    return [_label(number, label) for number, label in enumerate(collection("labels", labels, "labels"))]
 
 
 def _label(number: int, label: Any) -> str:
@@ -96,7 +93,7 @@ def _label(number: int, label: Any) -> str:
 
 
 def pad_batch(
-    samples: Sequence[tuple[Any, ...]], *, multiple_of: int = 1, fill: float = 0
+    samples: Iterable[tuple[Any, ...]], *, multiple_of: int = 1, fill: float = 0
 ) -> tuple[Any, ...]:
     """
     Combine images of different widths into a batch: the ``collate_fn`` of a DataLoader.
@@ -113,18 +110,14 @@ def pad_batch(
         (n, height, widest). If PyTorch has been imported, arrays are tensors.
 
     Raises:
-        ArgumentError: there are no samples, or ``multiple_of`` is invalid.
+        ArgumentError: there are no samples, they do not fit together, or an argument is invalid.
 
     >>> wide, narrow = np.ones((28, 30), np.uint8), np.ones((28, 21), np.uint8)
     >>> images, widths, labels = pad_batch([(wide, "07"), (narrow, "1")], multiple_of=8)
     >>> images.shape, labels
     ((2, 28, 32), ['07', '1'])
     """
-    step = as_int(multiple_of)
-    if step is None or not 1 <= step <= MAX_WIDTH_PX:
-        raise ArgumentError("multiple_of", f"expected an integer ≥ 1, got {short(multiple_of)}")
-    if not samples:
-        raise ArgumentError("samples", "expected at least one sample, got none")
+    step = integer("multiple_of", multiple_of, 1, MAX_WIDTH_PX)
     columns = list(padded(samples, step, fill))
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -132,12 +125,24 @@ def pad_batch(
     return tuple(columns)
 
 
-def padded(samples: Sequence[tuple[Any, ...]], step: int = 1, fill: float = 0) -> tuple[Any, ...]:
+def padded(samples: Iterable[tuple[Any, ...]], step: int = 1, fill: float = 0) -> tuple[Any, ...]:
     """Return what `pad_batch` returns, as numpy arrays."""
-    images = [np.asarray(sample[0]) for sample in samples]
+    samples = collection("samples", samples, "samples")
+    if not samples:
+        raise ArgumentError("samples", "expected at least one sample, got none")
+    images = [as_array("samples", sample[0]) for sample in samples]
+    for number, (image, sample) in enumerate(zip(images, samples, strict=True), 1):
+        like = len(sample) == len(samples[0]) and image.dtype == images[0].dtype
+        if not like or image.ndim < 2 or image.shape[:-1] != images[0].shape[:-1]:
+            told = "expected images (…, height, width) of one dtype and height, each with the same extras"
+            raise ArgumentError("samples", f"{told}; sample {number} differs: {image.dtype} {image.shape}")
     widths = np.array([image.shape[-1] for image in images], np.int64)
     widest = -(-int(widths.max()) // step) * step
-    columns: list[Any] = [_padded(images, widest, fill), widths, [sample[1] for sample in samples]]
+    columns: list[Any] = [
+        _padded(images, widest, _checked_fill(fill, images[0].dtype)),
+        widths,
+        [sample[1] for sample in samples],
+    ]
     for place in range(2, len(samples[0])):
         arrays = [np.asarray(sample[place]) for sample in samples]
         if any(own.shape != (len(label), 4) for own, label in zip(arrays, columns[2], strict=True)):  # masks
@@ -155,6 +160,16 @@ def _padded(images: list[AnyArray], widest: int, fill: float) -> AnyArray:
     for row, image in enumerate(images):
         padded[row, ..., : image.shape[-1]] = image
     return padded
+
+
+def _checked_fill(fill: Any, dtype: "np.dtype[Any]") -> float:
+    """Return a value that pixels of this dtype can have; raise an ArgumentError if it is something else."""
+    with suppress(TypeError, ValueError, OverflowError):
+        if dtype.kind not in "iu":
+            return float(fill + 0)  # not a string
+        if fill == int(fill) and np.iinfo(dtype).min <= fill <= np.iinfo(dtype).max:
+            return int(fill)
+    raise ArgumentError("fill", f"expected a value of {dtype} pixels, got {short(fill)}")
 
 
 class NaturalWidthImage(np.ndarray):

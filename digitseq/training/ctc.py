@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray
-from digitseq.checks import counted, integer, short
+from digitseq.checks import as_array, collection, counted, integer, short
 from digitseq.errors import ArgumentError
 from digitseq.recipe import Recipe
 from digitseq.training.collate import checked_labels
@@ -63,14 +63,17 @@ def ctc_decode(paths: AnyArray, lengths: Iterable[int] | None = None) -> list[st
     >>> ctc_decode(np.array([[0, 1, 1, 0, 5, 5, 3], [8, 0, 8, 0, 0, 0, 0]]))
     ['042', '77']
     """
-    paths = np.asarray(paths)
+    paths = as_array("paths", paths)
     if paths.ndim != 2 or paths.dtype.kind not in "iu":
         raise ArgumentError("paths", f"expected integers (images, frames), got {paths.dtype} {paths.shape}")
     if paths.size and (paths.min() < 0 or paths.max() >= CLASSES):
         raise ArgumentError("paths", f"expected classes 0 to 10, got {paths.min()} to {paths.max()}")
     inside = np.ones(paths.shape, np.bool_)
     if lengths is not None:
-        counts = [integer("lengths", length, 0, paths.shape[1]) for length in lengths]
+        counts = [
+            integer("lengths", length, 0, paths.shape[1])
+            for length in collection("lengths", lengths, "integers")
+        ]
         if len(counts) != len(paths):
             raise ArgumentError(
                 "lengths", f"expected {counted(len(paths), 'frame count')}, got {len(counts)}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from digitseq.arrays import AnyArray, IntArray, UInt8Array
-from digitseq.checks import as_int, choice, counted, short
+from digitseq.checks import as_array, as_int, choice, counted, flag, integer, short
 from digitseq.dataset.find import read_recipe
 from digitseq.dataset.read import Dataset, DatasetSplit
 from digitseq.errors import ArgumentError, SourceError
@@ -121,9 +121,9 @@ class DigitSequences:
         choice("transform_input", transform_input, INPUTS)
         self.recipe, self.glyphs = _opened(recipe, source)
         check_recipe(self.recipe, self.glyphs)
+        self._boxes, self._masks = flag("boxes", boxes), flag("masks", masks)
         if masks:
             check_mask_digits(self.recipe)
-        self._boxes, self._masks = boxes, masks
         self._transform, self._input, self._probed = transform, transform_input, False
 
     def __len__(self) -> int:
@@ -190,8 +190,7 @@ class DigitSequences:
         Raises:
             ArgumentError: ``size`` or ``out`` is invalid.
         """
-        if type(size) is not int or size < 1:
-            raise ArgumentError("size", f"expected an integer ≥ 1, got {size!r}")
+        size = integer("size", size, 1)
         if out is not None:
             if self.recipe.image_width is None or not isinstance(out, np.ndarray):
                 raise ArgumentError("out", "expected a numpy array, and a recipe with an image_width")
@@ -232,6 +231,9 @@ class DigitSequences:
             out=into,
             masks=self._masks if masks is None else masks,
         )
+        if not len(indices) and self.recipe.image_width is not None:
+            empty = np.empty((0, SIDE, self.recipe.image_width), np.uint8)
+            images, mask = empty.astype(self.dtype), None if mask is None else empty
         boxes = None
         if self._boxes:
             boxes = plan.boxes()
@@ -248,7 +250,9 @@ class DigitSequences:
     ) -> tuple[Any, ...]:
         """Return some images as a batch."""
         if self._transform is not None and len(indices) and self.recipe.image_width is None:
-            return padded(self._items(indices.tolist()))
+            items = self._items(indices.tolist())
+            white = 1 if as_array("transform", items[0][0]).dtype.kind == "f" else 255
+            return padded(items, fill=white if self.recipe.invert else 0)
         into = None if out is None else out[: len(indices)]
         drawn = self._draw(indices, renderer, into, None if masks is None else masks[: len(indices)])
         if self._transform is not None and len(indices):
@@ -301,7 +305,7 @@ class DigitSequences:
 def _dtype(dtype: Any) -> "np.dtype[Any]":
     try:
         found: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         found = None
     if found is None or found not in (np.dtype(np.uint8), np.dtype(np.float32)):
         raise ArgumentError("dtype", f"expected uint8 or float32, got {short(dtype)}")

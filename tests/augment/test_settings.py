@@ -140,7 +140,7 @@ def test_some_effects_can_be_replaced() -> None:
     assert dataclasses.replace(before, **changes) == after
     assert Augment(**dataclasses.asdict(before)) == before
     assert {"rotate", "noise"} <= set(dir(before))
-    with pytest.raises(KeyError):
+    with pytest.raises(ArgumentError, match="unknown effect 'nothing'"):
         before.uses("nothing")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         before.nothing  # noqa: B018

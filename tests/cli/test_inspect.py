@@ -71,7 +71,7 @@ def test_touching_neighbours_are_counted_apart_from_the_gaps_in_px(in_folder: Pa
     Path("recipe.json").write_text(json.dumps(recipe.to_dict()))
     spacing = inspect_dataset("recipe.json").spacing
     assert spacing.spread is not None
-    lines = run("inspect", "recipe.json").stdout.splitlines()
+    lines = run("inspect", "recipe.json", env={"COLUMNS": "100"}).stdout.splitlines()
     told = f"{spacing.touching} touching, others 1 to 3 px, mean {spacing.spread.mean:.2f}"
     assert [line.split(": ")[1].rstrip() for line in lines if "in the pixels" in line] == [told]
     found = (re.fullmatch(r" {12,}(touch|[1-3]) [^ ]+ +[\d.]+% (\d+) *", line) for line in lines)

@@ -6,6 +6,7 @@ import pickle
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from digitseq import (
     write_dataset,
 )
 from digitseq.errors import ArgumentError, CacheError, SourceError
-from digitseq.glyphs.glyph_cache import open_glyphs, save_glyphs
+from digitseq.glyphs.glyph_cache import open_glyphs, save_glyphs, stored_folder
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.handwriting.builtin import BuiltinGlyphs
+from digitseq.glyphs.mixture import stored_mixture
 from digitseq.glyphs.tiles import measure_ink
 
 _sizes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40)
@@ -109,6 +111,51 @@ def test_the_digest_tells_sets_apart() -> None:
     }
     assert len(digests) == 4
     assert GlyphSet.from_arrays(images, np.array([1, 2]), name="other").digest in digests
+
+
+def test_sets_with_the_same_glyphs_are_stored_apart_if_anything_else_differs(
+    cache: Path, solid: GlyphSet
+) -> None:
+    half, order = np.arange(len(solid)) % 2, np.arange(len(solid))[::-1]
+    for number, (splits, name, rows) in enumerate(
+        (
+            (("train", "test"), "a", order[::-1]),
+            (("test", "train"), "a", order[::-1]),
+            (("train", "validation"), "a", order[::-1]),
+            (("train", "test"), "b", order[::-1]),
+            (("train", "test"), "a", order),
+        )
+    ):
+        glyphs = GlyphSet.from_arrays(
+            solid.images[rows], solid.labels[rows], split_of=half[rows], splits=splits, name=name
+        )
+        stored = open_glyphs(stored_folder(glyphs))
+        assert stored is not None, number
+        assert (stored.name, stored.splits, stored.digest) == (name, splits, glyphs.digest)
+        assert (stored.origin == glyphs.origin).all()
+        mixed = stored_mixture([glyphs, solid], [1, 1], lambda own: own)
+        assert mixed.splits == splits if splits[0] == "train" else ("test", "train")
+        assert mixed.parts[0].name == name
+        assert (mixed.origin[mixed.origin < len(glyphs)] == glyphs.origin).all()
+
+
+@pytest.mark.parametrize("splits", ["train", ("train", "train"), ("train", "all"), (), (1, 2), None, ("",)])
+def test_splits_have_different_names(splits: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"^splits: expected different names"):
+        GlyphSet.from_arrays(np.full((1, 28, 28), 9, np.uint8), np.array([1]), splits=splits)
+
+
+@pytest.mark.parametrize("writers", [[1 << 31, 1], [-1, 1], np.array([1 << 63, 1], np.uint64), [1.0, 1], [1]])
+def test_the_writers_of_glyphs_are_checked(writers: Any) -> None:
+    images = np.full((2, 28, 28), 9, np.uint8)
+    with pytest.raises(
+        SourceError, match=r"expected 2 integers from 0 to 2,147,483,647, the writer of each image"
+    ):
+        GlyphSet.from_arrays(images, np.array([1, 2]), writers=writers)
+    assert (
+        GlyphSet.from_arrays(images, np.array([1, 2]), writers=np.array([(1 << 31) - 1, 0])).writers
+        is not None
+    )
 
 
 def test_repr_is_short_and_says_what_it_is(solid: GlyphSet) -> None:

@@ -1,7 +1,7 @@
 """Batches of different widths and targets per position."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,10 +28,13 @@ def test_digits_have_the_length_that_is_asked_for() -> None:
     assert decode_digits(np.array([[-1, -1]])) == [""]
 
 
+_BLANK = np.zeros((28, 5), np.uint8)
+
+
 @pytest.mark.parametrize(
     ("function", "value", "told"),
     [
-        (encode_digits, "042", "labels: expected a list of labels, got one string: '042'"),
+        (encode_digits, "042", "labels: expected a collection of labels, got '042'"),
         (encode_digits, ["1", "4x"], "labels: label 2: "),
         (encode_digits, [""], "labels: label 1: "),
         (
@@ -51,7 +54,22 @@ def test_digits_have_the_length_that_is_asked_for() -> None:
             r"digits: expected integers \(labels, length\), got float64 \(1, 1\)",
         ),
         (pad_batch, [], "samples: expected at least one sample, got none"),
-        (partial(pad_batch, multiple_of=0), [1], "multiple_of: expected an integer ≥ 1, got 0"),
+        (partial(pad_batch, fill=256), [(_BLANK, "1")], "fill: expected a value of uint8 pixels, got 256"),
+        (partial(pad_batch, fill=0.5), [(_BLANK, "1")], "fill: expected a value of uint8 pixels, got 0.5"),
+        (
+            partial(cast("Any", pad_batch), fill="x"),
+            [(_BLANK, "1")],
+            "fill: expected a value of uint8 pixels, got 'x'",
+        ),
+        *(
+            (pad_batch, [(_BLANK, "1"), wrong], "samples: expected images .* sample 2 differs: ")
+            for wrong in ((_BLANK[0], "1"), (_BLANK[1:], "1"), (_BLANK / 2, "1"), (_BLANK, "1", _BLANK))
+        ),
+        (
+            partial(pad_batch, multiple_of=0),
+            [1],
+            "multiple_of: expected an integer from 1 to 1,000,000, got 0",
+        ),
     ],
 )
 def test_what_cannot_be_encoded_or_combined_is_told(function: Any, value: Any, told: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from digitseq.arrays import IntArray
 from digitseq.cache_folder import CACHE_VARIABLE
+from digitseq.checks import integer
 from digitseq.errors import ArgumentError, CacheError
 from digitseq.glyphs.glyph_cache import glyphs_folder, open_glyphs
 from digitseq.glyphs.glyphset import GlyphSet
@@ -99,8 +100,7 @@ def builtin(style_seed: int = 0, style: str = MODERN.name) -> GlyphSet:
     >>> builtin().counts.tolist()[:3], builtin(7).name, builtin(7, "copperplate").name
     ([6000, 6000, 6000], 'builtin:7', 'builtin:copperplate:7')
     """
-    if type(style_seed) is not int:
-        raise ArgumentError("style_seed", f"expected an integer, got {style_seed!r}")
+    style_seed = integer("style_seed", style_seed)
     if style_seed.bit_length() > _SEED_BITS:
         raise ArgumentError("style_seed", f"expected an integer of at most {_SEED_BITS} bits")
     return _opened(style_seed, style_named(style), os.environ.get(CACHE_VARIABLE, ""))
