@@ -132,7 +132,7 @@ def draw_batches(
             [drawn[row, :, :width] for row, width in widths],
             plan.gaps_px,
             plan.boxes(),
-            glyphs.origin[plan.rows],
+            glyphs.origin[plan.rows].astype(np.int64),
             plan.writers,
             None if mask is None else [mask[row, :, :width] for row, width in widths],
         )

@@ -229,4 +229,5 @@ def test_one_text_is_not_a_collection_of_sequences() -> None:
 
 def test_draw_takes_the_split_from_the_recipe(with_mnist: object) -> None:
     recipe = make_recipe(["5"] * 50, (0, 0), seed=1, split="test")
+    assert next(draw(recipe, load_glyphs("mnist", "train"))).origins.dtype == np.int64
     assert all(picture.origins[0] >= 60_000 for picture in draw(recipe, load_glyphs("mnist", "train")))

@@ -117,12 +117,13 @@ class DatasetSplit:
         if (one := self.format.found_one(self.storage, self.place, number)) is not None:
             return one
         shard, row = divmod(number, SHARD)
-        if shard not in self._last:
+        if (rows := self._last.get(shard)) is None:
             if (one := self._alone(shard, row)) is not None:
                 return one
-            self._last.clear()
-            self._last[shard] = list(self.format.found(self.storage, self.place, shard))
-        return deepcopy(self._last[shard][row])
+            rows = list(self.format.found(self.storage, self.place, shard))
+            self._last.clear()  # other threads keep the rows that they are reading
+            self._last[shard] = rows
+        return deepcopy(rows[row])
 
     def _alone(self, shard: int, row: int) -> Found | None:
         """Return one image of a shard without reading the rest; None if that is not possible."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from digitseq.arrays import AnyArray
 from digitseq.checks import counted
 from digitseq.errors import ArgumentError
@@ -32,7 +34,7 @@ def apply_to_batch(transform: Callable[..., Any], images: AnyArray) -> Any:
     if len(shape) < 3 or shape[0] != len(images):
         wanted = f"expected {counted(len(images), 'image')} back, {_CONTRACT}"
         raise ArgumentError("transform", f"{wanted}, got {shape_of(result)}", hint=_ONE_HINT)
-    return result
+    return _forward(result)
 
 
 def check_probe(transform: Callable[..., Any], images: AnyArray) -> None:
@@ -80,7 +82,7 @@ def apply_to_sample(transform: Callable[..., Any], given: dict[str, Any]) -> dic
             raise ArgumentError(
                 "transform", f"expected a mask as high and wide as the image {wanted}, got {got}"
             )
-    return {name: result[name] for name in given}
+    return {name: _forward(result[name]) for name in given}
 
 
 def checked_image(image: Any) -> Any:
@@ -93,7 +95,13 @@ def checked_image(image: Any) -> Any:
     if len(getattr(image, "shape", ())) < 2:
         wanted = "expected an image (height, width) or (channels, height, width) back"
         raise ArgumentError("transform", f"{wanted}, got {shape_of(image)}")
-    return image
+    return _forward(image)
+
+
+def _forward(array: Any) -> Any:
+    """Return a copy of an array with negative strides, such as a mirrored image: PyTorch accepts none."""
+    is_mirrored = isinstance(array, np.ndarray) and min(array.strides, default=0) < 0
+    return array.copy() if is_mirrored else array
 
 
 def shape_of(value: Any) -> str:

@@ -250,6 +250,7 @@ def test_a_transform_moves_boxes_and_masks_with_the_image(solid: GlyphSet) -> No
     before, _, old_boxes, old_mask = plain[7]
     assert (image[:, ::-1] == before).all()
     assert (mask[:, ::-1] == old_mask).all()
+    assert min(*image.strides, *mask.strides) > 0  # PyTorch accepts no others
     for position, (x, y, w, h) in enumerate(boxes.tolist(), 1):
         inked = mask[y : y + h, x : x + w] == position
         assert inked[:, [0, -1]].any(axis=0).all()
@@ -260,6 +261,28 @@ def test_a_transform_moves_boxes_and_masks_with_the_image(solid: GlyphSet) -> No
     assert (masks[2] == mask).all()
     assert (all_boxes[2, : len(label)] == boxes).all()
     assert (all_boxes[2, len(label) :] == -1).all()
+
+
+@pytest.mark.parametrize("kind", ["batch", "image"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("invert", [False, True])
+def test_a_transform_that_changes_nothing_changes_no_padding(
+    solid: GlyphSet, kind: str, dtype: str, invert: bool
+) -> None:
+    recipe = _recipe(image_width=None, invert=invert)
+    plain = DigitSequences(recipe, solid, dtype=dtype)
+    live = DigitSequences(recipe, solid, dtype=dtype, transform=lambda x: x, transform_input=kind)
+    assert (live[:][0] == plain[:][0]).all()
+    assert live[:][0].dtype == plain.dtype
+
+
+@pytest.mark.parametrize("width", [150, None])
+def test_a_batch_without_images_has_the_width_of_the_others(solid: GlyphSet, width: int | None) -> None:
+    live = DigitSequences(_recipe(image_width=width), solid, boxes=True, masks=True, dtype="float32")
+    images, *more = live[0:0]
+    assert (images.shape, images.dtype) == ((0, 28, width or 0), np.float32)
+    assert more[-1].shape == images.shape
+    assert live[[]][0].shape == images.shape
 
 
 def _to_tensor(image: Any) -> Any:
