@@ -23,13 +23,13 @@ GOLDEN = {
     f"builtin:{-(2**70)}": "f5fd4c3cb7b7329e38b69b86c16fbe63c5fa6b4b4644bb171c7ea7ac49837a07",
     "builtin:copperplate": "25a384696fc2e5f2bb5e1abb6d3c0296a507f339a3c3bbf207f7d4811c7cd137",
     "builtin:copperplate:7": "8e4ffd72029b82a5fae3f850871144595643c357fcd6107e8a572e4d3fa48367",
-    "builtin:casual": "360590e94eb845a8372c2acab6575f175269096473a27f35768efb12d3fe2f52",
-    "builtin:casual:7": "9f434a723c2e2a3500ea48762a0172f6ab3d99ddfb37eb8a82d4dfbcdff96e0d",
+    "builtin:casual": "e91adfea000bdaf770120dfacf5b7c353e9c2f3c4e0f49b91ff7e0dcf475ece1",
+    "builtin:casual:7": "c48866ae2db76f23860db646020fa1c01d218e07656ebe08d3beb774e04bf9ff",
 }
 _DIGESTS = {
     "builtin": "399f66c6d1203ad4f0580c0898a5ad52e60879ff176139e8bf9282376791334b",
     "builtin:copperplate": "bc07943a69661f2eba3caa2ce56fb4de7a516795d722a116c5cf67ede533f213",
-    "builtin:casual": "d1f9f7abae93a2e232e9d1f37f96a352cb7aad02c92b5d52bafc4c3ca6865b8e",
+    "builtin:casual": "cec9b7b4892ac59dc3ae5cb6046f15f4edbe69329f682fbd33d02ed68138494b",
 }
 
 
