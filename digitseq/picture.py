@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, SupportsIndex
 
@@ -335,18 +335,36 @@ def _stem(sequence: str) -> str:
 def _save_in(
     folder: Path, stem: str, png: bytes, force: bool, keep: Container[Path], mask: bytes | None
 ) -> Path:
-    ends = chain([""], (f"-{number}" for number in count(1)))
-    paths = (folder / f"{stem}{end}.png" for end in ends)
-    if mask is None:
-        return next(path for path in paths if path not in keep and _written(path, png, force))
-    return next(
-        path
-        for path in paths
-        if path not in keep
-        and (force or not os.path.lexists(_mask_path(path)))
-        and _written(path, png, force)
-        and _written(_mask_path(path), mask, force)
-    )
+    def path_of(number: int) -> Path:
+        return folder / f"{stem}{f'-{number}' if number else ''}.png"
+
+    def taken(number: int) -> bool:
+        path = path_of(number)
+        files = (path,) if mask is None else (path, _mask_path(path))
+        return path in keep or (not force and any(map(os.path.lexists, files)))
+
+    for number in count(_first_free(taken)):
+        if taken(number) or not _written(path_of(number), png, force):
+            continue  # another process has just taken the name
+        if mask is None or _written(_mask_path(path_of(number)), mask, force):
+            return path_of(number)
+    raise AssertionError  # there is no last number
+
+
+def _first_free(taken: Callable[[int], bool]) -> int:
+    """
+    Return a number that is free although the one before is taken, or 0.
+
+    Thousands of images can have the same label, so the numbers are not tried one by one.
+    """
+    high = 0
+    while taken(high):
+        high = 2 * high + 1
+    low = high // 2
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if taken(middle) else (low, middle)
+    return high
 
 
 def _written(path: Path, png: bytes, force: bool) -> bool:

@@ -138,7 +138,7 @@ class Recipe:
                 f"expected one of sequences, length and pattern, got {' and '.join(kinds) or 'none of them'}",
             )
         put = object.__setattr__
-        if isinstance(self.length, str):
+        if isinstance(self.length, str) and not self.length.isdigit():
             ranges = parse_lengths(self.length)
             put(self, "length", ranges[0] if len(ranges) == 1 else None)
             if len(ranges) > 1:

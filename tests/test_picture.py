@@ -17,6 +17,32 @@ def test_names_go_on_where_the_folder_is_taken(in_folder: Path) -> None:
     assert Path("12.png").read_bytes() == b"x"
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_the_same_label_a_thousand_times_takes_few_steps(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    looks = 0
+
+    def lexists(path: Path) -> bool:
+        nonlocal looks
+        looks += 1
+        return path.exists()
+
+    class Seen(set[Path]):
+        def __contains__(self, path: object) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().__contains__(path)
+
+    monkeypatch.setattr("digitseq.picture.os.path.lexists", lexists)
+    written = Seen()
+    for number in range(1_000):
+        path = save_picture(b"x", "7", force=force, keep=written)
+        assert path.name == (f"7-{number}.png" if number else "7.png")
+        written.add(path)
+    assert looks < 60_000  # one by one, there would be 500,000
+
+
 def test_many_at_once_never_take_each_others_name(in_folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(lambda k: save_picture(str(k).encode(), "7"), range(40)))

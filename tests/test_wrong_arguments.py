@@ -123,4 +123,3 @@ def test_new_labels_keep_the_number_of_images() -> None:
     assert len(api.make_recipe(length=2, count=0).changed(length=3)) == 0
     by_splits = api.make_recipe(["1", "2"], splits={"train": 1, "test": 1}).changed(sequences=("3",))
     assert dict(by_splits.splits) == {"train": 1, "test": 1}
-    assert api.make_recipe(length="4", count=1).lengths == (4, 4)

@@ -283,8 +283,10 @@ def _range(name: str, value: Any) -> Range:
     if low < effect.low or high > effect.high:
         allowed = f"from {effect.low:g} to {effect.high:g}"
         hint = ""
-        if effect.neutral and effect.single == "around":
-            hint = "a single number n means 1 - n to 1 + n: 0.1 is 0.9 to 1.1"
+        one_number = effect.single == "around" and isinstance(value, int | float)
+        if one_number and (effect.neutral or effect.low <= value <= effect.high):
+            ends = ("1 - n", "1 + n") if effect.neutral else ("-n", "n")
+            hint = f"a single number n means {ends[0]} to {ends[1]}; give a range to choose both ends"
         raise ArgumentError(name, f"expected strengths {allowed}, got {low:g} to {high:g}", hint=hint)
     if effect.whole and (low != int(low) or high != int(high)):
         raise ArgumentError(name, f"expected whole numbers, got {low:g} to {high:g}")

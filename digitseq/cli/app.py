@@ -1,5 +1,6 @@
 """The Typer app: its commands, and the one place where errors become messages and exit codes."""
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -56,6 +57,8 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     warnings.simplefilter("always", DigitSeqWarning)
     warnings.showwarning = console.show_warning
+    if os.environ.get("COLUMNS") == "0":  # some systems mean "unknown"; Rich would take it as the width
+        del os.environ["COLUMNS"]
     console.prepare_streams()
     code = _run()
     ignore_signals()

@@ -13,7 +13,7 @@ from digitseq.cli.batch_options import ONE_OF, Counts, Files, Labels, Running
 from digitseq.cli.options import AsJson, Drawing, Effects, Quiet, with_groups
 from digitseq.dataset.formats import FORMATS
 from digitseq.dataset.label_names import LABEL_FILES, MASKS
-from digitseq.errors import RESUME, printable
+from digitseq.errors import RESUME, ArgumentError, printable
 from digitseq.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def batch(
     The files do not depend on the number of workers.
     """
     part = None if running.part is None else values.part(running.part)
+    if running.dry_run and (part is not None or running.finish):
+        raise typer.BadParameter("--dry-run describes the whole dataset; leave out --part and --finish")
     given = what.for_recipe() | counts.for_recipe()
     _check(out, given, counts, drawing, files)
     if not running.dry_run:
@@ -76,6 +78,7 @@ def batch(
                 out=out,
                 format=form,
                 labels=more,
+                force=files.force,
                 png_level=files.png_level,
                 card=files.card,
             )
@@ -105,6 +108,8 @@ def batch(
 def _check(out: str, given: dict[str, Any], counts: Counts, drawing: Drawing, files: Files) -> None:
     if out == "":
         raise typer.BadParameter("OUT: expected a folder, got an empty string; use . for the current folder")
+    if files.recipe_file == "-":
+        raise ArgumentError("recipe", "expected a file, got - (standard input)")
     if drawing.split is not None and given.get("splits"):
         raise typer.BadParameter("--split cannot be combined with --train, --validation or --test")
     if (form := files.form()) is not None:

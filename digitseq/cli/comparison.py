@@ -67,6 +67,10 @@ def show_comparison_verdict(
         facts.append(("images", Text(right)))
         told = f"{p_value(comparison.p_value)}: {_meaning(comparison.p_value)}"
         facts.append(("McNemar's test", Text(told)))
+    elif (line := lines.get("images inspected")) is not None:
+        images = lines["images"]
+        told = f"{line.a:,} of {images.a:,} and {line.b:,} of {images.b:,} inspected (spread evenly)"
+        facts.append(("images", Text(told)))
     elif (line := lines.get("images in both")) is not None:
         images = lines["images"]
         facts.append(("images", Text(f"{images.a:,} and {images.b:,}, {line.a:,} of them in both")))

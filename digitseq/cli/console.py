@@ -190,7 +190,7 @@ _STAGES = {
     "fetch": _Stage("fetching MNIST", lambda total: f"{total / 1e6:.0f} MB"),
     "builtin": _Stage("generating the built-in digits", lambda total: f"{total:,} glyphs"),
     "kernels": _Stage("compiling loops for augmentation", lambda _: "a few seconds"),
-    "write": _Stage("writing", stopped=f"finished; {RESUME}"),
+    "write": _Stage("writing", stopped=f"written or checked; {RESUME}"),
     "verify": _Stage("verifying", stopped="verified; nothing was changed"),
     "inspect": _Stage("inspecting", stopped="inspected; nothing was changed"),
 }

@@ -1,6 +1,5 @@
 """The `fetch-mnist` command: put MNIST into the cache."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,14 +7,15 @@ import typer
 from digitseq import api
 from digitseq.cli import console
 from digitseq.cli.options import Quiet
-from digitseq.errors import RESUME
+from digitseq.errors import RESUME, ArgumentError
 
 
 def fetch_mnist(
     from_dir: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--from",
+            metavar="PATH",
             help="Import the original files from this folder or one inside it, or Keras's mnist.npz.",
         ),
     ] = None,
@@ -29,6 +29,8 @@ def fetch_mnist(
 
     Prints the cache folder of MNIST.
     """
+    if from_dir == "":
+        raise ArgumentError("from", "expected a folder or mnist.npz, got an empty string")
     console.if_stopped(f"downloaded files are kept; {RESUME}")
     with console.progress(quiet) as progress:
         folder = api.fetch_mnist(force=force, from_dir=from_dir, progress=progress)

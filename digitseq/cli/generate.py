@@ -39,7 +39,8 @@ def generate(
         typer.Option(
             "--output",
             "-o",
-            help="PNG file, folder, or - for stdout (default: the current folder).",
+            help="PNG file, folder, or - for stdout (default: the current folder). If SEQUENCE is -, a name "
+            "is always that of a folder.",
         ),
     ] = None,
     mask: Annotated[

@@ -210,22 +210,7 @@ def inspect(
     problems are found; to check a dataset in a script, use `digitseq verify`.
     """
     compare = scoring.compare
-    if path is None and compare is None:
-        raise typer.BadParameter("give a PATH or --compare A B")
-    if compare is not None and (scoring.predictions or pictures.of_sheet):
-        raise typer.BadParameter(
-            "--compare cannot be combined with --predictions, --sheet, --rows, --cols or --boxes"
-        )
-    if compare is not None and (picking != Picking() or pictures.strip is not None):
-        raise typer.BadParameter(
-            "--compare cannot be combined with --order, --label, --length, --seed or --strip"
-        )
-    if brief and as_json:
-        raise typer.BadParameter("--brief cannot be combined with --json")
-    if as_json and pictures.strip:
-        raise typer.BadParameter("--strip cannot be combined with --json")
-    if scoring.partial and scoring.predictions is None and (compare is None or path is None):
-        raise typer.BadParameter("--partial requires --predictions")
+    _check(path, scoring, pictures, picking, brief, as_json)
     choice = picking.choice()
     if picking.order == "worst" and scoring.predictions is None:
         from digitseq.inspection.selection import NO_PREDICTIONS
@@ -260,21 +245,51 @@ def inspect(
         written: Targets = [] if pictures.html is None else [("page", pictures.html)]
         _print_comparison(comparison, written, as_json, brief)
         return
+    strip = pictures.strip if pictures.strip is not None or brief or as_json else _usual_strip()
+    if picking != Picking() and not (pictures.html or pictures.sheet or strip) and not quiet:
+        told = "--order, --label, --length and --seed choose the images to show, but none are shown"
+        console.say("note", f"{told}; add --sheet, --html or --strip")
     report = look(path or Path(), scoring.predictions)
     targets = pictures.write(report, choice, force)  # before anything is printed: the reader may be `head`
     if as_json:
         console.out(json.dumps(report.to_dict()))
         return
-    _print(report, choice, pictures.strip, targets, brief)
+    _print(report, choice, strip or 0, targets, brief)
 
 
-def _print(report: "Report", choice: "Choice", strip: int | None, targets: Targets, brief: bool) -> None:
+def _check(
+    path: str | None, scoring: Scoring, pictures: Pictures, picking: Picking, brief: bool, as_json: bool
+) -> None:
+    compare = scoring.compare
+    if path is None and compare is None:
+        raise typer.BadParameter("give a PATH or --compare A B")
+    if compare is not None and (scoring.predictions or pictures.of_sheet):
+        raise typer.BadParameter(
+            "--compare cannot be combined with --predictions, --sheet, --rows, --cols or --boxes"
+        )
+    if compare is not None and (picking != Picking() or pictures.strip is not None):
+        raise typer.BadParameter(
+            "--compare cannot be combined with --order, --label, --length, --seed or --strip"
+        )
+    if brief and as_json:
+        raise typer.BadParameter("--brief cannot be combined with --json")
+    if as_json and pictures.strip:
+        raise typer.BadParameter("--strip cannot be combined with --json")
+    if scoring.partial and scoring.predictions is None and (compare is None or path is None):
+        raise typer.BadParameter("--partial requires --predictions")
+    if scoring.predictions == Path("-"):
+        raise ArgumentError("predictions", "expected a file, got - (standard input)")
+
+
+def _usual_strip() -> int:
+    return _STRIP if sys.stdout.isatty() else 0
+
+
+def _print(report: "Report", choice: "Choice", strip: int, targets: Targets, brief: bool) -> None:
     from digitseq.cli.report import show_report, show_strip, show_verdict
     from digitseq.inspection.selection import choose
 
-    usual = _STRIP if sys.stdout.isatty() and not brief else 0
-    wanted = usual if strip is None else strip
-    chosen = choose(report, wanted, choice) if wanted else None
+    chosen = choose(report, strip, choice) if strip else None
     with console.standard_output():
         terminal = console.console()
         if not brief:

@@ -210,7 +210,12 @@ def _option(name: str, metavar: str, meaning: str) -> Any:
 
 Effects.__annotations__ = {
     **{
-        name: _option(name, "RANGE", f"{effect.meaning} Range: {effect.low:g} to {effect.high:g}.")
+        name: _option(
+            name,
+            "RANGE",
+            f"{effect.meaning} Range: {effect.low:g} to {effect.high:g}."
+            + (" N means 1−N to 1+N." if effect.single == "around" and effect.neutral else ""),
+        )
         for name, effect in EFFECTS.items()
     },
     "chance": _option(

@@ -8,7 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from digitseq.checks import counted, percent
+from digitseq.cli.console import out
 from digitseq.cli.preview import show
+from digitseq.cli.text_charts import bars, joined, spark
 from digitseq.errors import printable
 
 if TYPE_CHECKING:
@@ -17,14 +19,11 @@ if TYPE_CHECKING:
     from digitseq.inspection.scores import Mistake, Scores
     from digitseq.inspection.spacing_report import Spread
 
-_BARS = 24  # length of the longest bar in cells
-_ROWS = 12  # of a histogram; more are merged
 _MEANS = {
     "ink": "between ink",
     "tile": "between 28 px tiles; their blank margins add to it",
     "contour": "between the nearest points of neighbours",
 }
-_SPARK = "▁▂▃▄▅▆▇█"
 _EXAMPLES = 5
 _MISTAKES = 10
 _FEW = 20  # a rate over fewer items is printed with their number
@@ -81,12 +80,12 @@ def show_result(
     console: Console, facts: Sequence[tuple[str, Text]], targets: Sequence[tuple[str, object]]
 ) -> None:
     """Print the last lines of a report: name and value of each fact, and the files written."""
-    paths = [(kind, Text(printable(str(target)))) for kind, target in targets]
-    wide = max(len(name) for name, _ in (*facts, *paths)) + 2
-    for rows, is_path in ((facts, False), (paths, True)):
-        for name, value in rows:
-            line = Text.assemble((f"{name:<{wide}}", "bold"), value)
-            console.print(line, highlight=False, soft_wrap=is_path)  # a path is not broken
+    wide = max(len(name) for name, _ in (*facts, *targets)) + 2
+    for name, value in facts:
+        console.print(Text.assemble((f"{name:<{wide}}", "bold"), value), highlight=False)
+    for name, target in targets:
+        console.print(Text(f"{name:<{wide}}", "bold"), highlight=False, end="")
+        out(target)
 
 
 def _fault_counts(report: "Report") -> Text:
@@ -148,6 +147,9 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
                 f"augmentation {augment or 'none'}"
             ),
         )
+    if not report.table.readable.any():
+        yield "width", Text("no image could be read")
+        return
     yield "width", Text(_range(report.width_px, "{:.0f}", " px"))
     if report.inspected == 1:
         yield from _one(report)
@@ -158,13 +160,13 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
     yield "digits", _digits(console, report)
     if report.width_use is not None:
         use = _range(report.width_use, "{:.0%}", " of the width")
-        yield "width use", Text(f"{use}  {_spark(console, report.width_use_counts)}")
+        yield "width use", Text(f"{use}  {spark(console, report.width_use_counts)}")
     yield "spacing", _spacing(console, report)
     yield (
         "ink",
-        Text(_range(report.ink, "{:.1%}", " of full brightness") + f"  {_spark(console, report.ink_counts)}"),
+        Text(_range(report.ink, "{:.1%}", " of full brightness") + f"  {spark(console, report.ink_counts)}"),
     )
-    repeated = report.inspected - report.labels
+    repeated = sum(report.lengths.values()) - report.labels
     twins = (
         f"{counted(report.twins, 'image')} identical to another" if report.twins else "no duplicate images"
     )
@@ -205,7 +207,7 @@ def _one(report: "Report") -> Iterator[tuple[str, Text]]:
 def _lengths(console: Console, report: "Report") -> Text:
     if len(report.lengths) == 1:
         return Text(counted(next(iter(report.lengths)), "digit"))
-    return _bars(console, [(str(n), count) for n, count in report.lengths.items()])
+    return bars(console, [(str(n), count) for n, count in report.lengths.items()])
 
 
 def _digits(console: Console, report: "Report") -> Text:
@@ -213,7 +215,7 @@ def _digits(console: Console, report: "Report") -> Text:
     least, most = min(report.digits) / total, max(report.digits) / total
     uneven = any(finding.kind == "balance" for finding in report.findings)
     if uneven or least < _ABOUT_A_TENTH[0] or most > _ABOUT_A_TENTH[1]:
-        return _bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
+        return bars(console, [(str(d), count) for d, count in enumerate(report.digits)])
     return Text(f"{least:.1%} to {most:.1%} each, about one tenth")
 
 
@@ -248,22 +250,8 @@ def _spacing(console: Console, report: "Report") -> Text:
         wrong += f", {spacing.outside:,} of them outside its range"
         lines.append(wrong if spacing.different else "all measured gaps match the recipe")
     text = Text("\n".join(lines))
-    rows = _joined(list(spacing.counts.items()), [("touch", spacing.touching)] if spacing.touching else [])
-    return text.append("\n").append_text(_bars(console, rows)) if len(rows) > 1 else text
-
-
-def _joined(counts: Sequence[tuple[int, int]], more: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Merge the bins of a histogram into at most `_ROWS` rows, including one that comes first, if any."""
-    if not counts:
-        return more
-    low, high = counts[0][0], counts[-1][0]
-    step = -(-(high - low + 1) // (_ROWS - len(more)))
-    rows = dict.fromkeys(range((high - low) // step + 1), 0)
-    for value, count in counts:
-        rows[(value - low) // step] += count
-    firsts = range(low, high + 1, step)
-    names = [str(first) if step == 1 else f"{first}–{first + step - 1}" for first in firsts]
-    return [*more, *zip(names, rows.values(), strict=True)]
+    rows = joined(list(spacing.counts.items()), [("touch", spacing.touching)] if spacing.touching else [])
+    return text.append("\n").append_text(bars(console, rows)) if len(rows) > 1 else text
 
 
 def _range(spread: "Spread", form: str, unit: str, mean: str = "") -> str:
@@ -271,40 +259,6 @@ def _range(spread: "Spread", form: str, unit: str, mean: str = "") -> str:
         return form.format(spread.least) + unit
     low, high = form.format(spread.least), form.format(spread.greatest)
     return f"{low} to {high}{unit}, mean {(mean or form).format(spread.mean)}"
-
-
-def _bars(console: Console, rows: Sequence[tuple[str, int]]) -> Text:
-    """Return one line per row: name, bar, share, count."""
-    rows = rows if len(rows) <= _ROWS else _few(rows)
-    total, most = sum(n for _, n in rows) or 1, max((n for _, n in rows), default=1) or 1
-    room = min(_BARS, max(4, console.width - 40))
-    wide = max((len(name) for name, _ in rows), default=1)
-    full = "█" if _unicode(console) else "#"
-    lines = [
-        f"{name:>{wide}} {full * max(round(n / most * room), n > 0):<{room}} {n / total:6.1%} {n:,}"
-        for name, n in rows
-    ]
-    return Text("\n".join(lines), no_wrap=True)
-
-
-def _few(rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    step = -(-len(rows) // _ROWS)
-    groups = [rows[first : first + step] for first in range(0, len(rows), step)]
-    return [
-        (group[0][0] if len(group) == 1 else f"{group[0][0]}–{group[-1][0]}", sum(n for _, n in group))
-        for group in groups
-    ]
-
-
-def _spark(console: Console, counts: Sequence[int]) -> str:
-    if not _unicode(console):
-        return ""
-    most = max(counts, default=0) or 1
-    return "".join(_SPARK[-(-n * (len(_SPARK) - 1) // most)] for n in counts)
-
-
-def _unicode(console: Console) -> bool:
-    return console.encoding.startswith("utf")
 
 
 def _show_scores(console: Console, scores: "Scores") -> None:

@@ -27,7 +27,9 @@ def source_name(
 
     Without --source, --style-seed replaces the style seed of the recipe's source, and keeps its style.
     """
-    source = "+".join(sources or []) or None
+    source = None if sources is None else "+".join(sources)
+    if source == "":
+        raise ArgumentError("source", "expected mnist, builtin, auto or a path, got an empty string")
     if style_seed is None:
         return source
     named = ("builtin", *(f"builtin:{style}" for style in STYLES))

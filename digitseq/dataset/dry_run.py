@@ -8,13 +8,12 @@ from typing import Any
 from digitseq.batches import draw_batches
 from digitseq.checks import flag, integer
 from digitseq.dataset.formats import DEFAULT, open_format
-from digitseq.dataset.label_names import MASKS, label_names
-from digitseq.dataset.manifest import found_manifest, make_manifest
+from digitseq.dataset.label_names import label_names
+from digitseq.dataset.manifest import make_manifest
+from digitseq.dataset.write import check_dataset, plan_dataset
 from digitseq.glyphs.glyphset import GlyphSet
 from digitseq.glyphs.sources import glyphs_for
-from digitseq.plan import check_recipe
 from digitseq.recipe import Recipe
-from digitseq.render import check_mask_digits
 from digitseq.storage.open_storage import open_storage
 
 _SAMPLE = 200
@@ -25,6 +24,7 @@ def outline(
     *,
     source: str | Path | GlyphSet | None = None,
     out: str | Path | None = None,
+    force: bool = False,
     format: str | None = None,  # noqa: A002 - the usual name
     labels: Sequence[str] = (),
     png_level: int = 0,
@@ -36,7 +36,9 @@ def outline(
     Args:
         recipe: the recipe.
         source: as in `write_dataset`.
-        out: where it would be written; needed only if an existing dataset there determines the format.
+        out: where it would be written; None if that is not known yet. An existing dataset of the recipe
+            determines the format.
+        force: as in `write_dataset`.
         format: as in `write_dataset`.
         labels: as in `write_dataset`.
         png_level: as in `write_dataset`.
@@ -48,23 +50,21 @@ def outline(
         from up to 200 images per split), recipe.
 
     Raises:
-        ArgumentError: the recipe cannot be rendered, or there is no such format.
+        ArgumentError: the recipe cannot be rendered, or a value is invalid.
+        OutputError: ``out`` has other contents, which `write_dataset` would not replace.
         ExtraError: the format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """
     labels, png_level, card = label_names(labels), integer("png_level", png_level, 0, 9), flag("card", card)
-    if MASKS in labels:
-        check_mask_digits(recipe)
     glyphs = glyphs_for(source, recipe.source)
     recipe = replace(recipe, source=glyphs.name)
     recipes = recipe.by_split()
-    for own in recipes:
-        check_recipe(own, glyphs.choose(own.split))
-    found = None if out is None else found_manifest(open_storage(out))
-    if found is not None and found.is_of(recipe, glyphs) and format in (None, found.format):
-        format, labels = found.format, [*found.labels, *labels]  # noqa: A001
-    form = open_format(format or DEFAULT)
-    places = make_manifest(recipe, glyphs, form, labels).places
+    check_dataset(recipe, glyphs, labels)
+    if out is None:
+        manifest = make_manifest(recipe, glyphs, open_format(format or DEFAULT), labels)
+    else:
+        manifest = plan_dataset(recipe, open_storage(out), glyphs, format, labels, flag("force", force))
+    form, places = manifest.form, manifest.places
     texts: list[str] = []
     size = sampled = 0
     widths: list[int] = []

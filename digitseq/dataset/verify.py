@@ -68,7 +68,7 @@ def _verify(
     glyphs = recomputed(glyphs)
     recipe, form, places = manifest.recipe, manifest.form, manifest.places
     names = storage.files()
-    yield from _wrong_files(storage, manifest, names, note)
+    yield from (shared := list(_wrong_files(storage, manifest, names, note)))
     if [first for _, first in manifest.parts] != [part.first for part in glyphs.parts]:
         yield f"{storage.where(MANIFEST)}: source.parts does not match the glyphs"
     with not_compiling():  # a stranger's dataset must not start a program
@@ -76,7 +76,7 @@ def _verify(
     yield from problems
     done, digests = 0, []
     for own, place, entry in zip(recipe.by_split(), places, manifest.splits, strict=True):
-        state, told = sha256(), set[str]()
+        state, told = sha256(), set(shared)
         checker = form.checking(storage, place)
         for number in form.stretches(storage, place, names):
             if isinstance(number, range):  # all of these are missing: one sentence for all
@@ -95,7 +95,7 @@ def _verify(
                 digest, wrong = _check_shard(storage, form, place, number, shard, glyphs, checker)
             # A problem of a file with several shards is found once per shard, but reported once.
             yield from dict.fromkeys(problem for problem in (*missing, *wrong) if problem not in told)
-            told = set(wrong)
+            told = {*shared, *wrong}
             state.update(digest)
             done += len(shard)
             if progress is not None:

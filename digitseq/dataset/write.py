@@ -18,7 +18,7 @@ from digitseq.dataset.cpu_count import cores
 from digitseq.dataset.engine import Engine, Job, Shards, ending
 from digitseq.dataset.formats import DEFAULT, open_format
 from digitseq.dataset.label_names import MASKS, label_names
-from digitseq.dataset.manifest import NOTES, found_manifest, known_manifest, make_manifest
+from digitseq.dataset.manifest import NOTES, Manifest, found_manifest, known_manifest, make_manifest
 from digitseq.dataset.parts import LOCK_NAME, finish_parts, forget_notes, part_lock, write_part
 from digitseq.dataset.replace import begin, clear, refuse_others, refuse_to_replace, sweep
 from digitseq.errors import ArgumentError
@@ -29,6 +29,7 @@ from digitseq.plan import check_recipe
 from digitseq.progress_protocol import Progress
 from digitseq.recipe import Recipe
 from digitseq.render import check_mask_digits
+from digitseq.storage.base import Storage
 from digitseq.storage.open_storage import open_storage
 
 
@@ -95,7 +96,10 @@ def write_dataset(
     with noted(), ExitStack() as stack:
         glyphs = glyphs_for(source, recipe.source, progress)
         recipe = replace(recipe, source=glyphs.name)
-        job = replace(_plan(recipe, out, glyphs, format, labels, png_level, force), card=card)
+        check_dataset(recipe, glyphs, labels)
+        storage = open_storage(out).owned()
+        manifest = plan_dataset(recipe, storage, glyphs, format, labels, force)
+        job = Job(recipe, storage, glyphs, manifest, png_level, card=card)
         if finish:
             return finish_parts(job, progress)
         if scheduler is None:
@@ -131,23 +135,39 @@ def _check_arguments(workers: Any, part: Any, finish: Any, force: Any, scheduler
         raise ArgumentError("scheduler", "cannot be combined with an executor")
 
 
-def _plan(
-    recipe: Recipe,
-    out: str | Path,
-    glyphs: GlyphSet,
-    form: str | None,
-    labels: Sequence[str],
-    png_level: int,
-    force: bool,
-) -> Job:
-    """Return the job, after checking that it is possible and that no other files would be lost."""
+def check_dataset(recipe: Recipe, glyphs: GlyphSet, labels: Sequence[str]) -> None:
+    """
+    Check that the images of a recipe, and their masks if asked for, can be rendered.
+
+    Raises:
+        ArgumentError, SourceError: they cannot.
+    """
     for of_split in recipe.by_split():
         check_recipe(of_split, glyphs.choose(of_split.split))
     if MASKS in labels:
         check_mask_digits(recipe)
+
+
+def plan_dataset(
+    recipe: Recipe, storage: Storage, glyphs: GlyphSet, form: str | None, labels: Sequence[str], force: bool
+) -> Manifest:
+    """
+    Return the manifest of a dataset, after checking that no other files would be lost.
+
+    Args:
+        recipe: as in `write_dataset`.
+        storage: where it is to be written.
+        glyphs: as in `write_dataset`.
+        form: as ``format`` in `write_dataset`.
+        labels: as in `write_dataset`.
+        force: as in `write_dataset`.
+
+    Raises:
+        ArgumentError: there is no such format.
+        OutputError: other contents would be replaced.
+    """
     if form is not None:
         open_format(form)
-    storage = open_storage(out).owned()
     look = known_manifest if force else found_manifest
     # List the names before looking for a manifest. Another part may start in between, but it writes its
     # manifest first: if there is none, the names listed are not ours.
@@ -161,7 +181,7 @@ def _plan(
     manifest = make_manifest(recipe, glyphs, open_format(form), labels)
     refuse_others(storage, names, found, manifest, force)
     refuse_to_replace(storage, found, manifest)
-    return Job(recipe, storage, glyphs, manifest, png_level)
+    return manifest
 
 
 def _write_all(job: Job, engine: Engine, force: bool, progress: Progress | None) -> Summary:

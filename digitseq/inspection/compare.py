@@ -162,7 +162,11 @@ def p_value(value: float) -> str:
 
 
 def _of_images(a: Report, b: Report) -> list[Line]:
-    lines = [Line("images", a.images, b.images), Line("faults", a.faults, b.faults)]
+    lines = [Line("images", a.images, b.images)]
+    is_sample = a.table.sample or b.table.sample
+    if is_sample:
+        lines.append(Line("images inspected", a.inspected, b.inspected))
+    lines.append(Line("faults", a.faults, b.faults))
     splits = dict.fromkeys([*a.splits, *b.splits])
     lines += [Line(f"split {split}", a.splits.get(split), b.splits.get(split)) for split in splits]
     lines += _spread("width, px", a.width_px, b.width_px)
@@ -179,8 +183,11 @@ def _of_images(a: Report, b: Report) -> list[Line]:
     lines += _spread("ink", a.ink, b.ink, "%")
     lines += [Line("distinct labels", a.labels, b.labels), Line("duplicate images", a.twins, b.twins)]
     glyphs = [None if r.glyphs is None else r.glyphs[0] for r in (a, b)]
-    labels = _common(a.table.labels, b.table.labels)
-    lines += [Line("distinct glyphs", glyphs[0], glyphs[1]), Line("labels in both", labels, labels)]
+    lines.append(Line("distinct glyphs", glyphs[0], glyphs[1]))
+    if is_sample:  # what two samples have in common says nothing about the whole
+        return lines
+    labels = _common(filter(None, a.table.labels), filter(None, b.table.labels))
+    lines.append(Line("labels in both", labels, labels))
     images = _common(filter(None, a.table.digests), filter(None, b.table.digests))
     lines.append(Line("images in both", images, images))
     if a.recipe is not None and b.recipe is not None and a.recipe["source"] == b.recipe["source"]:

@@ -63,12 +63,15 @@ class StoredSplit:
         self._leftovers.clear()
         wanted = range(len(self)) if chosen is None else chosen.tolist()
         for shard, numbers in groupby(wanted, lambda number: number // SHARD):
-            found, reason = self._found(shard)
+            (found, reason), reported = self._found(shard), False
             for number in numbers:
                 if number % SHARD < len(found):
                     yield self._row(number, found[number % SHARD])
                 else:
                     yield Row(number, "", None, [], [], [("file", f"{self.name(number)}: {reason}")])
+                    reported = True
+            if reason and not reported:
+                self._leftovers.append(("file", reason))
 
     def _found(self, shard: int) -> tuple[list[Found], str]:
         """Return the readable images of a shard, and the error that ended reading, if any."""
@@ -76,7 +79,6 @@ class StoredSplit:
         try:
             found.extend(self.stored.format.found(self.stored.storage, self.stored.place, shard))
         except FormatError as error:
-            self._leftovers.append(("file", error.problem))
             return found, error.problem
         return found, ""
 

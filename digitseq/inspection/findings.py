@@ -260,7 +260,7 @@ def _repeated(table: Table) -> Iterable[Finding]:
     recipe = table.subject.recipe
     if recipe is None or not recipe.unique:
         return
-    again = [label for label, times in Counter(table.labels).items() if times > 1]
+    again = [label for label, times in Counter(filter(None, table.labels)).items() if times > 1]
     if not again:
         return
     examples = []

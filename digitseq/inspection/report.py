@@ -100,16 +100,16 @@ def make_report(table: Table) -> Report:
     """
     subject, count = table.subject, len(table)
     sizes = np.diff(table.first)
-    lengths, images = unique_counts(sizes)
+    lengths, images = unique_counts(sizes[sizes > 0])
     digits = digit_counts(table.digit)
     told = table.left_px >= 0
     use = (table.right_px - table.left_px)[told] / np.maximum(table.width_px[told], 1)
     ink = table.ink[table.readable]
-    labels = Counter(table.labels)
+    labels = Counter(filter(None, table.labels))
     known = table.glyph >= 0
     uses = unique_counts(table.glyph[known])[1]
     by_split = set(zip(table.labels, table.split.tolist(), strict=True))
-    splits_of_label = Counter(label for label, _ in by_split)
+    splits_of_label = Counter(label for label, _ in by_split if label)
     return Report(
         name=subject.name,
         kind=subject.kind,

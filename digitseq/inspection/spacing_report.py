@@ -29,7 +29,8 @@ class Spacing:
         promised_px: (min, max) of the recipe; None without one.
         counts: spacing in px → number of gaps; ascending.
         touching: number of neighbours whose ink touches (``contour`` spacing only).
-        unseen: number of gaps that cannot be measured: digits share columns, or the paper is not clean.
+        unseen: number of gaps that cannot be measured in the images that could be read: digits share columns,
+            or the paper is not clean.
         skipped: number of gaps not measured, because contours are measured in at most 2,000 images.
         outside: number of gaps outside the range of the recipe.
         different: number of gaps that differ from what the recipe specifies for the image, including those
@@ -62,7 +63,7 @@ class Spacing:
 def spacing_of(table: Table) -> Spacing:
     """Summarise the measured spacing of a table."""
     recipe = table.subject.recipe
-    between = _between(table)
+    between = _between(table) & table.readable[table.image]
     seen = table.seen[between]
     values, counts = unique_counts(table.seen_px[between][seen == Seen.MEASURED])
     return Spacing(

@@ -135,7 +135,7 @@ def padded(samples: Iterable[tuple[Any, ...]], step: int = 1, fill: float = 0) -
         like = len(sample) == len(samples[0]) and image.dtype == images[0].dtype
         if not like or image.ndim < 2 or image.shape[:-1] != images[0].shape[:-1]:
             told = "expected images (…, height, width) of one dtype and height, each with the same extras"
-            raise ArgumentError("samples", f"{told}; sample {number} differs: {image.dtype} {image.shape}")
+            raise ArgumentError("samples", f"{told}; got {image.dtype} {image.shape} in sample {number}")
     widths = np.array([image.shape[-1] for image in images], np.int64)
     widest = -(-int(widths.max()) // step) * step
     columns: list[Any] = [

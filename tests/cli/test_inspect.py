@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -77,6 +78,21 @@ def test_touching_neighbours_are_counted_apart_from_the_gaps_in_px(in_folder: Pa
     found = (re.fullmatch(r" {12,}(touch|[1-3]) [^ ]+ +[\d.]+% (\d+) *", line) for line in lines)
     bars = {bar[1]: int(bar[2]) for bar in found if bar}
     assert bars == {"touch": spacing.touching} | {str(px): n for px, n in spacing.counts.items()}
+
+
+def test_a_terminal_of_no_known_width_still_gets_its_output(here: Path) -> None:
+    done = run("inspect", "data", "--brief", env={"COLUMNS": "0"})
+    assert done.stdout == "faults  none in 80 images\n"
+    assert "Usage" in run("--help", env={"COLUMNS": "0"}).stdout
+
+
+def test_a_path_is_printed_as_it_is(here: Path) -> None:
+    name = os.fsdecode(b"\xffpage.html")
+    done = run("inspect", "data", "--brief", "--html", name)
+    path = done.stdout.splitlines()[-1].removeprefix("page    ")
+    assert path.encode(errors="surrogateescape").endswith(b"page.html")
+    assert Path(name).is_file()
+    assert "udcff" not in path
 
 
 def test_json_is_the_report_of_the_api(here: Path) -> None:

@@ -389,6 +389,15 @@ def test_images_are_read_from_many_threads(tmp_path: Path, name: str) -> None:
         assert label == live[number][1]
 
 
+def test_a_file_of_all_shards_that_is_missing_is_reported_once(tmp_path: Path) -> None:
+    library("lmdb")
+    write_dataset(_recipe(count=5), tmp_path, format="lmdb", workers=1)
+    (tmp_path / "train/data.mdb").unlink()
+    told = list(verify_dataset(tmp_path))
+    assert len(told) == len(set(told)) > 0
+    assert sum("data.mdb" in problem for problem in told) == 1
+
+
 def test_an_environment_that_the_program_has_open_is_read_all_the_same(tmp_path: Path) -> None:
     lmdb = library("lmdb")
     write_dataset(_recipe(count=5), tmp_path, format="lmdb", workers=1)
@@ -668,8 +677,11 @@ def test_a_dry_run_says_the_format_of_what_is_there(tmp_path: Path) -> None:
     write_dataset(_recipe(count=5), tmp_path, format="npz", workers=1)
     assert outline(_recipe(count=5), out=tmp_path)["format"] == "npz"
     assert outline(_recipe(count=6), out=tmp_path)["format"] == "npz"  # it would grow
-    assert outline(_recipe(count=4), out=tmp_path)["format"] == "folder"
-    assert outline(_recipe(count=5), out=tmp_path, format="webdataset")["format"] == "webdataset"
+    for options in ({"recipe": _recipe(count=4)}, {"recipe": _recipe(count=5), "format": "webdataset"}):
+        with pytest.raises(OutputError, match="holds a dataset of another"):  # as when it is written
+            outline(**options, out=tmp_path)
+    assert outline(_recipe(count=4), out=tmp_path, force=True)["format"] == "folder"
+    assert outline(_recipe(count=5), out=tmp_path, force=True, format="webdataset")["format"] == "webdataset"
 
 
 # --- Looking at them ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from PIL import Image
 
 from digitseq import (
     Recipe,
+    compare_reports,
     inspect_dataset,
     make_recipe,
     read_dataset,
@@ -195,6 +196,30 @@ def test_missing_damaged_and_blank_images_are_named(copy: Path) -> None:
     )
     assert _found(report, "ink").examples == ("train/images/000/000003.png: the image is blank",)
     assert len(list(verify_dataset(copy))) >= 3
+
+
+def test_images_that_cannot_be_read_are_in_no_statistics(tmp_path: Path) -> None:
+    recipe = make_recipe(length=2, count=60, seed=1, source="builtin", unique=True)
+    write_dataset(recipe, tmp_path, format="npz", workers=1)
+    stretch = len(list(tmp_path.glob("*.npz")))
+    missing = len(read_dataset(tmp_path).splits["train"]) // stretch
+    next(iter(sorted(tmp_path.glob("*.npz")))).unlink()
+    report = inspect_dataset(tmp_path)
+    (finding,) = [finding for finding in report.findings if finding.fault]
+    assert (finding.kind, finding.count) == ("file", missing)
+    assert sum(report.lengths.values()) == report.labels == 60 - missing
+    assert set(report.lengths) <= {2}
+    assert report.common_labels == {}
+    assert report.spacing.unseen == 0
+
+
+def test_a_sample_says_nothing_about_what_two_datasets_share(written: Path) -> None:
+    whole, some = inspect_dataset(written), inspect_dataset(written, limit=10)
+    shared = {"labels in both", "images in both", "glyphs in both"}
+    assert shared <= {line.what for line in compare_reports(whole, whole).lines}
+    lines = {line.what: line for line in compare_reports(whole, some).lines}
+    assert not shared & set(lines)
+    assert (lines["images inspected"].a, lines["images inspected"].b) == (whole.images, 10)
 
 
 def test_lines_that_are_missing_double_or_spoilt_are_named(copy: Path) -> None:

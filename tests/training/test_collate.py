@@ -62,7 +62,7 @@ _BLANK = np.zeros((28, 5), np.uint8)
             "fill: expected a value of uint8 pixels, got 'x'",
         ),
         *(
-            (pad_batch, [(_BLANK, "1"), wrong], "samples: expected images .* sample 2 differs: ")
+            (pad_batch, [(_BLANK, "1"), wrong], "samples: expected images .* in sample 2$")
             for wrong in ((_BLANK[0], "1"), (_BLANK[1:], "1"), (_BLANK / 2, "1"), (_BLANK, "1", _BLANK))
         ),
         (
