@@ -2,7 +2,8 @@
 
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,10 @@ from digitseq.errors import ArgumentError
 
 if TYPE_CHECKING:
     from digitseq.arrays import AnyArray
+
+
+FLAGS = ("bool", "bool_")
+"""Names of the types of True and False: Python's and numpy's, without importing numpy."""
 
 
 def integer(argument: str, value: Any, low: int | None = None, high: int | None = None) -> int:
@@ -39,7 +44,7 @@ def as_int(value: Any) -> int | None:
     """Return a value as an int, or None if it is not an integer; True and False do not count as integers."""
     if type(value) is int:
         return value
-    if type(value).__name__ in ("bool", "bool_"):  # numpy's bool too, without importing numpy
+    if type(value).__name__ in FLAGS:
         return None
     try:
         return operator.index(value)
@@ -56,16 +61,17 @@ def choice(argument: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 def flag(argument: str, value: Any) -> bool:
     """Return a value that is True or False; raise an ArgumentError if it is anything else."""
-    if not isinstance(value, bool):
+    if type(value).__name__ not in FLAGS:
         raise ArgumentError(argument, f"expected True or False, got {short(value)}")
-    return value
+    return bool(value)
 
 
-def collection(argument: str, value: Any, things: str) -> tuple[Any, ...]:
-    """Return the items of any iterable but a string; raise an ArgumentError if it is something else."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise ArgumentError(argument, f"expected a collection of {things}, got {short(value)}")
-    return tuple(value)
+def collection(argument: str, value: Any, things: str) -> Iterator[Any]:
+    """Return an iterator over a value that is no string; raise an ArgumentError if it has no items."""
+    if not isinstance(value, str | bytes):
+        with suppress(TypeError):
+            return iter(value)
+    raise ArgumentError(argument, f"expected a collection of {things}, got {short(value)}")
 
 
 def as_array(argument: str, value: Any) -> "AnyArray":
@@ -74,20 +80,23 @@ def as_array(argument: str, value: Any) -> "AnyArray":
 
     try:
         array: AnyArray = np.asarray(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ArgumentError(argument, f"expected an array, got {short(value)}") from None
+    except (TypeError, RuntimeError) as error:  # such as a tensor on a GPU; the message says what to do
+        raise ArgumentError(argument, f"expected an array, got {short(value)}", hint=str(error)) from error
+    except (ValueError, OverflowError):
+        expected = "expected an array (rows of equal length)"
+        raise ArgumentError(argument, f"{expected}, got {short(value)}") from None
     return array
 
 
-def home_path(path: Any) -> Path:
+def home_path(path: Any, argument: str = "path") -> Path:
     """
     Return a path with ~ expanded to the home folder, which shells do not do in `--recipe=~/x`.
 
     Raises:
-        ArgumentError: it is no path.
+        ArgumentError: it is not a path.
     """
-    if not isinstance(path, str | PathLike) or "\0" in str(path):
-        raise ArgumentError("path", f"expected a path, got {short(path)}")
+    if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
+        raise ArgumentError(argument, f"expected a path, got {short(path)}")
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for unknown users
 
 

@@ -141,7 +141,7 @@ class Picture:
             OutputError: the file exists or cannot be written.
             ArgumentError: the name does not end in .png.
         """
-        path = None if output is None else home_path(output)
+        path = None if output is None else home_path(output, "output")
         extra = encode_png(self.mask) if mask else None
         return save_picture(self.png(), self.sequence, path, force=force, keep=keep, mask=extra)
 
@@ -353,7 +353,7 @@ def _save_in(
 
 def _first_free(taken: Callable[[int], bool]) -> int:
     """
-    Return a number that is free although the one before is taken, or 0.
+    Return a free number whose predecessor is taken, or 0 if 0 is free.
 
     Thousands of images can have the same label, so the numbers are not tried one by one.
     """

@@ -5,7 +5,7 @@ Image i of a recipe is a pure function of (recipe, i) and the glyphs of its sour
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
@@ -115,7 +115,7 @@ class Recipe:
         put(self, "seed", integer("seed", self.seed))
         if self.seed.bit_length() > _SEED_BITS:
             raise ArgumentError("seed", f"expected an integer of at most {_SEED_BITS} bits")
-        if not isinstance(self.source, str) or not self.source:
+        if not isinstance(self.source, str) or not self.source or "\0" in self.source:
             told = f"expected the name of a source, got {self.source!r}"
             raise ArgumentError("source", told, hint="pass a GlyphSet as source= to draw or write_dataset")
         choice("split", self.split, SPLITS)
@@ -158,7 +158,7 @@ class Recipe:
             if self.count not in (None, total):
                 raise ArgumentError("count", f"expected {total} (the sum of the splits) or no count")
             if self.split != "train":
-                raise ArgumentError("split", f"cannot be combined with splits, got {self.split!r}")
+                raise ArgumentError("split", f"{self.split!r} cannot be combined with splits")
             put(self, "count", total)
         elif self.count is not None:
             put(self, "count", integer("count", self.count, 0, MAX_IMAGES))
@@ -229,14 +229,15 @@ class Recipe:
         >>> recipe.changed(length=(3, 3), count=9).sequences
         ()
         """
-        only_sequences = changes.keys() & {"sequences", "length", "pattern"} == {"sequences"}
+        given = changes.get("sequences")
+        new_sequences = given is not None and (not isinstance(given, Sized) or len(given) > 0)
         if changes.keys() & {"sequences", "length", "pattern"}:
             changes = {"sequences": (), "length": None, "pattern": None} | changes
-        if "splits" in changes:
+        if changes.get("splits"):
             changes = {"split": "train"} | changes
         if changes.keys() & {"count", "splits"}:
             changes = {"count": None, "splits": ()} | changes
-        elif only_sequences and len(self) == len(self.sequences):
+        elif new_sequences and len(self) == len(self.sequences):
             changes["count"] = None  # one each, as before
         return replace(self, **changes)
 
@@ -315,6 +316,8 @@ class Recipe:
             raise ArgumentError(
                 "splits", f"expected an object that maps splits to counts, got {values['splits']!r}"
             )
+        if values["splits"]:  # earlier versions stored a split beside them, which had no effect
+            values["split"] = "train"
         return cls(**values | {"splits": tuple(values["splits"].items())})
 
 

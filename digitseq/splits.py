@@ -29,7 +29,9 @@ def split_counts(value: Any, most: int) -> tuple[tuple[str, int], ...]:
     try:
         pairs = [(name, count) for name, count in (value.items() if isinstance(value, Mapping) else value)]
     except (TypeError, ValueError):
-        raise ArgumentError("splits", f"expected split → count, got {short(value)}") from None
+        raise ArgumentError(
+            "splits", f'expected splits and counts, such as {{"train": 100}}, got {short(value)}'
+        ) from None
     splits = tuple(
         (choice("splits", name, DISJOINT_SPLITS), integer("splits", count, 0, most)) for name, count in pairs
     )

@@ -132,10 +132,13 @@ def test_bad_values_are_refused_by_name(argument: str, value: Any) -> None:
 
 
 def test_a_recipe_of_several_splits_has_no_split_of_its_own() -> None:
-    with pytest.raises(ArgumentError, match="split: cannot be combined with splits, got 'test'"):
+    with pytest.raises(ArgumentError, match="split: 'test' cannot be combined with splits"):
         _recipe(splits={"train": 1, "test": 1}, split="test")
     changed = _recipe(split="test").changed(splits={"train": 1, "test": 1})
     assert [part.split for part in changed.by_split()] == ["train", "test"]
+    assert _recipe(split="test").changed(splits=(), count=2).split == "test"
+    stored = _recipe(splits={"train": 1, "test": 1}).to_dict() | {"split": "test"}  # by an earlier version
+    assert Recipe.from_dict(stored) == _recipe(splits={"train": 1, "test": 1})
 
 
 def test_integers_of_numpy_and_lists_become_plain_values() -> None:

@@ -1,5 +1,6 @@
 """A value of the wrong type is an ArgumentError that names the argument, and no error of Python or numpy."""
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -53,9 +54,16 @@ _CALLS: dict[str, tuple[str, Callable[[Report], Any]]] = {
     "numpy's bool": ("rotate", lambda _: api.Augment(rotate=np.True_)),
     "bytes": ("rotate", lambda _: api.Augment(rotate=b"3")),
     "limit": ("limit", lambda _: api.inspect_dataset(_recipe(), limit=0)),
-    "path None": ("path", lambda _: api.inspect_dataset(None)),
-    "path 5": ("path", lambda _: api.write_dataset(_recipe(), 5)),
-    "path with NUL": ("path", lambda _: api.write_dataset(_recipe(), "a\0b")),
+    "endless sequences": ("sequences", lambda _: api.make_recipe(itertools.count())),
+    "endless labels": ("labels", lambda _: api.encode_digits(itertools.count())),
+    "endless lengths": ("lengths", lambda _: api.ctc_decode(np.array([[1, 2]]), itertools.repeat(-1))),
+    "an array without axes": ("sequences", lambda _: api.make_recipe(np.array(5))),
+    "what None": ("what", lambda _: api.inspect_dataset(None)),
+    "what is empty": ("what", lambda _: api.inspect_dataset("")),
+    "out 5": ("out", lambda _: api.write_dataset(_recipe(), 5)),
+    "out with NUL": ("out", lambda _: api.write_dataset(_recipe(), "a\0b")),
+    "source with NUL": ("source", lambda _: _recipe(source="a\0b")),
+    "choice of a page": ("choice", lambda report: api.write_page(report, "p.html", choice="worst")),
     "path in bytes": ("path", lambda _: api.read_dataset(b"data")),
     "style seed": ("style_seed", lambda _: api.builtin(1.5)),
 }
@@ -90,13 +98,14 @@ def test_an_outline_and_writing_check_the_same(argument: str, value: object, in_
 
 def test_integers_of_numpy_are_integers(report: Report, in_folder: Path) -> None:
     one, two = np.int64(1), np.uint8(2)
-    live = api.DigitSequences(_recipe())
+    live = api.DigitSequences(_recipe(), boxes=np.True_, masks=np.False_)
+    assert len(live[0]) == 3
     assert next(live.batches(two))[0].shape == (2, 28, 70)
     assert len(api.inspect_dataset(_recipe(), limit=two).table) == 2
     assert api.builtin(np.int64(3)).name == "builtin:3"
     assert api.draw_sheet(report, np.int64(3), two).shape == api.draw_sheet(report, 3, 2).shape
     summary = api.write_dataset(_recipe(), "out", workers=one, png_level=two, part=(one, two))
-    assert summary.missing == 0 or summary.written
+    assert (summary.images, summary.written, summary.missing) == (9, 9, 0)
     scores = api.score_predictions(report, dict(zip(np.arange(9), ["1"] * 9, strict=True))).scores
     assert scores is not None
     assert scores.right == 0
@@ -120,6 +129,7 @@ def test_no_splits_are_no_splits(nothing: Any, in_folder: Path) -> None:
 def test_new_labels_keep_the_number_of_images() -> None:
     assert len(api.make_recipe(["1", "2"]).changed(length=3)) == 2
     assert len(api.make_recipe(["1", "2"]).changed(sequences=("1", "2", "3"))) == 3
+    assert len(api.make_recipe(["1", "2"]).changed(sequences=("1", "2", "3"), length=None)) == 3
     assert len(api.make_recipe(length=2, count=0).changed(length=3)) == 0
     by_splits = api.make_recipe(["1", "2"], splits={"train": 1, "test": 1}).changed(sequences=("3",))
     assert dict(by_splits.splits) == {"train": 1, "test": 1}

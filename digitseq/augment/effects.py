@@ -7,7 +7,7 @@ from importlib import import_module
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from digitseq.checks import short
+from digitseq.checks import FLAGS, short
 from digitseq.errors import ArgumentError
 from digitseq.random_purposes import Purpose
 
@@ -301,12 +301,10 @@ def _around(effect: Effect, number: float) -> tuple[float, float]:
     return min(effect.neutral, number), max(effect.neutral, number)
 
 
-_NO_NUMBERS = ("bool", "bool_", "str", "str_", "bytes", "bytes_")  # numpy's too, without importing numpy
-
-
 def _numbers(value: Any) -> tuple[float, ...] | None:
     values = value if isinstance(value, list | tuple) else (value,)
-    if not 1 <= len(values) <= 2 or any(type(v).__name__ in _NO_NUMBERS for v in values):
+    are_none = (isinstance(v, str | bytes) or type(v).__name__ in FLAGS for v in values)
+    if not 1 <= len(values) <= 2 or any(are_none):
         return None
     try:
         numbers = tuple(float(v) for v in values)

@@ -46,6 +46,9 @@ EXAMPLES = {
 # API argument → what the user typed, if it is not the option of the same name.
 _WORDS = {
     "digits": "SEQUENCE",
+    "out": "OUT",
+    "path": "OUT",
+    "what": "PATH",
     "sequences": "SEQUENCE",
     "spacing_range": "--min/--max",
     "image_width": "--width",
@@ -57,7 +60,7 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     warnings.simplefilter("always", DigitSeqWarning)
     warnings.showwarning = console.show_warning
-    if os.environ.get("COLUMNS") == "0":  # some systems mean "unknown"; Rich would take it as the width
+    if os.environ.get("COLUMNS") == "0":  # on some systems, this means "unknown"; Rich would use it
         del os.environ["COLUMNS"]
     console.prepare_streams()
     code = _run()

@@ -108,8 +108,9 @@ def batch(
 def _check(out: str, given: dict[str, Any], counts: Counts, drawing: Drawing, files: Files) -> None:
     if out == "":
         raise typer.BadParameter("OUT: expected a folder, got an empty string; use . for the current folder")
-    if files.recipe_file == "-":
-        raise ArgumentError("recipe", "expected a file, got - (standard input)")
+    if files.recipe_file in ("", "-"):
+        found = "- (standard input)" if files.recipe_file else "an empty string"
+        raise ArgumentError("recipe", f"expected a file, got {found}")
     if drawing.split is not None and given.get("splits"):
         raise typer.BadParameter("--split cannot be combined with --train, --validation or --test")
     if (form := files.form()) is not None:

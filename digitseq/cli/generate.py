@@ -39,8 +39,8 @@ def generate(
         typer.Option(
             "--output",
             "-o",
-            help="PNG file, folder, or - for stdout (default: the current folder). If SEQUENCE is -, a name "
-            "is always that of a folder.",
+            help="PNG file, folder, or - for stdout (default: the current folder). If SEQUENCE is -, any "
+            "name is treated as a folder.",
         ),
     ] = None,
     mask: Annotated[

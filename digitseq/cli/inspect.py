@@ -248,7 +248,7 @@ def inspect(
     strip = pictures.strip if pictures.strip is not None or brief or as_json else _usual_strip()
     if picking != Picking() and not (pictures.html or pictures.sheet or strip) and not quiet:
         told = "--order, --label, --length and --seed choose the images to show, but none are shown"
-        console.say("note", f"{told}; add --sheet, --html or --strip")
+        console.say("note", f"{told}; add --sheet or --html")
     report = look(path or Path(), scoring.predictions)
     targets = pictures.write(report, choice, force)  # before anything is printed: the reader may be `head`
     if as_json:

@@ -148,7 +148,7 @@ def _facts(console: Console, report: "Report") -> Iterator[tuple[str, Text]]:
             ),
         )
     if not report.table.readable.any():
-        yield "width", Text("no image could be read")
+        yield "width", Text("no image could be read" if report.inspected else "no images")
         return
     yield "width", Text(_range(report.width_px, "{:.0f}", " px"))
     if report.inspected == 1:

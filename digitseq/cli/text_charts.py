@@ -11,7 +11,7 @@ _SPARK = "▁▂▃▄▅▆▇█"
 
 
 def joined(counts: Sequence[tuple[int, int]], more: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Merge the bins of a histogram into at most `_ROWS` rows, including one that comes first, if any."""
+    """Return the rows of a histogram, those of `more` first; merge bins into at most `_ROWS` rows."""
     if not counts:
         return more
     low, high = counts[0][0], counts[-1][0]
@@ -48,7 +48,7 @@ def _few(rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def spark(console: Console, counts: Sequence[int]) -> str:
-    """Return a histogram of one line; empty if the console cannot show it."""
+    """Return a one-line histogram, or an empty string if the console cannot show it."""
     if not _unicode(console):
         return ""
     most = max(counts, default=0) or 1

@@ -19,6 +19,7 @@ from digitseq.dataset.manifest import Manifest
 from digitseq.dataset.marked import Marked
 from digitseq.errors import FormatError
 from digitseq.glyphs.glyphset import GlyphSet
+from digitseq.glyphs.names import base_name
 from digitseq.glyphs.tiles import SIDE
 from digitseq.png import decode_png, encode_png
 from digitseq.recipe import Recipe
@@ -130,7 +131,7 @@ def _text(manifest: Manifest) -> str:
 def _licence(manifest: Manifest) -> tuple[str, str, str]:
     """Return the name and URL of the licence of the glyphs, and where they come from."""
     names = dict.fromkeys([name for name, _ in manifest.parts] or [manifest.source])
-    found = [_LICENCES.get(name.partition(":")[0], ("unknown", "", f"the source {name!r}")) for name in names]
+    found = [_LICENCES.get(base_name(name), ("unknown", "", f"the source {name!r}")) for name in names]
     # The most restrictive licence applies to the whole: unknown, then MNIST's, then MIT.
     name, url, _ = min(found, key=lambda licence: ("unknown", "cc-by-sa-3.0", "mit").index(licence[0]))
     return name, url, ", and from ".join(dict.fromkeys(origin for _, _, origin in found))

@@ -36,8 +36,8 @@ def outline(
     Args:
         recipe: the recipe.
         source: as in `write_dataset`.
-        out: where it would be written; None if that is not known yet. An existing dataset of the recipe
-            determines the format.
+        out: where the dataset would be written; None if that is not known yet. If a dataset of this recipe
+            already exists there, it determines the format.
         force: as in `write_dataset`.
         format: as in `write_dataset`.
         labels: as in `write_dataset`.
@@ -51,7 +51,7 @@ def outline(
 
     Raises:
         ArgumentError: the recipe cannot be rendered, or a value is invalid.
-        OutputError: ``out`` has other contents, which `write_dataset` would not replace.
+        OutputError: ``out`` has contents that `write_dataset` would not replace.
         ExtraError: the format needs a library that is not installed.
         SourceError, FetchError, CacheError: the source cannot be used.
     """

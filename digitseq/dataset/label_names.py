@@ -11,5 +11,5 @@ LABEL_FILES = ("paddle", "doctr", "coco", "yolo", "paddle-width", "easyocr", "kr
 
 
 def label_names(labels: Any) -> tuple[str, ...]:
-    """Return the names of extra labels; raise an ArgumentError if there are others among them."""
+    """Return the names of extra labels; raise an ArgumentError if any of them is unknown."""
     return tuple(choice("labels", name, LABEL_FILES) for name in collection("labels", labels, "names"))

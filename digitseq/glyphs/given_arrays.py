@@ -66,11 +66,11 @@ def arrange(
 
 
 def checked_splits(splits: Any) -> tuple[str, ...]:
-    """Return the names of splits; raise an ArgumentError if they are not different names."""
+    """Return the names of splits; raise an ArgumentError if they are not valid and distinct."""
     names = tuple(splits) if isinstance(splits, tuple | list) else ()
     right = all(isinstance(name, str) and name not in ("", "all") for name in names)
     if not names or not right or len(set(names)) < len(names):
-        problem = f'expected different names, such as ("train", "test"), got {short(splits)}'
+        problem = f'expected distinct names other than "all", such as ("train", "test"), got {short(splits)}'
         raise ArgumentError("splits", problem)
     return names
 
@@ -79,6 +79,8 @@ def checked_writers(writers: Any, count: int, name: str) -> IntArray:
     """Return the writer of each image, int (count,); raise a SourceError if they are not valid ids."""
     ids = as_array("writers", writers)
     if ids.shape != (count,) or ids.dtype.kind not in "iu" or (ids < 0).any() or (ids >= _MOST_WRITERS).any():
-        expected = f"{counted(count, 'integer')} from 0 to {_MOST_WRITERS - 1:,}, the writer of each image"
+        expected = (
+            f"{counted(count, 'integer')} from 0 to {_MOST_WRITERS - 1:,} as writers, one for each image"
+        )
         raise SourceError(f"{name}: expected {expected}")
     return ids.astype(np.int64)

@@ -118,7 +118,7 @@ def named_folder(key: str) -> Path:
 
 
 def set_key(glyphs: GlyphSet) -> str:
-    """Return a key for all that is stored of a set: its digest leaves out names and the source's order."""
+    """Return a key for everything that is stored of a set; its digest ignores names and the order."""
     state = hashlib.sha256(f"{glyphs.digest} {glyphs.name!r} {glyphs.splits}".encode())
     state.update(glyphs.origin.astype("<i8").tobytes())
     return state.hexdigest()
@@ -128,7 +128,7 @@ def stored_folder(glyphs: GlyphSet, progress: Progress | None = None) -> Path:
     """
     Return a folder from which other processes can open a glyph set as a memory map.
 
-    MNIST is already stored. Any other source is stored in the cache once, under its digest.
+    MNIST is already stored. Any other source is stored in the cache once.
 
     Args:
         glyphs: any set.

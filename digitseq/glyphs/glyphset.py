@@ -20,7 +20,7 @@ from digitseq.arrays import (
 )
 from digitseq.errors import ArgumentError, SourceError
 from digitseq.glyphs.given_arrays import arrange, checked_splits, checked_writers
-from digitseq.glyphs.names import BUILTIN, own_name
+from digitseq.glyphs.names import BUILTIN, base_name, own_name
 from digitseq.glyphs.parts import Part, part_of, pick
 from digitseq.glyphs.tiles import SIDE, Tiles, measure_ink
 
@@ -126,7 +126,7 @@ class GlyphSet(Tiles):
             labels: integers (rows,), 0–9, the digit of each image.
             name: name of the source; names such as "mnist" and "builtin" are reserved.
             split_of: integers (rows,), index into ``splits`` of each image; if None, all are in the first.
-            splits: names of the splits; recipes can use "train", "validation" and "test".
+            splits: names of the splits; recipes can use only "train", "validation" and "test".
             writers: integers (rows,) from 0 to 2³¹ − 1, writer of each image; None if unknown.
 
         Returns:
@@ -134,7 +134,7 @@ class GlyphSet(Tiles):
 
         Raises:
             SourceError: shape or dtype is wrong, a number is out of range, or an image is blank.
-            ArgumentError: the name is empty or reserved, or the splits are not different names.
+            ArgumentError: the name is empty or reserved, or the names of the splits are invalid.
 
         >>> GlyphSet.from_arrays(np.full((3, 28, 28), 255, np.uint8), np.array([7, 1, 7])).counts.tolist()
         [0, 1, 0, 0, 0, 0, 0, 2, 0, 0]
@@ -275,7 +275,7 @@ class GlyphSet(Tiles):
     @property
     def is_builtin(self) -> bool:
         """Whether these are the built-in digits, and no others."""
-        return not self.parts and self.name.partition(":")[0] == BUILTIN
+        return not self.parts and base_name(self.name) == BUILTIN
 
     def has_wrong_ink(self) -> bool:
         """Return whether the ink measurements or the values of `widest_ink` do not match the pixels."""

@@ -56,7 +56,7 @@ def parse_mixture(source: str) -> tuple[Weighted, ...]:
     ()
     """
     texts = source.split("+")
-    reserved = [is_reserved(text.partition("=")[0]) for text in texts]
+    reserved = [is_reserved(text) for text in texts]
     if not all(reserved) and lexists(home_path(source)):
         return ()
     if len(texts) == 1:

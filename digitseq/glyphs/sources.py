@@ -46,7 +46,7 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     if not isinstance(source, str | Path) or not str(source):
         expected = "expected mnist, builtin, auto, a path or a GlyphSet"
         raise ArgumentError("source", f"{expected}, got {short(source)}")
-    path = home_path(source)
+    path = home_path(source, "source")
     key = ("", str(path.absolute()))
     if key not in _opened:
         from digitseq.glyphs.own_glyphs import load
@@ -350,7 +350,11 @@ def fetch_mnist(
     from digitseq.glyphs.fetch import fetch
 
     with noted():
-        fetch(force=force, from_dir=None if from_dir is None else home_path(from_dir), progress=progress)
+        fetch(
+            force=force,
+            from_dir=None if from_dir is None else home_path(from_dir, "from_dir"),
+            progress=progress,
+        )
     forget_mnist()
     return mnist_dir()
 

@@ -47,8 +47,9 @@ def inspect_dataset(
         limit: number of images to inspect, spread evenly. None: all; for a recipe without predictions,
             10,000.
         source: the glyphs, or a path to them; None opens the recipe's source. Glyphs that the images
-            were not made from are ignored, with a SourceWarning. The images of a dataset.json without its
-            dataset are drawn from them; a SourceWarning says if the dataset was made from others.
+            were not made from are ignored, with a SourceWarning. For a dataset.json without its
+            dataset, the images are drawn from these glyphs, with a SourceWarning if the dataset was made from
+            different ones.
         progress: called as images are inspected.
 
     Returns:

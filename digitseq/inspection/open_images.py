@@ -63,7 +63,7 @@ def open_subject(path: str | Path, open_glyphs: OpenGlyphs, glyphs_at_hand: Open
     """
     if isinstance(path, str) and is_url(path):
         return _open_dataset(open_storage(path), glyphs_at_hand)
-    path = home_path(path)
+    path = home_path(path, "what")
     with system_errors(FormatError, f"{path} cannot be read"):
         if path.is_dir():
             return _open_folder(path, glyphs_at_hand)
@@ -275,6 +275,6 @@ def _open_json(path: Path, open_glyphs: OpenGlyphs, glyphs_at_hand: OpenGlyphs) 
     source = data.get("source")
     recorded = source.get("digest") if isinstance(source, dict) else None
     if recorded is not None and subject.glyphs is not None and recorded != subject.glyphs.digest:
-        told = f"its images are drawn from {subject.glyphs.name!r}, which has other glyphs than the dataset"
+        told = f"they are drawn from {subject.glyphs.name!r}, whose glyphs differ from those of the dataset"
         warn(f"{path} has no images; {told}", SourceWarning)
     return subject

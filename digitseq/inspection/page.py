@@ -25,7 +25,7 @@ from digitseq.inspection.output import check_output, write_beside
 from digitseq.inspection.page_items import Items, Sprites
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import NONE, NOTHING, Scores
-from digitseq.inspection.selection import Choice, choose
+from digitseq.inspection.selection import Choice, checked_choice, choose
 from digitseq.version import __version__
 
 _HEAT_COLUMNS = 256
@@ -66,7 +66,7 @@ def write_page(
     """
     path = home_path(path)
     check_output(path, "html", force=force)
-    data = make_page(report, images, choice or Choice())
+    data = make_page(report, images, checked_choice(choice))
     return write_beside(report, path, lambda file: file.write(data), force)
 
 

@@ -84,11 +84,11 @@ def entries_of(predictions: Given) -> tuple[str, Iterable[Entry]]:
         FormatError: a prediction is invalid.
     """
     if isinstance(predictions, str | Path):
-        return str(predictions), PredictionsFile(home_path(predictions))
+        return str(predictions), PredictionsFile(home_path(predictions, "predictions"))
     if isinstance(predictions, Mapping):
         pairs: Iterable[tuple[Any, Any]] = predictions.items()
     else:
-        pairs = enumerate(collection("predictions", predictions, "texts"))
+        pairs = enumerate(collection("predictions", predictions, "strings"))
     entries = []
     for place, (given, text) in enumerate(pairs, 1):
         index = as_int(given)

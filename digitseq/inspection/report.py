@@ -99,17 +99,20 @@ def make_report(table: Table) -> Report:
         table: measurements of the images.
     """
     subject, count = table.subject, len(table)
+    # Known labels of images that cannot be read are in no statistics either.
+    read, of_read = table.readable, table.readable[table.image]
     sizes = np.diff(table.first)
-    lengths, images = unique_counts(sizes[sizes > 0])
-    digits = digit_counts(table.digit)
+    lengths, images = unique_counts(sizes[read & (sizes > 0)])
+    digits = digit_counts(table.digit[of_read])
     told = table.left_px >= 0
     use = (table.right_px - table.left_px)[told] / np.maximum(table.width_px[told], 1)
     ink = table.ink[table.readable]
-    labels = Counter(filter(None, table.labels))
-    known = table.glyph >= 0
+    placed = zip(table.labels, table.split.tolist(), read.tolist(), strict=True)
+    seen = [(label, split) for label, split, is_read in placed if is_read and label]
+    labels = Counter(label for label, _ in seen)
+    known = of_read & (table.glyph >= 0)
     uses = unique_counts(table.glyph[known])[1]
-    by_split = set(zip(table.labels, table.split.tolist(), strict=True))
-    splits_of_label = Counter(label for label, _ in by_split if label)
+    splits_of_label = Counter(label for label, _ in set(seen))
     return Report(
         name=subject.name,
         kind=subject.kind,

@@ -70,6 +70,15 @@ class Choice:
         return next((name for name, value in named.items() if value is not None), "images")
 
 
+def checked_choice(choice: object) -> Choice:
+    """Return a choice, the default one for None; raise an ArgumentError for anything else."""
+    if choice is None:
+        return Choice()
+    if not isinstance(choice, Choice):
+        raise ArgumentError("choice", f"expected a Choice, got {short(choice)}")
+    return choice
+
+
 def choose(report: Report, count: int, wanted: Choice) -> IntArray:
     """
     Return the first images of a choice.

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from digitseq.arrays import IntArray, UInt8Array
-from digitseq.checks import home_path, integer, short
+from digitseq.checks import home_path, integer
 from digitseq.errors import ArgumentError
 from digitseq.glyphs.tiles import SIDE
 from digitseq.inspection.output import check_output, write_beside
 from digitseq.inspection.report import Report
-from digitseq.inspection.selection import Choice, choose
+from digitseq.inspection.selection import Choice, checked_choice, choose
 
 _SCALE, _CAPTION_PX, _MARGIN_PX = 2, 16, 8
 _USUAL_WIDTH_PX = 1_400
@@ -56,10 +56,8 @@ def draw_sheet(
     (248, 264, 3)
     """
     rows, cols = integer("rows", rows, 1, 10_000), cols if cols is None else integer("cols", cols, 1, 1_000)
-    if not isinstance(choice, Choice | None):
-        raise ArgumentError("choice", f"expected a Choice, got {short(choice)}")
     most = rows * (cols or 64)
-    return _draw(report, choose(report, most, choice or Choice()), rows, cols, boxes)
+    return _draw(report, choose(report, most, checked_choice(choice)), rows, cols, boxes)
 
 
 def write_sheet(

@@ -29,8 +29,8 @@ class Spacing:
         promised_px: (min, max) of the recipe; None without one.
         counts: spacing in px → number of gaps; ascending.
         touching: number of neighbours whose ink touches (``contour`` spacing only).
-        unseen: number of gaps that cannot be measured in the images that could be read: digits share columns,
-            or the paper is not clean.
+        unseen: number of gaps in readable images that cannot be measured because digits share columns or
+            the paper is not clean.
         skipped: number of gaps not measured, because contours are measured in at most 2,000 images.
         outside: number of gaps outside the range of the recipe.
         different: number of gaps that differ from what the recipe specifies for the image, including those
@@ -53,7 +53,7 @@ class Spacing:
 
     @property
     def spread(self) -> Spread | None:
-        """Minimum, mean and maximum in px of the gaps that do not touch; None if there are none."""
+        """Minimum, mean and maximum gap in px, without touching neighbours; None if there are no gaps."""
         if not self.counts:
             return None
         mean = sum(px * n for px, n in self.counts.items()) / sum(self.counts.values())

@@ -48,7 +48,7 @@ class LocalStorage(Storage):
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
             except FileExistsError:
-                raise self._not_a_folder() from None
+                raise self._no_folder() from None
 
     @contextmanager
     def _folder_of(self, name: str) -> Iterator[tuple[Folder, str]]:
@@ -146,19 +146,18 @@ class LocalStorage(Storage):
         with system_errors(FormatError, f"{self.root / name} cannot be read"):
             return self._tree.is_file(name)
 
-    def _not_a_folder(self) -> OutputError:
-        return OutputError(f"{self.root} is a file, not a folder")
+    def _no_folder(self) -> OutputError:
+        what = "a file, not a folder" if self.root.exists() else "a broken link"
+        return OutputError(f"{self.root} is {what}", hint="give another folder")
 
     def names(self, folder: str = "") -> set[str]:
         try:
             with self._tree.folder(folder) as inside:
                 return set(inside.names())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
+            if not folder and os.path.lexists(self.root):
+                raise self._no_folder() from None
             return set()
-        except NotADirectoryError:
-            if folder:
-                return set()
-            raise self._not_a_folder() from None
         except OSError as error:
             raise OutputError(f"{self.root / folder} cannot be read: {error.strerror}") from error
 

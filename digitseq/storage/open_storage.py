@@ -21,9 +21,9 @@ def open_storage(out: str | Path) -> Storage:
         OutputError: fsspec cannot open this kind of URL.
     """
     if isinstance(out, str) and out.startswith("file://"):
-        return LocalStorage(home_path(out.removeprefix("file://")))
+        return LocalStorage(home_path(out.removeprefix("file://"), "out"))
     if isinstance(out, str) and is_url(out):
         from digitseq.storage.remote import RemoteStorage
 
         return RemoteStorage(out).opened()
-    return LocalStorage(home_path(out))
+    return LocalStorage(home_path(out, "out"))

@@ -110,7 +110,7 @@ def pad_batch(
         (n, height, widest). If PyTorch has been imported, arrays are tensors.
 
     Raises:
-        ArgumentError: there are no samples, they do not fit together, or an argument is invalid.
+        ArgumentError: there are no samples, their dtypes or shapes do not match, or an argument is invalid.
 
     >>> wide, narrow = np.ones((28, 30), np.uint8), np.ones((28, 21), np.uint8)
     >>> images, widths, labels = pad_batch([(wide, "07"), (narrow, "1")], multiple_of=8)
@@ -127,32 +127,43 @@ def pad_batch(
 
 def padded(samples: Iterable[tuple[Any, ...]], step: int = 1, fill: float = 0) -> tuple[Any, ...]:
     """Return what `pad_batch` returns, as numpy arrays."""
-    samples = collection("samples", samples, "samples")
+    samples = list(collection("samples", samples, "samples"))
     if not samples:
         raise ArgumentError("samples", "expected at least one sample, got none")
-    images = [as_array("samples", sample[0]) for sample in samples]
-    for number, (image, sample) in enumerate(zip(images, samples, strict=True), 1):
-        like = len(sample) == len(samples[0]) and image.dtype == images[0].dtype
-        if not like or image.ndim < 2 or image.shape[:-1] != images[0].shape[:-1]:
-            told = "expected images (…, height, width) of one dtype and height, each with the same extras"
-            raise ArgumentError("samples", f"{told}; got {image.dtype} {image.shape} in sample {number}")
+    for number, sample in enumerate(samples, 1):
+        if not isinstance(sample, tuple | list) or len(sample) < 2 or len(sample) != len(samples[0]):
+            expected = "expected tuples of an image, a label and the same further items"
+            raise ArgumentError("samples", f"{expected}, got {short(sample)} as sample {number}")
+    first, labels, *more = ([sample[place] for sample in samples] for place in range(len(samples[0])))
+    images = _alike(first)
     widths = np.array([image.shape[-1] for image in images], np.int64)
     widest = -(-int(widths.max()) // step) * step
-    columns: list[Any] = [
-        _padded(images, widest, _checked_fill(fill, images[0].dtype)),
-        widths,
-        [sample[1] for sample in samples],
-    ]
-    for place in range(2, len(samples[0])):
-        arrays = [np.asarray(sample[place]) for sample in samples]
-        if any(own.shape != (len(label), 4) for own, label in zip(arrays, columns[2], strict=True)):  # masks
-            columns.append(_padded(arrays, max(widest, *(own.shape[-1] for own in arrays)), 0))
-        else:
-            boxes = np.full((len(arrays), max(map(len, arrays)), 4), NO_DIGIT, np.result_type(*arrays))
-            for row, own in enumerate(arrays):
-                boxes[row, : len(own)] = own
-            columns.append(boxes)
+    columns: list[Any] = [_padded(images, widest, _checked_fill(fill, images[0].dtype)), widths, labels]
+    for items in more:
+        boxes = [as_array("samples", item) for item in items]
+        if any(own.shape != (_digits(label), 4) for own, label in zip(boxes, labels, strict=True)):
+            masks = _alike(items)
+            columns.append(_padded(masks, max(widest, *(own.shape[-1] for own in masks)), 0))
+            continue
+        all_boxes = np.full((len(boxes), max(map(len, boxes)), 4), NO_DIGIT, np.result_type(*boxes))
+        for row, own in enumerate(boxes):
+            all_boxes[row, : len(own)] = own
+        columns.append(all_boxes)
     return tuple(columns)
+
+
+def _digits(label: Any) -> int:
+    return len(label) if isinstance(label, str) else -1
+
+
+def _alike(items: list[Any]) -> list[AnyArray]:
+    """Return images or masks as arrays; raise an ArgumentError if they differ in more than their width."""
+    arrays = [as_array("samples", item) for item in items]
+    for number, array in enumerate(arrays, 1):
+        if array.ndim < 2 or array.dtype != arrays[0].dtype or array.shape[:-1] != arrays[0].shape[:-1]:
+            expected = "expected images and masks (…, height, width) that differ only in width"
+            raise ArgumentError("samples", f"{expected}, got {array.dtype} {array.shape} in sample {number}")
+    return arrays
 
 
 def _padded(images: list[AnyArray], widest: int, fill: float) -> AnyArray:
@@ -163,13 +174,13 @@ def _padded(images: list[AnyArray], widest: int, fill: float) -> AnyArray:
 
 
 def _checked_fill(fill: Any, dtype: "np.dtype[Any]") -> float:
-    """Return a value that pixels of this dtype can have; raise an ArgumentError if it is something else."""
+    """Return the fill value as a number; raise an ArgumentError if pixels of this dtype cannot have it."""
     with suppress(TypeError, ValueError, OverflowError):
         if dtype.kind not in "iu":
-            return float(fill + 0)  # not a string
+            return float(fill + 0)  # + 0 rejects strings
         if fill == int(fill) and np.iinfo(dtype).min <= fill <= np.iinfo(dtype).max:
             return int(fill)
-    raise ArgumentError("fill", f"expected a value of {dtype} pixels, got {short(fill)}")
+    raise ArgumentError("fill", f"expected a number that {dtype} pixels can have, got {short(fill)}")
 
 
 class NaturalWidthImage(np.ndarray):

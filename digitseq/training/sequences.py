@@ -251,8 +251,10 @@ class DigitSequences:
         """Return some images as a batch."""
         if self._transform is not None and len(indices) and self.recipe.image_width is None:
             items = self._items(indices.tolist())
-            white = 1 if as_array("transform", items[0][0]).dtype.kind == "f" else 255
-            return padded(items, fill=white if self.recipe.invert else 0)
+            try:
+                return padded(items, fill=self._white(items) if self.recipe.invert else 0)
+            except ArgumentError as error:
+                raise ArgumentError("transform", error.problem, hint=error.hint) from None
         into = None if out is None else out[: len(indices)]
         drawn = self._draw(indices, renderer, into, None if masks is None else masks[: len(indices)])
         if self._transform is not None and len(indices):
@@ -270,6 +272,13 @@ class DigitSequences:
         widths = (drawn.widths_px,) if self.recipe.image_width is None else ()
         more = (given for given in (drawn.boxes, drawn.masks) if given is not None)
         return (drawn.images, *widths, drawn.labels, *more)
+
+    def _white(self, items: list[tuple[Any, ...]]) -> Any:
+        """Return the value of white pixels after the transform, which may change the dtype and the range."""
+        images = [as_array("transform", item[0]) for item in items]
+        most, usual = max(image.max() for image in images), 255 if self.dtype == np.uint8 else 1
+        same = all(image.dtype == self.dtype and image.min() >= 0 for image in images) and most <= usual
+        return usual if same else most
 
     def _items(self, numbers: list[int]) -> list[tuple[Any, ...]]:
         """Return some images one by one, but render them as one batch."""

@@ -99,7 +99,7 @@ def checked_image(image: Any) -> Any:
 
 
 def _forward(array: Any) -> Any:
-    """Return a copy of an array with negative strides, such as a mirrored image: PyTorch accepts none."""
+    """Copy an array with negative strides, such as a mirrored image: PyTorch does not accept them."""
     is_mirrored = isinstance(array, np.ndarray) and min(array.strides, default=0) < 0
     return array.copy() if is_mirrored else array
 

@@ -90,7 +90,7 @@ def test_a_path_is_printed_as_it_is(here: Path) -> None:
     name = os.fsdecode(b"\xffpage.html")
     done = run("inspect", "data", "--brief", "--html", name)
     path = done.stdout.splitlines()[-1].removeprefix("page    ")
-    assert path.encode(errors="surrogateescape").endswith(b"page.html")
+    assert path in (name, "\xffpage.html")  # as decoded by the test
     assert Path(name).is_file()
     assert "udcff" not in path
 

@@ -89,7 +89,7 @@ def test_a_source_that_the_images_were_not_made_from_is_reported(
     for path in ("out", "out/images/000/000001.png", "one.png", "recipe/dataset.json"):
         assert inspect_dataset(path, source=solid).faults == 0
         told = (
-            "drawn from 'builtin', which"
+            "drawn from 'builtin', whose"
             if path.startswith("recipe")
             else "not made from the glyphs of 'built"
         )

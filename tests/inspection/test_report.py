@@ -198,19 +198,22 @@ def test_missing_damaged_and_blank_images_are_named(copy: Path) -> None:
     assert len(list(verify_dataset(copy))) >= 3
 
 
-def test_images_that_cannot_be_read_are_in_no_statistics(tmp_path: Path) -> None:
-    recipe = make_recipe(length=2, count=60, seed=1, source="builtin", unique=True)
-    write_dataset(recipe, tmp_path, format="npz", workers=1)
-    stretch = len(list(tmp_path.glob("*.npz")))
-    missing = len(read_dataset(tmp_path).splits["train"]) // stretch
-    next(iter(sorted(tmp_path.glob("*.npz")))).unlink()
+@pytest.mark.parametrize(("form", "damaged"), [("npz", "train-000001.npz"), ("folder", "images/001")])
+def test_images_that_cannot_be_read_are_in_no_statistics(tmp_path: Path, form: str, damaged: str) -> None:
+    recipe = make_recipe(length=2, count=1_030, seed=1, source="builtin")
+    write_dataset(recipe, tmp_path, format=form, workers=1)
+    path = tmp_path / damaged
+    missing = len(list(path.iterdir())) if path.is_dir() else 30
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
     report = inspect_dataset(tmp_path)
     (finding,) = [finding for finding in report.findings if finding.fault]
     assert (finding.kind, finding.count) == ("file", missing)
-    assert sum(report.lengths.values()) == report.labels == 60 - missing
-    assert set(report.lengths) <= {2}
-    assert report.common_labels == {}
+    assert report.lengths == {2: 1_030 - missing}
+    assert sum(report.digits) == 2 * (1_030 - missing)
+    assert 1 < report.labels <= 100
+    assert "" not in report.common_labels
     assert report.spacing.unseen == 0
+    assert report.spacing.measured == 1_030 - missing
 
 
 def test_a_sample_says_nothing_about_what_two_datasets_share(written: Path) -> None:

@@ -54,16 +54,28 @@ _BLANK = np.zeros((28, 5), np.uint8)
             r"digits: expected integers \(labels, length\), got float64 \(1, 1\)",
         ),
         (pad_batch, [], "samples: expected at least one sample, got none"),
-        (partial(pad_batch, fill=256), [(_BLANK, "1")], "fill: expected a value of uint8 pixels, got 256"),
-        (partial(pad_batch, fill=0.5), [(_BLANK, "1")], "fill: expected a value of uint8 pixels, got 0.5"),
+        (
+            partial(pad_batch, fill=256),
+            [(_BLANK, "1")],
+            "fill: expected a number that uint8 pixels can have, got 256",
+        ),
+        (
+            partial(pad_batch, fill=0.5),
+            [(_BLANK, "1")],
+            "fill: expected a number that uint8 pixels can have, got 0.5",
+        ),
         (
             partial(cast("Any", pad_batch), fill="x"),
             [(_BLANK, "1")],
-            "fill: expected a value of uint8 pixels, got 'x'",
+            "fill: expected a number that uint8 pixels can have, got 'x'",
         ),
         *(
-            (pad_batch, [(_BLANK, "1"), wrong], "samples: expected images .* in sample 2$")
-            for wrong in ((_BLANK[0], "1"), (_BLANK[1:], "1"), (_BLANK / 2, "1"), (_BLANK, "1", _BLANK))
+            (pad_batch, [(_BLANK, "1", _BLANK), wrong], "samples: expected .* sample 2$")
+            for wrong in (
+                *((image, "1", _BLANK) for image in (_BLANK[0], _BLANK[1:], _BLANK / 2)),
+                *((_BLANK, "1", mask) for mask in (_BLANK[1:], 5)),
+                *((_BLANK, "1"), (_BLANK,), (), 1),
+            )
         ),
         (
             partial(pad_batch, multiple_of=0),

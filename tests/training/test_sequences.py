@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -274,6 +275,24 @@ def test_a_transform_that_changes_nothing_changes_no_padding(
     live = DigitSequences(recipe, solid, dtype=dtype, transform=lambda x: x, transform_input=kind)
     assert (live[:][0] == plain[:][0]).all()
     assert live[:][0].dtype == plain.dtype
+
+
+@pytest.mark.parametrize(
+    ("change", "white"),
+    [
+        (lambda x: x.astype(np.float32), 255),
+        (lambda x: (x // 2).astype(np.int8), 127),
+        (lambda x: x.astype(np.float32) / 127.5 - 1, 1),
+    ],
+)
+def test_white_padding_is_as_white_as_the_paper_after_a_transform(
+    solid: GlyphSet, change: Callable[[Any], Any], white: float
+) -> None:
+    live = DigitSequences(_recipe(image_width=None, invert=True), solid, transform=change)
+    images, widths, _ = live[:]
+    narrow = int(widths.argmin())
+    assert (images[narrow, :, widths[narrow] :] == white).all()
+    assert images.max() == white
 
 
 @pytest.mark.parametrize("width", [150, None])
