@@ -249,7 +249,7 @@ def inspect(
     if picking != Picking() and not (pictures.html or pictures.sheet or strip) and not quiet:
         told = "--order, --label, --length and --seed choose the images to show, but none are shown"
         console.say("note", f"{told}; add --sheet or --html")
-    report = look(path or Path(), scoring.predictions)
+    report = look("" if path is None else path, scoring.predictions)
     targets = pictures.write(report, choice, force)  # before anything is printed: the reader may be `head`
     if as_json:
         console.out(json.dumps(report.to_dict()))
