@@ -18,7 +18,7 @@ from digitseq.plan import Plan, make_plan
 from digitseq.sequence import MAX_DIGITS
 from tests.cli.test_generate import run
 
-_COUNT = int(os.environ.get("DIGITSEQ_TEST_MASKS", "100"))  # 2,000 by hand
+_COUNT = int(os.environ.get("DIGITSEQ_TEST_MASKS", "60"))  # 2,000 by hand
 _SPACINGS = {
     "ink": (2, 8),
     "tile": (0, 3),

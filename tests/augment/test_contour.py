@@ -20,12 +20,12 @@ def _nearest(left: UInt8Array, right: UInt8Array, x_left: int, x_right: int) -> 
 @pytest.mark.parametrize("augment", [None, "heavy"])
 def test_the_gap_is_what_a_slow_search_finds(augment: str | None) -> None:
     recipe = make_recipe(
-        length=(2, 2), count=1_000, seed=3, spacing_range=(-3, 5), spacing_from="contour", augment=augment
+        length=(2, 2), count=500, seed=3, spacing_range=(-3, 5), spacing_from="contour", augment=augment
     )
-    plan = make_plan(recipe, np.arange(1_000), builtin())
+    plan = make_plan(recipe, np.arange(500), builtin())
     ink = plan.tiles.at_left_edge(plan.tile_rows)
     exact = 0
-    for k in range(1_000):
+    for k in range(500):
         a, b = ink[k]
         x_a, x_b = plan.left_px[k].tolist()
         gap = int(plan.gaps_px[k, 0])
@@ -33,7 +33,7 @@ def test_the_gap_is_what_a_slow_search_finds(augment: str | None) -> None:
         if x_b - x_a > 1:  # else clamped, so that left edges increase
             assert found == gap
             exact += 1
-    assert exact > 990
+    assert exact > 490
 
 
 def test_zero_touches_and_one_does_not() -> None:
