@@ -36,7 +36,7 @@ def show_comparison(console: Console, comparison: "Comparison") -> None:
         if line.a is not None or line.b is not None:
             table.add_row(printable(line.what), _value(line, line.a), _value(line, line.b), _change(line))
     for line in comparison.settings:
-        table.add_row(f"setting {line.what}", *(Text(printable(str(v)[:60])) for v in (line.a, line.b)), "")
+        table.add_row(f"setting {line.what}", *(Text(printable(_setting(v))) for v in (line.a, line.b)), "")
     console.print(table)
     for note in comparison.notes:
         console.print(Text.assemble(("note", "bold cyan"), f": {printable(note)}"))
@@ -75,6 +75,11 @@ def show_comparison_verdict(
         images = lines["images"]
         facts.append(("images", Text(f"{images.a:,} and {images.b:,}, {line.a:,} of them in both")))
     show_result(console, facts, targets)
+
+
+def _setting(value: object) -> str:
+    text = "–" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _meaning(value: float) -> str:

@@ -207,10 +207,18 @@ def _spread(what: str, a: Spread | None, b: Spread | None, unit: str = "") -> li
     ]
 
 
+def _stated(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a recipe, each effect on its own."""
+    effects = recipe.get("augment") or {}
+    return {name: value for name, value in recipe.items() if name != "augment"} | {
+        f"augment {name}": value for name, value in effects.items()
+    }
+
+
 def _settings(a: Report, b: Report) -> list[Line]:
-    one, two = a.recipe or {}, b.recipe or {}
+    one, two = (_stated(report.recipe or {}) for report in (a, b))
     return [
-        Line(name, str(one.get(name)), str(two.get(name)))
+        Line(name, *(str(stated[name]) if name in stated else None for stated in (one, two)))
         for name in dict.fromkeys([*one, *two])
         if one.get(name) != two.get(name)
     ]

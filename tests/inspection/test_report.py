@@ -216,6 +216,18 @@ def test_images_that_cannot_be_read_are_in_no_statistics(tmp_path: Path, form: s
     assert report.spacing.measured == 1_030 - missing
 
 
+def test_effects_are_compared_one_by_one() -> None:
+    heavy, paper = (
+        inspect_dataset(make_recipe(length=2, count=9, seed=1, source="builtin", augment=name))
+        for name in ("heavy", "paper")
+    )
+    settings = {line.what: (line.a, line.b) for line in compare_reports(heavy, paper).settings}
+    assert settings["augment noise"] == ("[0.0, 25.0]", "[0.0, 3.0]")
+    assert settings["augment specks"] == ("[0.0, 0.02]", None)
+    assert "augment blur" not in settings
+    assert {name.partition(" ")[0] for name in settings} == {"augment"}
+
+
 def test_a_sample_says_nothing_about_what_two_datasets_share(written: Path) -> None:
     whole, some = inspect_dataset(written), inspect_dataset(written, limit=10)
     shared = {"labels in both", "images in both", "glyphs in both"}
