@@ -207,18 +207,16 @@ def _spread(what: str, a: Spread | None, b: Spread | None, unit: str = "") -> li
     ]
 
 
-def _stated(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a recipe, each effect on its own."""
-    effects = recipe.get("augment") or {}
-    return {name: value for name, value in recipe.items() if name != "augment"} | {
-        f"augment {name}": value for name, value in effects.items()
-    }
+def _stated(recipe: dict[str, Any]) -> dict[str, str]:
+    """Return the settings of a recipe as text, each effect on its own."""
+    effects = {f"augment {name}": value for name, value in (recipe.get("augment") or {}).items()}
+    return {name: str(value) for name, value in (recipe | effects).items() if name != "augment"}
 
 
 def _settings(a: Report, b: Report) -> list[Line]:
     one, two = (_stated(report.recipe or {}) for report in (a, b))
     return [
-        Line(name, *(str(stated[name]) if name in stated else None for stated in (one, two)))
+        Line(name, one.get(name), two.get(name))
         for name in dict.fromkeys([*one, *two])
         if one.get(name) != two.get(name)
     ]
