@@ -62,7 +62,7 @@ class Stage:
         environment = os.environ | {
             "DIGITSEQ_CACHE_DIR": str(folder / "cache"),
             "DIGITSEQ_MNIST_MIRROR": f"file://{mnist.resolve()}",
-            "PYTHONPATH": SMALL,
+            "PYTHONPATH": os.pathsep.join(filter(None, (SMALL, os.environ.get("PYTHONPATH")))),
             "PYTHONWARNINGS": "default",
             "TMPDIR": str(folder / "temporary"),
         }

@@ -109,7 +109,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, bank: Path) -> dict[str, 
     folder = tmp_path_factory.mktemp("expected") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITSEQ_CACHE_DIR", str(bank))
-        patch.setenv("PYTHONPATH", SMALL)
+        patch.setenv("PYTHONPATH", SMALL, prepend=os.pathsep)
         _, errors = _start(folder, 1).communicate(timeout=120)
     assert "1,150 images written" in errors
     return _tree(folder)
