@@ -56,9 +56,9 @@ _FAILURE = "mnist-unreachable.json"
 _MOST_NOTE = 1 << 16  # bytes
 _DOWNLOADS = "downloads"
 
-_HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files: digitseq fetch-mnist --from DIR"
+HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files with `digitseq fetch-mnist --from DIR`"
 _HINT_NETWORK = (
-    f"check the network, set {MIRROR_VARIABLE} to a URL, or import files: digitseq fetch-mnist --from DIR"
+    f"check the network, set {MIRROR_VARIABLE} to a URL, or import files with `digitseq fetch-mnist --from DIR`"
 )
 
 _log = logging.getLogger("digitseq")
@@ -162,6 +162,8 @@ def is_offline() -> bool:
 
 def failed_lately() -> bool:
     """Return whether a fetch from the same mirrors has failed within the last hour."""
+    if not _reachable(_mirrors()):
+        return False  # fetching fails at once and says why
     try:
         with Tree(cache_dir()).open(_FAILURE) as file:
             age_s = time.time() - os.fstat(file.fileno()).st_mtime
@@ -209,7 +211,7 @@ class _Mirrors:
         mirrors = _reachable(_mirrors())
         if not mirrors:
             raise FetchError(
-                "MNIST's files are not in the cache, and the network is switched off", hint=_HINT_OFFLINE
+                "MNIST's files are not in the cache, and the network is switched off", hint=HINT_OFFLINE
             )
         self._tally.add(0)
         if self._tally.progress is None:

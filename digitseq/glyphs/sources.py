@@ -261,8 +261,9 @@ def _fetched_or_builtin(progress: Progress | None, problem: str = "") -> GlyphSe
         reason = problem or error.problem
     except CacheError as error:
         reason = f"{problem or error.problem}; set {CACHE_VARIABLE} to another folder"
+    advice = fetch.HINT_OFFLINE if fetch.is_offline() else "run `digitseq fetch-mnist` to get MNIST"
     warn(
-        f"using the built-in digits instead of MNIST: {reason}; run `digitseq fetch-mnist` to get MNIST, "
+        f"using the built-in digits instead of MNIST: {reason}; {advice}, "
         'or pass source="builtin" to choose the built-in digits',
         SourceWarning,
     )
