@@ -56,10 +56,9 @@ _FAILURE = "mnist-unreachable.json"
 _MOST_NOTE = 1 << 16  # bytes
 _DOWNLOADS = "downloads"
 
-HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, or import files with `digitseq fetch-mnist --from DIR`"
-_HINT_NETWORK = (
-    f"check the network, set {MIRROR_VARIABLE} to a URL, or import files with `digitseq fetch-mnist --from DIR`"
-)
+_IMPORT = "or import files with `digitseq fetch-mnist --from DIR`"
+HINT_OFFLINE = f"unset {' and '.join(OFFLINE_VARIABLES)}, {_IMPORT}"
+_HINT_NETWORK = f"check the network, set {MIRROR_VARIABLE} to a URL, {_IMPORT}"
 
 _log = logging.getLogger("digitseq")
 

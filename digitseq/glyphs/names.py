@@ -24,7 +24,7 @@ def is_reserved(name: str) -> bool:
     >>> is_reserved("builtin:3"), is_reserved("mnist=2+builtin"), is_reserved("mnist+mine")
     (True, True, False)
     """
-    return all(base_name(part.partition("=")[0]) for part in name.split("+"))
+    return "/" not in name and all(base_name(part.partition("=")[0]) for part in name.split("+"))
 
 
 def own_name(name: str) -> str:

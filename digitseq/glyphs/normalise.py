@@ -41,6 +41,8 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
     Raises:
         SourceError: the shape or the values are not as described.
     """
+    if images.ndim == 3 and 1 in images.shape[1:] and SIDE * SIDE in images.shape[1:]:
+        images = images.reshape(-1, SIDE * SIDE)
     if images.ndim == 2 and images.shape[1] == SIDE * SIDE:
         images = images.reshape(-1, SIDE, SIDE)
     if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
@@ -60,6 +62,8 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
             whole[first : first + at_once] = _as_bytes(images[first : first + at_once], name)
         images = whole
     if images.shape[1:] == (SIDE, SIDE):
+        if (blank := ~images.any((1, 2))).any():
+            raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
         bright_paper = len(images) > 0 and np.median(_border_median(images)) > 127
         return 255 - images if bright_paper else images
     return (
@@ -86,9 +90,11 @@ def _as_bytes(images: AnyArray, name: str) -> AnyArray:
         return images.astype(np.uint8) * np.uint8(255)
     if images.dtype.kind == "f":
         if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 1):
-            raise SourceError(
-                f"{name}: expected floating-point images in [0, 1]", hint="divide values from 0 to 255 by 255"
-            )
+            found = f"{images.min():.3g} to {images.max():.3g}"
+            hint = "scale them so that 0 is no ink and 1 is full ink"
+            if images.min() >= 0 and images.max() <= 255:
+                hint = f"divide them by {_FEW_LEVELS if images.max() <= _FEW_LEVELS else 255}"
+            raise SourceError(f"{name}: expected floating-point images in [0, 1], got {found}", hint=hint)
         return np.rint(images * 255).astype(np.uint8)
     if images.dtype.kind in "iu" and images.min() >= 0 and images.max() <= 255:
         return images.astype(np.uint8)

@@ -21,7 +21,7 @@ from digitseq.glyphs.idx import MOST_BYTES, idx_files, read_idx
 from digitseq.glyphs.image_files import read_image
 from digitseq.glyphs.names import is_reserved
 from digitseq.glyphs.normalise import MOST_PIXELS, as_glyphs
-from digitseq.glyphs.tables import ARROW_SUFFIXES, arrow_glyphs, csv_glyphs
+from digitseq.glyphs.tables import ARROW_SUFFIXES, OtherTableError, arrow_glyphs, csv_glyphs
 from digitseq.splits import DISJOINT_SPLITS
 from digitseq.storage.npy import check_members, read_array
 from digitseq.storage.open_folder import open_regular
@@ -77,9 +77,9 @@ def _load(path: Path) -> GlyphSet:
     used: set[Path] = set()
     if path.is_dir():
         pieces = _class_folders(path, used) or _idx_pairs(idx_files(path), path, used) or _tables(path, used)
-    elif path.suffix == ".npz" and path.is_file():
+    elif path.suffix.lower() == ".npz" and path.is_file():
         pieces = _npz(path)
-    elif path.suffix in _TABLES and path.is_file():
+    elif path.suffix.lower() in _TABLES and path.is_file():
         pieces = _tables(path, used)
     elif path.is_file():
         pieces = _idx_pairs({file.name: file for file in _siblings(path)}, path, used)
@@ -122,7 +122,9 @@ def _join(
                 f"got {labels.dtype} {labels.shape}"
             )
         number = np.full(len(labels), splits.index(split or "train"), np.int64)
-        ready.append((as_glyphs(images, str(path)), labels.astype(np.int64), number))
+        ready.append(
+            (as_glyphs(images, f"{path}, {split}" if split else str(path)), labels.astype(np.int64), number)
+        )
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     once = _first_of_equals(glyphs, labels, numbers)
     kept = np.flatnonzero(once).astype(np.int64)
@@ -184,18 +186,18 @@ def _tables(path: Path, used: set[Path]) -> list[Piece]:
     for file in files:
         found: tuple[AnyArray, AnyArray] | None = None
         try:
-            if file.suffix == ".csv":
+            if file.suffix.lower() == ".csv":
                 found = csv_glyphs(file)
             else:
                 images, labels = arrow_glyphs(file)
                 found = (np.stack(images) if images else np.zeros((0, 28, 28), np.uint8), labels)
-        except (FormatError, SourceError):
+        except OtherTableError:
             if path.is_file() or len(files) == 1:
                 raise
             continue  # another table beside the glyphs, such as a sample submission
         if found is not None:
-            name = str(file.relative_to(path)) if file != path else file.stem
-            pieces.append((_split_named(name), *found))
+            names = reversed(file.relative_to(path).parts) if file != path else (file.stem,)
+            pieces.append((next(filter(None, map(_split_named, names)), ""), *found))
             used.add(file)
     return pieces
 
@@ -203,7 +205,9 @@ def _tables(path: Path, used: set[Path]) -> list[Piece]:
 def _files_below(folder: Path) -> list[Path]:
     """Return the tables in a folder and in those inside it, up to three levels deep."""
     patterns = ("*", "*/*", "*/*/*", "*/*/*/*")
-    files = sorted(file for pattern in patterns for file in folder.glob(pattern) if file.suffix in _TABLES)
+    files = sorted(
+        file for pattern in patterns for file in folder.glob(pattern) if file.suffix.lower() in _TABLES
+    )
     shown = [file for file in files if not any(map(_is_clutter, file.relative_to(folder).parts))]
     return [file for file in shown if file.is_file()]
 
@@ -214,7 +218,7 @@ def _files_below(folder: Path) -> list[Path]:
 def _class_folders(folder: Path, used: set[Path]) -> list[Piece]:
     """Read pieces from folders of images; adds the files to ``used``."""
     folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not _is_clutter(entry.name)]
-    roots = [(_SPLIT_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in _SPLIT_WORDS]
+    roots = [(split, f) for f in folders if (split := _split_named(f.name))]
     if any(_digit_named(f.name) is not None for f in folders):
         roots = [("", folder)]
     elif not roots and len(folders) == 1:  # archives often hold one folder with everything in it
@@ -282,14 +286,14 @@ def _image_files(folder: Path) -> Iterator[Path]:
 
 def _siblings(path: Path) -> list[Path]:
     """Return an IDX images file and its labels file, given either."""
-    pairs = (("images", "labels"), ("idx3", "idx1"))
-    names = {path.name}
-    for forth in (pairs, [(b, a) for a, b in pairs]):
-        name = path.name
-        for old, new in forth:
-            name = name.replace(old, new)
-        names.add(name)
-    return [path.with_name(name) for name in sorted(names) if path.with_name(name).is_file()]
+
+    def pair(name: str) -> str:
+        plain = name.lower().removesuffix(".gz").replace("idx2-int", "idx1-ubyte")
+        return plain.replace("images", "labels").replace("idx3", "idx1")
+
+    above = path.parent.parent if path.parent.name == path.name else path.parent
+    files = [*idx_files(above).values(), path]
+    return [file for file in dict.fromkeys(files) if pair(file.name) == pair(path.name)]
 
 
 def _idx_pairs(by_name: Mapping[str, Path], path: Path, used: set[Path]) -> list[Piece]:

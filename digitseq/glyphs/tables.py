@@ -1,5 +1,6 @@
 """Glyphs in tables: CSV files with a column per pixel, and Parquet and Arrow files of Hugging Face."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -27,34 +28,64 @@ ARROW_SUFFIXES = (".parquet", ".arrow")
 _IMAGE_COLUMNS, _LABEL_COLUMNS = ("image", "img", "png"), ("label", "digit", "class", "txt")
 
 
+class OtherTableError(FormatError):
+    """A table does not have the columns of glyphs."""
+
+
 def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
     """
     Read a CSV file with a label and 784 pixels per row, such as Kaggle's or pjreddie.com's MNIST.
 
+    The label is the first column or, if the header says so, the last one, as in OpenML's file. If the file
+    name contains "emnist", the images are stored transposed, and labels above 9 are letters.
+
     Args:
-        file: the file; a header is optional, and the label is the first column.
+        file: the file; a header is optional.
 
     Returns:
         Images uint8 (n, 28, 28) and labels int (n,); None if the rows have no label (784 columns).
 
     Raises:
-        FormatError: it is not such a file.
+        OtherTableError: it has other columns.
+        FormatError: it is damaged, or the label is not where it should be.
     """
-    text = read_input(file, MOST_BYTES).decode("ascii", "replace")
-    first = text.partition("\n")[0].rstrip("\r").split(",", _PIXELS + 2)
+    text = read_input(file, MOST_BYTES).removeprefix(BOM_UTF8).decode("ascii", "replace")
+    head, _, rest = text.partition("\n")
+    first = head.rstrip("\r").split(",", _PIXELS + 2)
     if len(first) == _PIXELS:
         return None
     if len(first) != _PIXELS + 1:
         expected = f"expected a label and {_PIXELS} pixels per row"
-        raise FormatError(f"{file}: {expected}, found {counted(len(first), 'column')}")
+        raise OtherTableError(f"{file}: {expected}, found {counted(len(first), 'column')}")
+    skipped = 0 if first[0].strip().isdigit() else 1
+    if skipped and not rest.strip():
+        raise FormatError(f"{file}: only a header, no rows")
     try:
-        skipped = 0 if first[0].strip().isdigit() else 1
         table = np.loadtxt(StringIO(text), np.int64, delimiter=",", skiprows=skipped, ndmin=2, comments=None)
     except ValueError as error:
         raise FormatError(f"{file}: expected whole numbers in every row ({error})") from error
     if not len(table) or table.shape[1] != _PIXELS + 1 or table[:, 1:].min() < 0 or table[:, 1:].max() > 255:
         raise FormatError(f"{file}: expected pixels from 0 to 255 in every row")
-    return table[:, 1:].astype(np.uint8).reshape(-1, SIDE, SIDE), table[:, 0]
+    if _label_is_last(file, first if skipped else [], table):
+        table = np.roll(table, 1, axis=1)
+    images, labels = table[:, 1:].astype(np.uint8).reshape(-1, SIDE, SIDE), table[:, 0]
+    if "emnist" not in file.name.lower():
+        return images, labels
+    if "letters" in file.name.lower():
+        raise SourceError(f"{file}: the labels of EMNIST's letters are letters, not digits")
+    return images.transpose(0, 2, 1)[labels <= 9], labels[labels <= 9]
+
+
+def _label_is_last(file: Path, header: list[str], table: AnyArray) -> bool:
+    """Return whether the label is in the last column rather than in the first."""
+    names = [name.strip(" \"'").lower() for name in header]
+    if names and names[-1] in _LABEL_COLUMNS and names[0] not in _LABEL_COLUMNS:
+        return True
+    one_label = table[:, 0].min() == table[:, 0].max()
+    if one_label and table[:, -1].max() <= 9 and len(np.unique(table[:, -1])) > 1:
+        hint = "put the label first, or name the last column label in a header"
+        raise FormatError(f"{file}: the labels seem to be in the last column, not in the first", hint=hint)
+    return False
 
 
 def arrow_glyphs(file: Path) -> tuple[list[UInt8Array], AnyArray]:
@@ -69,8 +100,8 @@ def arrow_glyphs(file: Path) -> tuple[list[UInt8Array], AnyArray]:
 
     Raises:
         ExtraError: pyarrow is not installed.
-        FormatError: it is not such a file.
-        SourceError: it has no such columns.
+        OtherTableError: it has other columns.
+        FormatError: it is damaged, or not such a file.
     """
     require("pyarrow", f"the source {file}", extra="parquet")
     images: list[UInt8Array] = []
@@ -82,7 +113,7 @@ def arrow_glyphs(file: Path) -> tuple[list[UInt8Array], AnyArray]:
             image = next((name for name in _IMAGE_COLUMNS if name in names), None)
             label = next((name for name in _LABEL_COLUMNS if name in names), None)
             if image is None or label is None:
-                raise SourceError(
+                raise OtherTableError(
                     f"{file}: expected the columns image and label, found {', '.join(names[:20])}"
                 )
             for value in batch.column(image).to_pylist():
@@ -105,7 +136,7 @@ def arrow_glyphs(file: Path) -> tuple[list[UInt8Array], AnyArray]:
         raise FormatError(f"{file}: damaged, or not a Parquet or Arrow file") from error
     if any(type(label) is not int for label in labels):
         raise SourceError(f"{file}: expected whole numbers as labels")
-    return images, np.array([label if 0 <= label <= 9 else 10 for label in labels], np.int64)
+    return images, np.array([min(max(label, -1), 1 << 31) for label in labels], np.int64)
 
 
 def _batches(file: Path) -> "Iterator[pyarrow.RecordBatch]":
@@ -113,7 +144,7 @@ def _batches(file: Path) -> "Iterator[pyarrow.RecordBatch]":
     import pyarrow.parquet as pq
 
     with open_regular(file) as opened:
-        if file.suffix == ".parquet":
+        if file.suffix.lower() == ".parquet":
             table = pq.ParquetFile(opened)
             groups = range(table.metadata.num_row_groups)
             size = sum(table.metadata.row_group(group).total_byte_size for group in groups)

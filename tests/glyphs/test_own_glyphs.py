@@ -1,6 +1,7 @@
 """The user's own glyphs: IDX pairs, class folders, .npz; and the rule for other sizes."""
 
 import random
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from digitseq import generate_numbers_sequence, load_glyphs
-from digitseq.arrays import UInt8Array
+from digitseq.arrays import AnyArray, UInt8Array
 from digitseq.errors import DigitSeqError, DigitSeqWarning, FormatError, SourceError
 from digitseq.glyphs.fetch import fetch
 from digitseq.glyphs.idx import read_idx
@@ -361,7 +362,8 @@ def test_a_folder_of_another_number_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_called_mnist_is_not_mnist(tmp_path: Path) -> None:
-    assert load_glyphs(_folder(tmp_path / "mnist", _drawn())).name == "mnist/"
+    for name in ("mnist", "mnist=2", "builtin:3"):
+        assert load_glyphs(_folder(tmp_path / name, _drawn())).name == f"{name}/"
 
 
 # --- What is no source ----------------------------------------------------------------------------------
@@ -591,6 +593,87 @@ def test_splits_of_tables_are_told_by_their_folders(tmp_path: Path) -> None:
         file.rename(tmp_path / split / "0000.parquet")
         file.parent.rmdir()
     assert load(tmp_path).splits == ("train", "test")
+
+
+def _rows(label_first: bool = True) -> AnyArray:
+    """Rows of a CSV file: 20 glyphs with their labels."""
+    pixels, labels = _images(20).reshape(20, -1), _LABELS[:, None]
+    return np.concatenate([labels, pixels] if label_first else [pixels, labels], axis=1)
+
+
+def _csv(path: Path, rows: AnyArray, header: str = "", start: bytes = b"") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [",".join(map(str, row)) for row in rows.tolist()]
+    path.write_bytes(start + "\n".join([*([header] if header else []), *lines]).encode())
+    return path
+
+
+def test_the_label_of_a_csv_file_can_be_last_if_the_header_says_so(tmp_path: Path) -> None:
+    names = ",".join(f"pixel{number}" for number in range(784))
+    expected = load_glyphs(_csv(tmp_path / "first.csv", _rows()), "all").digest
+    for header in (f"{names},class", f'{names},"Label"'):
+        assert (
+            load_glyphs(_csv(tmp_path / f"{len(header)}.csv", _rows(False), header), "all").digest == expected
+        )
+    with pytest.raises(
+        FormatError, match=r"labels seem to be in the last column.*name the last column label"
+    ):
+        load_glyphs(_csv(tmp_path / "none.csv", _rows(False)))
+    assert len(load_glyphs(_csv(tmp_path / "bom.CSV", _rows(), start=BOM_UTF8), "all")) == 20
+    with pytest.raises(FormatError, match="only a header, no rows"):
+        load_glyphs(_csv(tmp_path / "empty.csv", _rows()[:0], f"label,{names}"))
+
+
+def test_emnist_in_csv_is_turned_like_emnist_in_idx(tmp_path: Path) -> None:
+    rows = _rows()
+    rows[:, 2] = 200  # the second pixel of the first row
+    glyphs = load_glyphs(_csv(tmp_path / "emnist-digits.csv", rows), "all")
+    assert (glyphs.images[:, 1, 0] == 200).all()
+    with pytest.raises(SourceError, match="are letters, not digits"):
+        load_glyphs(_csv(tmp_path / "emnist-letters.csv", rows))
+
+
+def test_a_table_of_glyphs_with_a_fault_is_not_left_out(tmp_path: Path) -> None:
+    _csv(tmp_path / "data/mnist_train.csv", _rows())
+    spoilt = _csv(tmp_path / "data/mnist_test.csv", _rows() * 300)
+    with pytest.raises(FormatError, match=r"mnist_test\.csv: expected pixels from 0 to 255"):
+        load_glyphs(tmp_path / "data")
+    _csv(spoilt, _rows())
+    (tmp_path / "data/dev").mkdir()
+    spoilt.rename(tmp_path / "data/dev/mnist_test.csv")  # the name of the file counts more
+    assert load_glyphs(tmp_path / "data", "all").splits == ("train", "test")
+
+
+def test_folders_with_a_split_in_their_names_are_splits(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for digit in range(10):
+            folder = tmp_path / f"mine/digits_{split}/{digit}"
+            folder.mkdir(parents=True)
+            Image.fromarray(np.roll(_images(1)[0] * 200, digit)).save(folder / "a.png")
+    assert load_glyphs(tmp_path / "mine", "all").splits == ("train", "test")
+
+
+def test_errors_name_the_image_as_it_is_numbered_in_its_array(tmp_path: Path) -> None:
+    images = _images(20)
+    images[1] = images[0]
+    spoilt = images.copy()
+    spoilt[12] = 0
+    labels = np.zeros(20, np.int64)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=spoilt, y_test=labels)
+    with pytest.raises(SourceError, match=r"a\.npz, test: image 12 is blank"):
+        load_glyphs(tmp_path / "a.npz")
+
+
+def test_floats_beyond_1_are_refused_with_a_hint_that_helps(tmp_path: Path) -> None:
+    for top, hint in (
+        (16, "divide them by 16"),
+        (255, "divide them by 255"),
+        (-1, "scale them so that"),
+    ):
+        images = np.full((20, 28, 28), float(top))
+        path = _as_npz(tmp_path, images=images, labels=_LABELS)
+        with pytest.raises(SourceError, match=rf"in \[0, 1\], got .* \({hint}"):
+            load_glyphs(path)
 
 
 @pytest.mark.parametrize("offset", [300, 1 << 30])
