@@ -94,7 +94,9 @@ def _as_bytes(images: AnyArray, name: str) -> AnyArray:
             hint = "scale them so that 0 is no ink and 1 is full ink"
             if images.min() >= 0 and images.max() <= 255:
                 hint = f"divide them by {_FEW_LEVELS if images.max() <= _FEW_LEVELS else 255}"
-            raise SourceError(f"{name}: expected floating-point images in [0, 1], got {found}", hint=hint)
+            raise SourceError(
+                f"{name}: expected floating-point images with values in [0, 1], got {found}", hint=hint
+            )
         return np.rint(images * 255).astype(np.uint8)
     if images.dtype.kind in "iu" and images.min() >= 0 and images.max() <= 255:
         return images.astype(np.uint8)

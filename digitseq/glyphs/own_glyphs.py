@@ -122,9 +122,8 @@ def _join(
                 f"got {labels.dtype} {labels.shape}"
             )
         number = np.full(len(labels), splits.index(split or "train"), np.int64)
-        ready.append(
-            (as_glyphs(images, f"{path}, {split}" if split else str(path)), labels.astype(np.int64), number)
-        )
+        where = f"{path}, split {split}" if split else str(path)
+        ready.append((as_glyphs(images, where), labels.astype(np.int64), number))
     glyphs, labels, numbers = (np.concatenate(column) for column in zip(*ready, strict=True))
     once = _first_of_equals(glyphs, labels, numbers)
     kept = np.flatnonzero(once).astype(np.int64)

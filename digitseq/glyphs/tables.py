@@ -29,7 +29,7 @@ _IMAGE_COLUMNS, _LABEL_COLUMNS = ("image", "img", "png"), ("label", "digit", "cl
 
 
 class OtherTableError(FormatError):
-    """A table does not have the columns of glyphs."""
+    """A table does not have the columns that a table of glyphs needs."""
 
 
 def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
@@ -37,7 +37,7 @@ def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
     Read a CSV file with a label and 784 pixels per row, such as Kaggle's or pjreddie.com's MNIST.
 
     The label is the first column or, if the header says so, the last one, as in OpenML's file. If the file
-    name contains "emnist", the images are stored transposed, and labels above 9 are letters.
+    name contains "emnist", the images are transposed back, and labels above 9 (letters) are left out.
 
     Args:
         file: the file; a header is optional.
@@ -46,8 +46,8 @@ def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
         Images uint8 (n, 28, 28) and labels int (n,); None if the rows have no label (784 columns).
 
     Raises:
-        OtherTableError: it has other columns.
-        FormatError: it is damaged, or the label is not where it should be.
+        OtherTableError: the file does not have the expected columns.
+        FormatError: the file is damaged or has no rows, or the labels seem to be in the wrong column.
     """
     text = read_input(file, MOST_BYTES).removeprefix(BOM_UTF8).decode("ascii", "replace")
     head, _, rest = text.partition("\n")
@@ -59,7 +59,7 @@ def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
         raise OtherTableError(f"{file}: {expected}, found {counted(len(first), 'column')}")
     skipped = 0 if first[0].strip().isdigit() else 1
     if skipped and not rest.strip():
-        raise FormatError(f"{file}: only a header, no rows")
+        raise FormatError(f"{file}: expected rows after the header, found none")
     try:
         table = np.loadtxt(StringIO(text), np.int64, delimiter=",", skiprows=skipped, ndmin=2, comments=None)
     except ValueError as error:
@@ -83,8 +83,8 @@ def _label_is_last(file: Path, header: list[str], table: AnyArray) -> bool:
         return True
     one_label = table[:, 0].min() == table[:, 0].max()
     if one_label and table[:, -1].max() <= 9 and len(np.unique(table[:, -1])) > 1:
-        hint = "put the label first, or name the last column label in a header"
-        raise FormatError(f"{file}: the labels seem to be in the last column, not in the first", hint=hint)
+        hint = "put the label in the first column, or call the last column label in the header"
+        raise FormatError(f"{file}: the labels seem to be in the last column, not the first", hint=hint)
     return False
 
 
@@ -100,8 +100,8 @@ def arrow_glyphs(file: Path) -> tuple[list[UInt8Array], AnyArray]:
 
     Raises:
         ExtraError: pyarrow is not installed.
-        OtherTableError: it has other columns.
-        FormatError: it is damaged, or not such a file.
+        OtherTableError: the file does not have the expected columns.
+        FormatError: the file is damaged, or is not a Parquet or Arrow file.
     """
     require("pyarrow", f"the source {file}", extra="parquet")
     images: list[UInt8Array] = []

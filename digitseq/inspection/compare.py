@@ -208,7 +208,7 @@ def _spread(what: str, a: Spread | None, b: Spread | None, unit: str = "") -> li
 
 
 def _stated(recipe: dict[str, Any]) -> dict[str, str]:
-    """Return the settings of a recipe as text, each effect on its own."""
+    """Return the settings of a recipe as text, with one entry per effect."""
     effects = {f"augment {name}": value for name, value in (recipe.get("augment") or {}).items()}
     return {name: str(value) for name, value in (recipe | effects).items() if name != "augment"}
 
