@@ -79,8 +79,6 @@ def checked_writers(writers: Any, count: int, name: str) -> IntArray:
     """Return the writer of each image, int (count,); raise a SourceError if they are not valid ids."""
     ids = as_array("writers", writers)
     if ids.shape != (count,) or ids.dtype.kind not in "iu" or (ids < 0).any() or (ids >= _MOST_WRITERS).any():
-        expected = (
-            f"{counted(count, 'integer')} from 0 to {_MOST_WRITERS - 1:,} as writers, one for each image"
-        )
+        expected = f"{counted(count, 'integer')} from 0 to {_MOST_WRITERS - 1:,}, the writer of each image"
         raise SourceError(f"{name}: expected {expected}")
     return ids.astype(np.int64)

@@ -57,7 +57,7 @@ def parse_mixture(source: str) -> tuple[Weighted, ...]:
     """
     texts = source.split("+")
     reserved = [is_reserved(text) for text in texts]
-    if not all(reserved) and lexists(home_path(source)):
+    if not all(reserved) and lexists(home_path(source, "source")):
         return ()
     if len(texts) == 1:
         if "=" in source and reserved[0]:
@@ -73,14 +73,14 @@ def _refuse_path_with_plus(texts: list[str], are_reserved: list[bool]) -> None:
         for end in range(first + 2, len(texts) + 1):
             joined = "+".join(texts[first:end])
             for path in (joined, joined.rpartition("=")[0]):
-                if "+" in path and not all(are_reserved[first:end]) and lexists(home_path(path)):
+                if "+" in path and not all(are_reserved[first:end]) and lexists(home_path(path, "source")):
                     problem = f"a path in a mixture cannot contain +, got {path!r}"
                     raise ArgumentError("source", problem, hint="rename it, or copy it to another name")
 
 
 def _weighted(text: str, source: str, is_reserved: bool) -> Weighted:
     name, equals, weight = text.rpartition("=")
-    if not equals or (not is_reserved and lexists(home_path(text))):
+    if not equals or (not is_reserved and lexists(home_path(text, "source"))):
         name, weight = text, "1"
     if not name or not (weight.isascii() and weight.isdigit()) or not 1 <= int(weight[:9]) <= MOST_WEIGHT:
         expected = f"sources such as mnist=2+builtin, with integer weights from 1 to {MOST_WEIGHT:,}"

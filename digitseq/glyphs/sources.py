@@ -39,13 +39,13 @@ def open_source(source: str | Path, progress: Progress | None = None) -> GlyphSe
     """
     if isinstance(source, str) and source == AUTO:
         return _auto(progress)
+    if not isinstance(source, str | Path) or not str(source):
+        expected = "expected mnist, builtin, auto, a path or a GlyphSet"
+        raise ArgumentError("source", f"{expected}, got {short(source)}")
     if isinstance(source, str) and (several := parse_mixture(source)):
         return _mixed(several, partial(open_source, progress=progress), progress)
     if isinstance(source, str) and (row := _row(source)) is not None:
         return row.open(source, progress)
-    if not isinstance(source, str | Path) or not str(source):
-        expected = "expected mnist, builtin, auto, a path or a GlyphSet"
-        raise ArgumentError("source", f"{expected}, got {short(source)}")
     path = home_path(source, "source")
     key = ("", str(path.absolute()))
     if key not in _opened:
@@ -121,7 +121,7 @@ def open_recorded(named: str, progress: Progress | None = None, mixture: str = "
     """
     if several := parse_mixture(named):
         return _mixed(several, partial(open_recorded, progress=progress, mixture=named), progress)
-    if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named)):
+    if named != AUTO and _row(named) is None and not os.path.lexists(home_path(named, "source")):
         raise SourceError(
             f"no source {named!r} in the current folder: the recipe uses your own glyphs",
             hint=hint_for(mixture or named),

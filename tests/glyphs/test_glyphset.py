@@ -151,7 +151,7 @@ def test_splits_have_different_names(splits: Any) -> None:
 def test_the_writers_of_glyphs_are_checked(writers: Any) -> None:
     images = np.full((2, 28, 28), 9, np.uint8)
     with pytest.raises(
-        SourceError, match=r"expected 2 integers from 0 to 2,147,483,647 as writers, one for each image"
+        SourceError, match=r"expected 2 integers from 0 to 2,147,483,647, the writer of each image"
     ):
         GlyphSet.from_arrays(images, np.array([1, 2]), writers=writers)
     assert (
