@@ -63,6 +63,7 @@ _CALLS: dict[str, tuple[str, Callable[[Report], Any]]] = {
     "out 5": ("out", lambda _: api.write_dataset(_recipe(), 5)),
     "out with NUL": ("out", lambda _: api.write_dataset(_recipe(), "a\0b")),
     "source with NUL": ("source", lambda _: _recipe(source="a\0b")),
+    "no report": ("b", lambda report: api.compare_reports(report, 5)),
     "choice of a page": ("choice", lambda report: api.write_page(report, "p.html", choice="worst")),
     "path in bytes": ("path", lambda _: api.read_dataset(b"data")),
     "style seed": ("style_seed", lambda _: api.builtin(1.5)),
@@ -94,6 +95,11 @@ def test_an_outline_and_writing_check_the_same(argument: str, value: object, in_
         told.append(str(caught.value))
     assert told[0] == told[1]
     assert list(in_folder.iterdir()) == []
+
+
+def test_a_split_of_the_wrong_type_is_one_that_a_source_does_not_have() -> None:
+    with pytest.raises(digitseq.SourceError, match=r"has no split \['train'\]"):
+        api.load_glyphs("builtin").choose(["train"])
 
 
 def test_integers_of_numpy_are_integers(report: Report, in_folder: Path) -> None:

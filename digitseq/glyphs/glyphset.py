@@ -236,7 +236,7 @@ class GlyphSet(Tiles):
         Raises:
             SourceError: the source has no such split.
         """
-        if (known := self._choices.get(split)) is not None:
+        if isinstance(split, str) and (known := self._choices.get(split)) is not None:
             return known
         if split == ALL:
             low, high = 0, len(self.splits)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from math import comb, exp, fsum, lgamma, log
 from typing import Any
 
-from digitseq.checks import counted
+from digitseq.checks import counted, short
 from digitseq.errors import ArgumentError
 from digitseq.inspection.report import Report
 from digitseq.inspection.scores import Scores, score
@@ -83,6 +83,9 @@ def compare_reports(a: Report, b: Report) -> Comparison:
     Raises:
         ArgumentError: only one report has predictions, or they are not of the same images.
     """
+    for argument, report in (("a", a), ("b", b)):
+        if not isinstance(report, Report):
+            raise ArgumentError(argument, f"expected a Report, got {short(report)}")
     if (a.scores is None) != (b.scores is None):
         raise ArgumentError("compare", "only one of the two reports has predictions")
     if a.scores is None or b.scores is None:
