@@ -103,7 +103,7 @@ class Recipe:
         put = object.__setattr__
         put(self, "sequences", _sequences(self.sequences))
         for name in ("invert", "unique"):
-            flag(name, getattr(self, name))
+            put(self, name, flag(name, getattr(self, name)))
         if self.length is not None or self.pattern is not None or not self.sequences:
             self._check_labels()
         put(self, "spacing_range", _spacing_range(self.spacing_range))

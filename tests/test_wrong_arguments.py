@@ -1,6 +1,7 @@
 """A value of the wrong type is an ArgumentError that names the argument, and no error of Python or numpy."""
 
 import itertools
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,7 @@ def test_integers_of_numpy_are_integers(report: Report, in_folder: Path) -> None
     one, two = np.int64(1), np.uint8(2)
     live = api.DigitSequences(_recipe(), boxes=np.True_, masks=np.False_)
     assert len(live[0]) == 3
+    assert json.dumps(_recipe(invert=np.True_, unique=np.False_).to_dict())
     assert next(live.batches(two))[0].shape == (2, 28, 70)
     assert len(api.inspect_dataset(_recipe(), limit=two).table) == 2
     assert api.builtin(np.int64(3)).name == "builtin:3"

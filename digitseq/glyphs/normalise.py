@@ -62,10 +62,11 @@ def as_glyphs(images: AnyArray, name: str) -> UInt8Array:
             whole[first : first + at_once] = _as_bytes(images[first : first + at_once], name)
         images = whole
     if images.shape[1:] == (SIDE, SIDE):
-        if (blank := ~images.any((1, 2))).any():
-            raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
         bright_paper = len(images) > 0 and np.median(_border_median(images)) > 127
-        return 255 - images if bright_paper else images
+        glyphs = 255 - images if bright_paper else images
+        if (blank := ~glyphs.any((1, 2))).any():
+            raise SourceError(f"{name}: image {int(blank.argmax())} is blank; every glyph needs ink")
+        return glyphs
     return (
         np.stack([normalise(image, f"{name}: image {number}") for number, image in enumerate(images)])
         if len(images)

@@ -79,8 +79,8 @@ def csv_glyphs(file: Path) -> tuple[UInt8Array, AnyArray] | None:
 def _label_is_last(file: Path, header: list[str], table: AnyArray) -> bool:
     """Return whether the label is in the last column rather than in the first."""
     names = [name.strip(" \"'").lower() for name in header]
-    if names and names[-1] in _LABEL_COLUMNS and names[0] not in _LABEL_COLUMNS:
-        return True
+    if names and (names[0] in _LABEL_COLUMNS or names[-1] in _LABEL_COLUMNS):
+        return names[0] not in _LABEL_COLUMNS
     one_label = table[:, 0].min() == table[:, 0].max()
     if one_label and table[:, -1].max() <= 9 and len(np.unique(table[:, -1])) > 1:
         hint = "put the label in the first column, or call the last column label in the header"
